@@ -1,0 +1,1 @@
+"""Takes Keras models to edge devices, and proves what it cost."""

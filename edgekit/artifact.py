@@ -1,0 +1,54 @@
+"""An exported model on disk, and what it takes and gives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """One input or output.
+
+    ``shape`` counts the batch; ``None`` is a dimension that may vary. ``dtype`` is a numpy name.
+    ``scale`` and ``zero_point`` are set where the tensor is quantized:
+    real = scale * (stored - zero_point).
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """An exported model: its main file, its format, and its inputs and outputs in order."""
+
+    path: Path
+    format: Literal["tflite", "openvino", "onnx"]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the artifact consists of, the main one first."""
+        if self.format == "openvino":
+            return (self.path, self.path.with_suffix(".bin"))
+        return (self.path,)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all files together."""
+        return sum(path.stat().st_size for path in self.files)
+
+    @property
+    def sha256(self) -> str:
+        """Digest over the files, by which reports name the artifact."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""What can go wrong, as the user sees it.
+
+EdgekitError                  exit code 1
+├── OptionError               an option or a TOML value that cannot be taken
+│   └── UnknownName           a name that nothing answers to; the nearest ones are suggested
+├── SourceError               the model file cannot be loaded
+│   └── UnsafeSource          loading it would execute code that nobody has allowed
+├── DataError                 calibration or evaluation data do not fit the model
+├── MissingExtra              an optional dependency is not installed
+├── TraceError                the model cannot be frozen at static shapes
+├── ExportError               the frozen graph cannot be written in a format
+├── QuantizeError             no quantized artifact agrees with the source model
+├── ArtifactError             an exported file cannot be read or run
+├── DestinationError          the output folder cannot be written
+└── Missed                    exit code 3: a promise or a budget was not kept
+    ├── PromiseBroken         the audit of the artifact contradicts its target
+    ├── BudgetMissed          a figure is beyond its limit
+    └── DigestMismatch        files are not the ones that the manifest describes
+
+Every text says what was expected, what came, and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgekitError(Exception):
+    """Base of every error that edgekit raises on purpose."""
+
+    exit_code = 1
+
+
+class OptionError(EdgekitError):
+    """An option or a TOML value cannot be taken."""
+
+
+class UnknownName(OptionError):
+    """Nothing answers to a name; the text suggests the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"no {kind} {name!r}; {hint}known: {', '.join(choices) or 'none'}")
+
+
+class SourceError(EdgekitError):
+    """The model file cannot be loaded."""
+
+
+class UnsafeSource(SourceError):
+    """Loading the model would execute code that nobody has allowed."""
+
+
+class DataError(EdgekitError):
+    """Calibration or evaluation data do not fit the model."""
+
+
+class MissingExtra(EdgekitError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'edgekit-ml[{extra}]'")
+
+
+class TraceError(EdgekitError):
+    """The model cannot be frozen at static shapes."""
+
+
+class ExportError(EdgekitError):
+    """The frozen graph cannot be written in a format."""
+
+
+class QuantizeError(EdgekitError):
+    """No quantized artifact agrees with the source model."""
+
+
+class ArtifactError(EdgekitError):
+    """An exported file cannot be read or run."""
+
+
+class DestinationError(EdgekitError):
+    """The output folder cannot be written."""
+
+
+class Missed(EdgekitError):
+    """A promise or a budget was not kept."""
+
+    exit_code = 3
+
+
+class PromiseBroken(Missed):
+    """The audit of the artifact contradicts its target."""
+
+
+class BudgetMissed(Missed):
+    """A figure is beyond its limit."""
+
+
+class DigestMismatch(Missed):
+    """Files are not the ones that the manifest describes."""

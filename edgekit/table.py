@@ -1,0 +1,68 @@
+"""Reads a TOML table strictly into a frozen dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edgekit.errors import OptionError
+
+T = TypeVar("T")
+
+SCHEMA = 1
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """Read a TOML file into a frozen dataclass; nothing unknown and nothing of a wrong type passes.
+
+    Raises:
+        OptionError: the file is not TOML, has another schema number, an unknown key, a value of a
+            wrong type, or misses a required key; the text names file, key and the choices.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise OptionError(f"{path}: not a readable TOML file: {error}") from error
+    if (schema := table.pop("schema", None)) != SCHEMA:
+        raise OptionError(f"{path}: expected schema = {SCHEMA}, got {schema!r}")
+    return build(table, kind, where=str(path))
+
+
+def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
+    """Turn a table into a frozen dataclass; ``where`` opens every error text.
+
+    Raises:
+        OptionError: see ``read``.
+    """
+    _refuse_unknown(table, kind, where, "")
+    try:
+        return msgspec.convert(table, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"{where}: {_plain(str(error))}") from error
+
+
+def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefix: str) -> None:
+    hints = typing.get_type_hints(kind)
+    known = [field.name for field in dataclasses.fields(kind)]
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise OptionError(
+                f"{where}: unknown key {prefix + key!r}; {hint}known: {', '.join(known)}"
+            )
+        if isinstance(value, dict) and dataclasses.is_dataclass(hints[key]):
+            _refuse_unknown(value, typing.cast("type[Any]", hints[key]), where, f"{prefix}{key}.")
+
+
+def _plain(text: str) -> str:
+    message, _, place = text.partition(" - at `$")
+    key = place.strip("`.")
+    return f"{key}: {message}" if key else message

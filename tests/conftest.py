@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """Return the folder of real models and data, or skip: a clone without ../shared has none."""
+    folder = SHARED / "assets"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/assets, which is not here")
+    return folder
