@@ -1,0 +1,185 @@
+"""ONNX files in ONNX Runtime's CPU provider."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.runtimes import feed
+from edgekit.runtimes.runner import one_line
+
+
+def describe(path: Path) -> Artifact:
+    """Read a file's inputs and outputs; see ``edgekit.runtimes.describe``."""
+    graph = _load(path, data=False).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    return Artifact(
+        path=path, format="onnx", inputs=_specs(path, inputs), outputs=_specs(path, graph.output)
+    )
+
+
+def open_runner(artifact: Artifact, *, threads: int = 1) -> OnnxRunner:
+    """Load a file; see ``edgekit.runtimes.open_runner``."""
+    return OnnxRunner(artifact, str(artifact.path), threads=threads)
+
+
+class OnnxRunner:
+    """A session with all of ONNX Runtime's graph optimizations: that is what ships."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        model: str | bytes,
+        *,
+        threads: int = 1,
+        optimize: bool = True,
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        """Load a path or bytes; ``outputs`` are tensor names where not all of the model's."""
+        self.versions: Mapping[str, str] = {"onnxruntime": _version()}
+        self.path = artifact.path
+        self.specs = artifact.inputs
+        self._session = self._guard(
+            "open", lambda: _session(model, threads=threads, optimize=optimize)
+        )
+        self._inputs = _paired(self.path, artifact.inputs, self._session.get_inputs())
+        if outputs is None:
+            self._outputs = _paired(self.path, artifact.outputs, self._session.get_outputs())
+        else:
+            self._outputs = {name: name for name in outputs}
+        self._prepared: dict[str, NDArray[Any]] | None = None
+
+    def run(
+        self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run n samples; see ``Runner.run``."""
+        return feed.run_batches(self.specs, inputs, self._call, native=native)
+
+    def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
+        """Set inputs; see ``Runner.prepare``."""
+        stored = feed.one_batch(self.specs, sample, native=native)
+        self._prepared = {self._inputs[name]: array for name, array in stored.items()}
+
+    def invoke(self) -> None:
+        """Run one inference; see ``Runner.invoke``."""
+        if self._prepared is None:
+            raise ArtifactError(f"{self.path}: expected prepare() before invoke()")
+        fed = self._prepared
+        self._guard("run", lambda: self._session.run(None, fed))
+
+    def _call(self, stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        fed = {self._inputs[name]: array for name, array in stored.items()}
+        raw = list(self._outputs.values())
+        results = self._guard("run", lambda: self._session.run(raw, fed))
+        return {
+            name: np.asarray(array).astype(np.float32)
+            for name, array in zip(self._outputs, results, strict=True)
+        }
+
+    def _guard(self, verb: str, action: Any) -> Any:
+        try:
+            return action()
+        except Exception as error:  # ONNX Runtime's errors have no base but Exception.
+            raise ArtifactError(f"{self.path}: cannot {verb} it: {one_line(error)}") from error
+
+
+def tensors(
+    artifact: Artifact, inputs: Mapping[str, NDArray[Any]], *, only: Sequence[str] | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Run with every node's result as an output; see ``edgekit.runtimes.tensors``.
+
+    Graph optimizations are off: the numbers are those that the file says, and a kernel's own
+    errors (such as saturation) do not show here.
+    """
+    import onnx
+
+    model = _load(artifact.path, data=True)
+    present = {value.name for value in model.graph.output}
+    # What comes out of QuantizeLinear is on the scale of integers; DequantizeLinear follows.
+    names = [
+        name
+        for node in model.graph.node
+        if node.op_type not in ("QuantizeLinear", "DynamicQuantizeLinear", "Constant", "Shape")
+        for name in node.output
+        if name and (only is None or name in only)
+    ]
+    for name in names:
+        if name not in present:
+            model.graph.output.append(onnx.ValueInfoProto(name=name))
+    try:
+        content = model.SerializeToString()
+    except ValueError as error:
+        raise ArtifactError(f"{artifact.path}: expected a model below 2 GiB: {error}") from error
+    runner = OnnxRunner(artifact, content, optimize=False, outputs=names)
+    return runner.run(inputs)
+
+
+def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _load(path: Path, *, data: bool) -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra("onnx", "onnx") from error
+    try:
+        model = onnx.load(str(path), load_external_data=data)
+    except Exception as error:  # protobuf's DecodeError differs between its implementations.
+        raise ArtifactError(f"{path}: expected an ONNX model: {one_line(error)}") from error
+    if not model.graph.node and not model.graph.output:
+        raise ArtifactError(f"{path}: expected an ONNX model, got a file without a graph")
+    return model
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("onnxruntime")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+
+
+def _paired(path: Path, specs: Sequence[TensorSpec], nodes: Sequence[Any]) -> dict[str, str]:
+    """Map the artifact's names to the file's own, which may be decorated."""
+    raw = [node.name for node in nodes]
+    plain = dict(zip(feed.unique(raw), raw, strict=True))
+    missing = [spec.name for spec in specs if spec.name not in plain]
+    if missing:
+        raise ArtifactError(f"{path}: expected {missing} among its inputs and outputs, got {raw}")
+    return {spec.name: plain[spec.name] for spec in specs}
+
+
+def _specs(path: Path, values: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    import onnx
+
+    names = feed.unique(value.name for value in values)
+    specs = []
+    for name, value in zip(names, values, strict=True):
+        tensor = value.type.tensor_type
+        if not tensor.elem_type:
+            raise ArtifactError(f"{path}: expected {name!r} to be a tensor; it is of another type")
+        shape = tuple(
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+            for dim in tensor.shape.dim
+        )
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+        specs.append(TensorSpec(name=name, shape=shape, dtype=dtype))
+    return tuple(specs)

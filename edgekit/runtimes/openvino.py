@@ -1,0 +1,185 @@
+"""OpenVINO IR in OpenVINO's CPU plugin."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.runtimes import feed
+
+# Without the precision hint, the plugin computes float models in bfloat16 on CPUs that have it
+# (seen with AMX), and one file would score differently from host to host.
+_PRECISION = "f32"
+
+
+def describe(path: Path) -> Artifact:
+    """Read a file's inputs and outputs; see ``edgekit.runtimes.describe``."""
+    model = _read(_import().Core(), path)
+    return Artifact(
+        path=path, format="openvino", inputs=_specs(model.inputs), outputs=_specs(model.outputs)
+    )
+
+
+def open_runner(artifact: Artifact, *, threads: int = 1) -> OpenvinoRunner:
+    """Load a file; see ``edgekit.runtimes.open_runner``."""
+    core = _import().Core()
+    return OpenvinoRunner(artifact.path, core, _read(core, artifact.path), threads=threads)
+
+
+class OpenvinoRunner:
+    """A model compiled for this CPU, float parts in float32."""
+
+    def __init__(self, path: Path, core: Any, model: Any, *, threads: int = 1) -> None:
+        """Compile; ``threads`` is what one inference may use."""
+        self.versions: Mapping[str, str] = {"openvino": importlib.metadata.version("openvino")}
+        self.path = path
+        self.specs = _specs(model.inputs)
+        self.names = [spec.name for spec in _specs(model.outputs)]
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": _PRECISION,
+        }
+        self._request = self._guard(
+            "compile", lambda: core.compile_model(model, "CPU", settings).create_infer_request()
+        )
+        self._prepared: dict[int, NDArray[Any]] | None = None
+
+    def run(
+        self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run n samples; see ``Runner.run``."""
+        return feed.run_batches(self.specs, inputs, self._call, native=native)
+
+    def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
+        """Set inputs; see ``Runner.prepare``."""
+        from openvino import Tensor
+
+        stored = feed.one_batch(self.specs, sample, native=native)
+        self._prepared = {}
+        for index, spec in enumerate(self.specs):
+            # The request keeps no reference to the array: it must stay alive here.
+            self._prepared[index] = np.ascontiguousarray(stored[spec.name])
+            self._request.set_input_tensor(index, Tensor(self._prepared[index], True))
+
+    def invoke(self) -> None:
+        """Run one inference; see ``Runner.invoke``."""
+        if self._prepared is None:
+            raise ArtifactError(f"{self.path}: expected prepare() before invoke()")
+        self._guard("run", lambda: self._request.infer(share_outputs=True))
+
+    def _call(self, stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        fed = {index: stored[spec.name] for index, spec in enumerate(self.specs)}
+        self._prepared = None
+        self._guard("reset", self._request.reset_state)
+        self._guard("run", lambda: self._request.infer(fed))
+        return {
+            name: np.array(self._request.get_output_tensor(index).data, np.float32)
+            for index, name in enumerate(self.names)
+        }
+
+    def _guard(self, verb: str, action: Any) -> Any:
+        try:
+            return action()
+        except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+            raise ArtifactError(f"{self.path}: cannot {verb} it: {_line(error)}") from error
+
+
+def tensors(
+    artifact: Artifact, inputs: Mapping[str, NDArray[Any]], *, only: Sequence[str] | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Run with every operator's result as an output; see ``edgekit.runtimes.tensors``."""
+    core = _import().Core()
+    model = _read(core, artifact.path)
+    before = len(model.outputs)
+    wanted = [(name, port) for name, port in _activations(model) if only is None or name in only]
+    model.add_outputs([port for _, port in wanted])
+    runner = OpenvinoRunner(artifact.path, core, model)
+    runner.names[before:] = [name for name, _ in wanted]
+    runner.names[:before] = [f"output {index}" for index in range(before)]
+    found = runner.run(inputs)
+    return {name: found[name] for name, _ in wanted}
+
+
+def _activations(model: Any) -> list[tuple[str, Any]]:
+    """Return (name, port) of every number that depends on an input, in execution order."""
+    moving: set[str] = set()
+    found = []
+    for operator in model.get_ordered_ops():
+        kind = operator.get_type_name()
+        sources = [port.get_source_output().get_node().get_name() for port in operator.inputs()]
+        if kind in ("Parameter", "ReadValue") or moving.intersection(sources):
+            moving.add(operator.get_name())
+        else:
+            continue
+        # Operators that cut off shapes or state are not activations.
+        if kind in ("Parameter", "Result", "ShapeOf", "Assign", "ReadValue"):
+            continue
+        ports = operator.outputs()
+        for index, port in enumerate(ports):
+            tail = f".{index}" if len(ports) > 1 else ""
+            if port.get_element_type().is_real() and port.get_partial_shape().rank.is_static:
+                found.append((operator.get_friendly_name() + tail, port))
+    return found
+
+
+def _read(core: Any, path: Path) -> Any:
+    # Other frontends would try their luck on what is no IR: look before it is handed over.
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
+    if b"<net" not in head:
+        raise ArtifactError(f"{path}: expected OpenVINO IR (<net ...> XML); export the model again")
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise ArtifactError(f"{path}: expected its weights beside it in {weights.name}; not there")
+    try:
+        return core.read_model(str(path), str(weights))
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise ArtifactError(
+            f"{path}: expected OpenVINO IR with its weights: {_line(error)}"
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    """Return the last telling line of OpenVINO's many; the first only names source files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check "))]
+    return (telling or lines or [type(error).__name__])[-1][:300]
+
+
+def _specs(ports: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    names = feed.unique(_name(port) for port in ports)
+    return tuple(
+        TensorSpec(
+            name=name,
+            shape=tuple(
+                size.get_length() if size.is_static else None for size in port.get_partial_shape()
+            ),
+            dtype=np.dtype(port.get_element_type().to_dtype()).name,
+        )
+        for name, port in zip(names, ports, strict=True)
+    )
+
+
+def _name(port: Any) -> str:
+    """Return the least decorated of a port's names, or its node's."""
+    named = sorted(port.get_names(), key=lambda name: (":" in name, "/" in name, len(name), name))
+    return str(named[0] if named else port.get_node().get_friendly_name())
+
+
+def _import() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino") from error
+    return openvino
