@@ -1,0 +1,95 @@
+"""The command line: a group that loads each command only when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from edgekit.errors import EdgekitError
+from edgekit.version import VERSION
+
+# name -> (where its click command is, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "convert": ("edgekit.cli.convert:command", "Turn a Keras model into checked files."),
+    "evaluate": ("edgekit.cli.evaluate:command", "Compare a file with its source model on data."),
+    "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
+    "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
+    "targets": ("edgekit.cli.targets:command", "List and explain what a file can be made for."),
+    "cache": ("edgekit.cli.cache:command", "Show and prune the results of earlier runs."),
+    "doctor": ("edgekit.cli.doctor:command", "Tell what is installed and what is missing."),
+    "schema": ("edgekit.cli.schema:command", "Print the JSON Schema of a document."),
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and one line; imports the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments name, or suggest the nearest one."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            ctx.fail(f"no command {name!r}; {hint}commands: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; end in one line and the documented exit code when it cannot be done.
+
+        Bugs keep their traceback.
+        """
+        try:
+            return super().invoke(ctx)
+        except EdgekitError as error:
+            fail(str(error))
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            fail("Interrupted", label="")
+            ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            fail(f"{error.filename or 'standard output'}: no room left on the disk; free some")
+            ctx.exit(EdgekitError.exit_code)
+
+
+def fail(text: str, *, label: str = "Error: ") -> None:
+    """Write one line on stderr; what a terminal would obey in a hostile name is made visible."""
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    click.echo(f"{label}{shown}", file=sys.stderr)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 a promise or budget was missed, 130 Ctrl-C.",
+)
+@click.version_option(VERSION, "-V", "--version", message="edgekit %(version)s")
+def main() -> None:
+    """Takes trained Keras models to edge devices, and proves what it cost."""

@@ -1,0 +1,53 @@
+"""``edgekit targets``: what a file can be made for."""
+
+from __future__ import annotations
+
+import textwrap
+
+import click
+
+from edgekit import catalog
+from edgekit.cli.options import json_option, print_columns, print_json
+from edgekit.explain import explain, extra_of
+from edgekit.target import Target
+
+WIDTH = 80
+
+
+@click.group("targets", invoke_without_command=True)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List what a file can be made for. `targets show NAME` explains one."""
+    if ctx.invoked_subcommand is not None:
+        return
+    targets = [Target.load(name) for name in catalog.names("targets")]
+    if as_json:
+        print_json({"schema": 1, "targets": targets})
+        return
+    heading = ("target", "weights", "activations", "io", "calibration", "extra")
+    print_columns([heading, *(_row(target) for target in targets)])
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Explain a target: one that is shipped, by NAME, or a TOML file, by its path."""
+    target = Target.load(name)
+    if as_json:
+        print_json({"schema": 1, "target": target})
+        return
+    click.echo(target.name)
+    for heading, sentences in explain(target).items():
+        click.echo(f"\n{heading}")
+        for sentence in sentences:
+            click.echo(
+                textwrap.fill(sentence, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            )
+
+
+def _row(target: Target) -> tuple[str, ...]:
+    q = target.quantization
+    data = "needed" if q.needs_calibration else "-"
+    return (target.name, q.weights, q.activations, q.io, data, extra_of(target) or "-")

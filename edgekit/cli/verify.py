@@ -1,0 +1,28 @@
+"""``edgekit verify``: are these the files that were made?"""
+
+from __future__ import annotations
+
+import click
+
+from edgekit.cli.options import json_option, print_json
+from edgekit.errors import DigestMismatch
+from edgekit.manifest import read
+from edgekit.manifest import verify as find_differences
+
+
+@click.command("verify")
+@click.argument("manifest", type=click.Path())
+@json_option
+def command(manifest: str, as_json: bool) -> None:
+    """Check the files that MANIFEST (a manifest.json, or its folder) describes.
+
+    Exit code 0 when all are as described, 3 when one is not.
+    """
+    differences = find_differences(manifest)
+    if as_json:
+        document = {"manifest": manifest, "verified": not differences, "differences": differences}
+        print_json({"schema": 1, **document})
+    if differences:
+        raise DigestMismatch(f"{manifest}: {'; '.join(differences)}")
+    if not as_json:
+        click.echo(f"{manifest}: {len(read(manifest).files)} files are as described")
