@@ -1,0 +1,1 @@
+"""Calibration data, sample choice, range estimators, and the lint before quantizing."""
