@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from edgekit.cli.options import json_option, print_columns, print_json
-from edgekit.doctor import Diagnosis, diagnose
+from edgekit.errors import EdgekitError
+
+if TYPE_CHECKING:
+    from edgekit.doctor import Diagnosis
 
 
 @click.command("doctor")
@@ -16,13 +21,23 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 1 if the base install itself is broken.
     """
-    found = diagnose()
+    found = _diagnose()
     if as_json:
         print_json({"schema": 1, "healthy": found.healthy, "diagnosis": found})
     else:
         _print(found)
     if not found.healthy:
         ctx.exit(1)
+
+
+def _diagnose() -> Diagnosis:
+    try:
+        from edgekit.doctor import diagnose
+    except ModuleNotFoundError as error:
+        raise EdgekitError(
+            f"the base install is broken, {error.name} is missing: pip install edgekit-ml"
+        ) from error
+    return diagnose()
 
 
 def _print(found: Diagnosis) -> None:
