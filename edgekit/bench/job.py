@@ -1,0 +1,36 @@
+"""What the measuring process is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgekit.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What ``measure`` was given; ``sample`` is an .npz of ``names``, ``a0``, ``a1`` and so on."""
+
+    artifact: Artifact
+    threads: int
+    warmup: int
+    min_runs: int
+    min_seconds: float
+    sample: Path | None
+
+    def encode(self) -> bytes:
+        """Return the job as JSON."""
+        return msgspec.json.encode(self, enc_hook=str)
+
+    @classmethod
+    def decode(cls, text: bytes) -> Job:
+        """Return the job that ``encode`` wrote."""
+        return msgspec.json.decode(text, type=cls, dec_hook=_path)
+
+
+def _path(kind: type, value: Any) -> Any:
+    return kind(value)

@@ -1,0 +1,117 @@
+"""Runs in the measuring process: a Job as JSON on stdin, a Measurement as JSON on stdout.
+
+Whatever libraries write to stdout goes to stderr. An error of edgekit's is the last line of
+stderr, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import TensorSpec
+from edgekit.bench.host import host_facts, load_average, peak_memory_mib
+from edgekit.bench.job import Job
+from edgekit.bench.measurement import Measurement, notes_on
+from edgekit.errors import EdgekitError
+from edgekit.runtimes import Runner, import_runtime, open_runner
+from edgekit.runtimes.feed import batch_of
+
+MAX_RUNS = 10_000
+
+
+def main() -> int:
+    """Answer one job."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    job = Job.decode(sys.stdin.buffer.read())
+    try:
+        result = work(job)
+    except EdgekitError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    with os.fdopen(answer, "wb") as out:
+        out.write(msgspec.json.encode(result))
+    return 0
+
+
+def work(job: Job) -> Measurement:
+    """Load, warm up and time the artifact in this very process."""
+    load_before = load_average()
+    import_runtime(job.artifact.format)
+    sample, native = sample_of(job)
+    memory_before = peak_memory_mib()
+    started = time.perf_counter()
+    runner = open_runner(job.artifact, threads=job.threads)
+    runner.prepare(sample, native=native)
+    load_ms = (time.perf_counter() - started) * 1e3
+    warmup = timed(runner, runs=job.warmup, seconds=0)
+    samples = timed(runner, runs=job.min_runs, seconds=job.min_seconds)
+    peak = peak_memory_mib()
+    host = host_facts(runner.versions, load_before=load_before, load_after=load_average())
+    return Measurement(
+        samples_ms=samples,
+        warmup_ms=warmup,
+        load_ms=load_ms,
+        threads=job.threads,
+        memory_before_mib=memory_before,
+        peak_memory_mib=peak,
+        host=host,
+        notes=(*notes_on(samples, load_before, host.cores), *_threads(job.threads, host.cores)),
+    )
+
+
+def timed(runner: Runner, *, runs: int, seconds: float) -> tuple[float, ...]:
+    """Return the milliseconds of each inference; see ``measure`` for when it ends."""
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(taken) < runs or (time.perf_counter() < end and len(taken) < MAX_RUNS):
+        started = time.perf_counter_ns()
+        runner.invoke()
+        taken.append((time.perf_counter_ns() - started) / 1e6)
+    return tuple(taken)
+
+
+def sample_of(job: Job) -> tuple[dict[str, NDArray[Any]], bool]:
+    """Return inputs, and whether they are what is stored."""
+    if job.sample is not None:
+        with np.load(job.sample, allow_pickle=False) as data:
+            names = [str(name) for name in data["names"]]
+            return {name: data[f"a{place}"] for place, name in enumerate(names)}, False
+    rng = np.random.default_rng(0)
+    inputs = {spec.name: random_input(spec, rng) for spec in job.artifact.inputs}
+    if batch_of(job.artifact.inputs) is None:
+        inputs = {name: array[None] for name, array in inputs.items()}
+    return inputs, True
+
+
+def random_input(spec: TensorSpec, rng: np.random.Generator) -> NDArray[Any]:
+    """Return what an input could store: integers over their whole range, floats around 0.
+
+    Integers that are not quantized are mostly indices, of which only 0 and 1 are sure to exist.
+    """
+    shape = tuple(1 if size is None else size for size in spec.shape)
+    dtype = np.dtype(spec.dtype)
+    if dtype.kind == "b":
+        return np.asarray(rng.integers(0, 2, shape), bool)
+    if dtype.kind not in "iu":
+        return np.asarray(rng.standard_normal(shape), dtype)
+    limits = np.iinfo(dtype)
+    if spec.scale is None and dtype.itemsize > 1:
+        return np.asarray(rng.integers(0, 2, shape), dtype)
+    whole = rng.integers(limits.min, limits.max, shape, dtype=np.int64, endpoint=True)
+    return np.asarray(whole, dtype)
+
+
+def _threads(threads: int, cores: int) -> tuple[str, ...]:
+    return (f"{threads} threads on {cores} cores",) if threads > cores else ()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
