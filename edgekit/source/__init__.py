@@ -1,0 +1,8 @@
+"""Source models: loaded safely, and mended where Keras 2 left them behind."""
+
+from edgekit.source.backend import runs_on_tensorflow, save_object
+from edgekit.source.digest import digest
+from edgekit.source.load import load
+from edgekit.source.model import Mend, SourceModel
+
+__all__ = ["Mend", "SourceModel", "digest", "load", "runs_on_tensorflow", "save_object"]

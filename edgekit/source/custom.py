@@ -1,0 +1,63 @@
+"""Custom objects that the user names: ``module:name``, imported because the user said so."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgekit.errors import OptionError
+
+
+def import_objects(names: Sequence[str]) -> dict[str, Any]:
+    """Import each ``module:name``; the current folder counts as a place to import from.
+
+    Returns:
+        Every object under its own name, and under its registered ``package>name`` as well.
+
+    Raises:
+        OptionError: a name has another form, or its module or object is not there.
+    """
+    import keras
+
+    found: dict[str, Any] = {}
+    with _current_folder_on_path():
+        for text in names:
+            module, colon, name = text.partition(":")
+            if not (colon and module and name):
+                raise OptionError(f"--custom-objects wants module:name, got {text!r}")
+            thing = _import_one(text, module, name)
+            found[name] = thing
+            found[getattr(thing, "__name__", name)] = thing
+            if callable(thing):
+                found[keras.saving.get_registered_name(thing)] = thing
+    return found
+
+
+def _import_one(text: str, module: str, name: str) -> Any:
+    try:
+        loaded = importlib.import_module(module)
+    except Exception as error:
+        raise OptionError(
+            f"--custom-objects {text}: module {module!r} cannot be imported: "
+            f"{type(error).__name__}: {error}; looked for in this folder and on PYTHONPATH"
+        ) from error
+    if not hasattr(loaded, name):
+        raise OptionError(f"--custom-objects {text}: module {module!r} has no {name!r}")
+    return getattr(loaded, name)
+
+
+@contextmanager
+def _current_folder_on_path() -> Iterator[None]:
+    here = str(Path.cwd())
+    added = here not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if added and here in sys.path:
+            sys.path.remove(here)

@@ -1,0 +1,144 @@
+"""Whole models in HDF5, as Keras 2 (and Keras 3, on demand) writes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import SourceError
+from edgekit.source import containers, graph, trust, weights
+
+_WEIGHTS_ONLY = (
+    "the file holds weights only, no model: load them in Python into the model they belong to "
+    "(model.load_weights) and save it whole with model.save('model.keras')"
+)
+
+
+def load_h5(path: Path, scope: graph.Scope) -> Any:
+    """Rebuild a whole-model HDF5 file in Keras 3.
+
+    Raises:
+        SourceError: damaged, weights only, or not to be rebuilt; the text says what to do.
+        UnsafeSource: it would run code.
+    """
+    import h5py
+
+    containers.check_hdf5(path)
+    try:
+        with h5py.File(path, "r") as file:
+            config = _config(file)
+            trust.check(config, scope.custom, allow_code=scope.allow_code)
+            stored = _stored(file["model_weights"]) if "model_weights" in file else {}
+    except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
+        text = containers.one_line(error)
+        raise SourceError(f"the HDF5 file is damaged or truncated: {text}") from error
+    check_sizes(config, weights.longest(stored))
+    model = graph.build(config, scope)
+    weights.assign(model, stored, scope.names)
+    return model
+
+
+def _config(file: Any) -> dict[str, Any]:
+    text = file.attrs.get("model_config")
+    if text is None:
+        groups = set(file) & {
+            "layers",
+            "_layer_checkpoint_dependencies",
+            "vars",
+            "top_level_model_weights",
+        }
+        if "layer_names" in file.attrs or "layer_names0" in file.attrs or groups:
+            raise SourceError(_WEIGHTS_ONLY)
+        raise SourceError("the HDF5 file holds no Keras model (no model_config); is it data?")
+    text = text.decode() if isinstance(text, bytes) else text
+    return parse_config(str(text))
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """Read a model's configuration.
+
+    Raises:
+        SourceError: it is not JSON, or not the configuration of a model.
+    """
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(
+            f"the model's configuration is damaged: {containers.one_line(error)}"
+        ) from error
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise SourceError("the model's configuration names no class_name; is it a Keras model?")
+    if not isinstance(config.get("config"), (dict, list)):
+        raise SourceError(
+            "the model's configuration is empty: a subclassed model without get_config"
+        )
+    return dict(plain(config))
+
+
+def plain(value: Any) -> Any:
+    """Undo Keras 2's JSON dress of tuples and tensor shapes."""
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
+        return None if value["items"] is None else [plain(v) for v in value["items"]]
+    if value.get("class_name") == "__ellipsis__" and "config" not in value:
+        return "..."
+    return {k: plain(v) for k, v in value.items()}
+
+
+def _stored(group: Any) -> dict[str, list[weights.Stored]]:
+    stored = {}
+    for name in (*_attribute(group, "layer_names"), "top_level_model_weights"):
+        if name in group:
+            own = group[name]
+            stored[name] = [
+                weights.Stored(name=n, array=np.asarray(own[n]))
+                for n in _attribute(own, "weight_names")
+            ]
+    return stored
+
+
+def _attribute(group: Any, name: str) -> list[str]:
+    """Read a list of names, which Keras cuts into numbered pieces when it is long."""
+    values: list[Any] = []
+    if name in group.attrs:
+        values = list(group.attrs[name])
+    piece = 0
+    while not values or piece:
+        if f"{name}{piece}" not in group.attrs:
+            break
+        values.extend(group.attrs[f"{name}{piece}"])
+        piece += 1
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+
+
+_SIZES = frozenset(
+    {"units", "filters", "input_dim", "output_dim", "key_dim", "num_heads", "value_dim"}
+)
+
+
+def check_sizes(config: Any, longest: int) -> None:
+    """Refuse a configuration whose layers are larger than any stored array: no memory for a lie.
+
+    Raises:
+        SourceError: a layer declares more units, filters or rows than the largest stored dimension.
+    """
+    limit = max(longest, 1 << 16)
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            for key in _SIZES & value.keys():
+                if isinstance(value[key], int) and value[key] > limit:
+                    raise SourceError(
+                        f"layer {value.get('name')!r} declares {key} = {value[key]}, but the "
+                        f"largest stored dimension is {longest}; configuration and weights do not match"
+                    )
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
