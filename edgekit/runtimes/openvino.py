@@ -98,14 +98,21 @@ def tensors(
     """Run with every operator's result as an output; see ``edgekit.runtimes.tensors``."""
     core = _import().Core()
     model = _read(core, artifact.path)
-    before = len(model.outputs)
     wanted = [(name, port) for name, port in _activations(model) if only is None or name in only]
     model.add_outputs([port for _, port in wanted])
+    # What was an output before is not added again: find each by where it comes from.
+    places = {
+        _origin(result.input(0).get_source_output()): f"output {index}"
+        for index, result in enumerate(model.get_results())
+    }
     runner = OpenvinoRunner(artifact.path, core, model)
-    runner.names[before:] = [name for name, _ in wanted]
-    runner.names[:before] = [f"output {index}" for index in range(before)]
+    runner.names = [f"output {index}" for index in range(len(model.outputs))]
     found = runner.run(inputs)
-    return {name: found[name] for name, _ in wanted}
+    return {name: found[places[_origin(port)]] for name, port in wanted}
+
+
+def _origin(port: Any) -> tuple[str, int]:
+    return port.get_node().get_name(), port.get_index()
 
 
 def _activations(model: Any) -> list[tuple[str, Any]]:

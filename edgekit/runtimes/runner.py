@@ -37,6 +37,8 @@ class Runner(Protocol):
     def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
         """Set the inputs that ``invoke`` uses; as many rows as the file's batch, or one row.
 
+        ``run`` undoes it.
+
         Raises:
             DataError: see ``run``.
         """
