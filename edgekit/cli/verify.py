@@ -25,4 +25,6 @@ def command(manifest: str, as_json: bool) -> None:
     if differences:
         raise DigestMismatch(f"{manifest}: {'; '.join(differences)}")
     if not as_json:
-        click.echo(f"{manifest}: {len(read(manifest).files)} files are as described")
+        count = len(read(manifest).files)
+        files = "1 file is" if count == 1 else f"{count} files are"
+        click.echo(f"{manifest}: {files} as described")
