@@ -1,0 +1,135 @@
+"""``edgekit audit``: what a model file holds, from its own bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgekit.cli.options import json_option, print_json
+
+if TYPE_CHECKING:
+    from edgekit.artifact import TensorSpec
+    from edgekit.audit import AuditResult
+
+WIDTH = 80
+_FORMATS = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
+Row = tuple[str, ...]
+
+
+@click.command("audit")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--target", "target_name", metavar="NAME", help="Check what this target promises.")
+@click.option("--operators", "each", is_flag=True, help="List every operator, not only groups.")
+@json_option
+def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> None:
+    """Say what a model FILE holds: operators, precision, islands, sizes, inputs, outputs.
+
+    FILE is any .tflite, OpenVINO .xml or .onnx, also one that edgekit did not make. With
+    --target, each promise that the file does not keep is printed, and the exit code is 3.
+    """
+    from edgekit.audit import audit, broken_promises
+    from edgekit.errors import PromiseBroken
+    from edgekit.target import Target
+
+    target = Target.load(target_name) if target_name else None
+    result = audit(file)
+    broken = broken_promises(result, target) if target else []
+    if as_json:
+        print_json(result)
+    else:
+        _print(result, each)
+        for line in broken:
+            _say(f"broken: {line}")
+    if target and broken:
+        raise PromiseBroken(
+            f"{file} does not keep what {target.name} promises: {'; '.join(broken)}"
+        )
+    if target and not as_json:
+        _say(f"{target.name}: the file keeps every promise that can be read from it")
+
+
+def _print(result: AuditResult, each: bool) -> None:
+    _say(f"{result.path}: {_FORMATS[result.format]}, {result.file_bytes:,} bytes")
+    _table(("", "name", "type", "shape", "scale", "zero point"), list(_ends(result)))
+    _table(("", "bytes or count", "integer share"), list(_figures(result)), numbers=(1, 2))
+    if each:
+        rows = [
+            (str(op.index), op.kind, op.layer, op.precision, f"{op.macs:,}")
+            for op in result.operators
+        ]
+        _table(("", "operator", "layer", "precision", "MACs"), rows, numbers=(4,))
+    else:
+        rows = _groups(result)
+        _table(("operator", "precision", "count", "MACs"), rows, numbers=(2, 3))
+    for number, island in enumerate(result.float_islands, 1):
+        _say(f"float island {number}: {_brief(island.operators)}")
+        _say(f"  layers: {_brief(island.layers)}")
+        _say(f"  why: {island.why}")
+    for what, kinds in (("Flex", result.flex), ("custom", result.custom)):
+        if kinds:
+            _say(f"{what} operators: {', '.join(kinds)}")
+
+
+def _ends(result: AuditResult) -> Iterator[Row]:
+    for what, specs in (("input", result.inputs), ("output", result.outputs)):
+        for spec in specs:
+            scale = "" if spec.scale is None else f"{spec.scale:.6g}"
+            point = "" if spec.zero_point is None else str(spec.zero_point)
+            yield what, spec.name, spec.dtype, _shape(spec), scale, point
+
+
+def _shape(spec: TensorSpec) -> str:
+    return "x".join("?" if size is None else str(size) for size in spec.shape) or "scalar"
+
+
+def _figures(result: AuditResult) -> Iterator[Row]:
+    yield "multiply-accumulates", f"{result.macs:,}", f"{result.integer_mac_share:.3f}"
+    yield "operators", f"{len(result.operators):,}", f"{result.integer_op_share:.3f}"
+    yield "weights", f"{result.weight_bytes:,}", f"{result.integer_weight_share:.3f}"
+    yield "activations, all", f"{result.activation_bytes:,}", ""
+    yield "activations, at once", f"{result.peak_activation_bytes:,}", ""
+    yield "weight tensors per channel", str(result.per_channel), ""
+    yield "weight tensors per tensor", str(result.per_tensor), ""
+
+
+def _groups(result: AuditResult) -> list[Row]:
+    """Group operators by kind and precision, the costliest first; constants are left out."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for op in result.operators:
+        if not op.precision.startswith("constant"):
+            found.setdefault((op.kind, op.precision), []).append(op.macs)
+    ranked = sorted(found.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))
+    return [(*name, str(len(macs)), f"{sum(macs):,}") for name, macs in ranked]
+
+
+def _brief(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None:
+    """Print rows below a heading within 80 columns; long cells are folded, not cut."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for at, title in enumerate(heading):
+        right = at in numbers
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_visible(cell)) for cell in row))
+    Console(width=WIDTH, highlight=False).print(table)
+
+
+def _say(text: str) -> None:
+    click.echo(_visible(text))
+
+
+def _visible(text: str) -> str:
+    """Make visible what a terminal would obey in a name from a hostile file."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
