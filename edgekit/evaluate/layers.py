@@ -20,15 +20,15 @@ class LayerError:
     """One tensor.
 
     ``position`` is its place in execution order; ``rank`` its place among the worst, 1 the lowest
-    SQNR; ``lost_db`` how much lower its SQNR is than that of the tensor compared before it
-    (infinite ones count as 150 dB): large where an error arises, near 0 where one is passed on.
+    SQNR; ``added_noise`` the noise, as a share of the signal's energy, less that of the tensor
+    compared before it: large where an error arises, near 0 where one is passed on.
     """
 
     name: str
     position: int
     rank: int
     sqnr_db: float
-    lost_db: float
+    added_noise: float
     max_abs_error: float
 
 
@@ -46,11 +46,11 @@ class LayerErrors:
 
     @property
     def worst_drop(self) -> LayerError | None:
-        """The tensor that lost the most against the one before it: where the error arises."""
-        return max(self.layers, key=lambda layer: layer.lost_db, default=None)
+        """The tensor that adds the most noise to the one before it: where the error arises."""
+        return max(self.layers, key=lambda layer: layer.added_noise, default=None)
 
 
-_CEILING_DB = 150.0  # above what float32 can tell: 24 bits are 144 dB
+_MOST_NOISE = 1e15  # so that infinite ones can be subtracted
 
 
 def compare_layers(
@@ -100,15 +100,15 @@ def _objection(name: str, reference: Tensors, candidate: Tensors) -> str | None:
 def _ranked(names: Sequence[str], powers: Mapping[str, Power]) -> tuple[LayerError, ...]:
     decibels = [powers[name].sqnr_db for name in names]
     places = {at: rank for rank, at in enumerate(np.argsort(decibels, kind="stable"), start=1)}
-    capped = [min(max(value, -_CEILING_DB), _CEILING_DB) for value in decibels]
-    before = [_CEILING_DB, *capped][: len(capped)]
+    noise = [min(10 ** (-max(value, -150.0) / 10), _MOST_NOISE) for value in decibels]
+    before = [0.0, *noise]
     return tuple(
         LayerError(
             name=name,
             position=at,
             rank=places[at],
             sqnr_db=decibels[at],
-            lost_db=before[at] - capped[at],
+            added_noise=noise[at] - before[at],
             max_abs_error=powers[name].peak,
         )
         for at, name in enumerate(names)

@@ -158,7 +158,7 @@ def _sure(
     source: float, artifact: float, metric: Metric, resampled: NDArray[np.float64]
 ) -> Difference:
     drop = _drop(source, artifact, metric)
-    if drop is None:
+    if drop is None or (source == 0 and not metric.higher_is_better):
         return _unsure(source, artifact, metric, "the source's error is 0: no relative increase")
     drops = resampled[:, 0] - resampled[:, 1]
     if not metric.higher_is_better:
