@@ -1,0 +1,1 @@
+"""Trace to float artifact, one module a format."""

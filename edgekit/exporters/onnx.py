@@ -1,0 +1,94 @@
+"""Writes a trace as float ONNX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.errors import ExportError, MissingExtra
+from edgekit.trace import Trace
+
+OPSET = 18
+# The smallest normal float32. ONNX Runtime folds a Pad by exactly 0 into the MaxPool behind it,
+# which pads with minus infinity: wrong wherever activations are negative.
+_ALMOST_ZERO = 2.0**-126
+
+
+def export(trace: Trace) -> Any:
+    """Convert a trace to an ``onnx.ModelProto`` whose inputs and outputs carry the Keras names.
+
+    Raises:
+        MissingExtra: the extra ``onnx`` is not installed.
+        ExportError: an operator has no ONNX form.
+    """
+    try:
+        import onnx
+        import tf2onnx
+    except ImportError as error:
+        raise MissingExtra("tf2onnx", "onnx") from error
+    try:
+        model, _ = tf2onnx.convert.from_graph_def(
+            trace.graph_def(),
+            name="edgekit",
+            input_names=list(trace.input_tensors),
+            output_names=list(trace.output_tensors),
+            opset=OPSET,
+        )
+    except Exception as error:
+        raise ExportError(f"no ONNX file can be made: {str(error).splitlines()[0]}") from error
+    names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
+    names |= dict(zip(trace.output_tensors, (spec.name for spec in trace.outputs), strict=True))
+    _rename(model.graph, names)
+    _keep_padding_apart(model.graph)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Rename values everywhere; a value that already holds a wanted name steps aside."""
+    taken = set(names.values()) - set(names)
+    moved = dict(names)
+    for node in graph.node:
+        for value in (*node.input, *node.output):
+            if value in taken:
+                moved.setdefault(value, f"{value}__inner")
+    for initializer in graph.initializer:
+        if initializer.name in taken:
+            moved.setdefault(initializer.name, f"{initializer.name}__inner")
+    for values in (graph.input, graph.output, graph.value_info, graph.initializer):
+        for value in values:
+            value.name = moved.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [moved.get(name, name) for name in node.input]
+        node.output[:] = [moved.get(name, name) for name in node.output]
+
+
+def _keep_padding_apart(graph: Any) -> None:
+    """Make sure that no optimizer folds a zero padding into the max pooling behind it."""
+    import numpy as np
+    import onnx
+
+    consumers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            consumers.setdefault(name, []).append(node)
+    for node in graph.node:
+        if node.op_type != "Pad" or not _reaches_max_pool(node.output[0], consumers):
+            continue
+        while len(node.input) < 3:
+            node.input.append("")
+        name = f"{node.output[0]}__value"
+        node.input[2] = name
+        graph.initializer.append(
+            onnx.numpy_helper.from_array(np.array(_ALMOST_ZERO, np.float32), name)
+        )
+
+
+def _reaches_max_pool(value: str, consumers: dict[str, list[Any]]) -> bool:
+    for node in consumers.get(value, []):
+        if node.op_type == "MaxPool":
+            return True
+        if node.op_type in ("Transpose", "Identity") and _reaches_max_pool(
+            node.output[0], consumers
+        ):
+            return True
+    return False

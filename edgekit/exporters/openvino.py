@@ -1,0 +1,48 @@
+"""Writes a trace as OpenVINO IR."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edgekit.errors import ExportError, MissingExtra
+from edgekit.trace import Trace
+
+
+def export(trace: Trace) -> Any:
+    """Convert a trace to an ``openvino.Model`` whose inputs and outputs carry the Keras names.
+
+    Raises:
+        MissingExtra: the extra ``openvino`` is not installed.
+        ExportError: an operator has no OpenVINO form.
+    """
+    try:
+        import openvino as ov
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino") from error
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        path = Path(folder) / "graph.pb"
+        path.write_bytes(trace.graph)
+        try:
+            model = ov.convert_model(
+                str(path),
+                input=list(trace.input_tensors),
+                output=list(trace.output_tensors),
+            )
+        except Exception as error:
+            raise ExportError(
+                f"no OpenVINO IR can be made: {str(error).splitlines()[0]}"
+            ) from error
+    return _named(model, trace)
+
+
+def _named(model: Any, trace: Trace) -> Any:
+    for name, spec in zip(trace.input_tensors, trace.inputs, strict=True):
+        port = model.input(name)
+        port.tensor.set_names({spec.name})
+        port.node.friendly_name = spec.name
+    for port, spec in zip(model.outputs, trace.outputs, strict=True):
+        port.tensor.set_names({spec.name})
+        port.node.friendly_name = f"{spec.name}/result"
+    return model

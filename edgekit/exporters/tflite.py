@@ -1,0 +1,45 @@
+"""Writes a trace as float TFLite."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from edgekit.errors import ExportError
+from edgekit.formats import tflite
+from edgekit.trace import Trace
+
+
+def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") -> bytes:
+    """Convert a trace to a TFLite flatbuffer of builtin operators.
+
+    Inputs and outputs carry the Keras names. With ``weights="float16"`` constants are stored in
+    half precision and computed with in float32.
+
+    Raises:
+        ExportError: an operator has no TFLite builtin; the message names the operators.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([trace.function()])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if weights == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        content = converter.convert()
+    except Exception as error:
+        raise ExportError(f"no TFLite file can be made: {_first_reason(error)}") from error
+    return named(content, trace)
+
+
+def named(content: bytes, trace: Trace) -> bytes:
+    """Give a converted file the Keras names of its trace."""
+    placeholders = [name.removesuffix(":0") for name in trace.input_tensors]
+    order = tflite.input_order(content, placeholders)
+    return tflite.name_io(content, [trace.inputs[i] for i in order], trace.outputs)
+
+
+def _first_reason(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or "Flex ops" in line or "ops:" in line]
+    return (telling or lines or [type(error).__name__])[0][:400]

@@ -1,0 +1,139 @@
+"""TFLite flatbuffers as editable objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import TensorSpec
+
+SIGNATURE = "serving_default"
+_FLOAT32 = 0
+
+
+def parse(content: bytes) -> Any:
+    """Return the flatbuffer as a mutable ``ModelT``."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def pack(model: Any) -> bytes:
+    """Serialize a ``ModelT``; the same object gives the same bytes."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def name_io(content: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bytes:
+    """Give the main graph's inputs and outputs their Keras names, as tensors and as a signature.
+
+    The order of ``inputs`` and ``outputs`` is the order of the graph.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = parse(content)
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
+    for key, specs, indices in (
+        ("inputs", inputs, graph.inputs),
+        ("outputs", outputs, graph.outputs),
+    ):
+        entries = []
+        for spec, index in zip(specs, indices, strict=True):
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = spec.name, int(index)
+            entries.append(entry)
+        setattr(signature, key, entries)
+    model.signatureDefs = [signature]
+    return pack(model)
+
+
+def input_order(content: bytes, names: Sequence[str]) -> list[int]:
+    """Return, for each graph input in file order, its position in ``names`` (tensor names)."""
+    graph = parse(content).subgraphs[0]
+    found = [graph.tensors[index].name.decode().removesuffix(":0") for index in graph.inputs]
+    return [list(names).index(name) for name in found]
+
+
+def set_ranges(model: Any, ranges: Mapping[str, tuple[float, float]]) -> int:
+    """Write calibrated ranges into the float tensors of the main graph; return how many took one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    written = 0
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.type != _FLOAT32 or (found := ranges.get(tensor.name.decode())) is None:
+            continue
+        quantization = schema.QuantizationParametersT()
+        quantization.min = np.array([found[0]], np.float32)
+        quantization.max = np.array([found[1]], np.float32)
+        tensor.quantization = quantization
+        written += 1
+    return written
+
+
+def ranges(model: Any) -> dict[str, tuple[float, float]]:
+    """Return the calibrated ranges that the tensors of the main graph carry, by tensor name."""
+    found = {}
+    for tensor in model.subgraphs[0].tensors:
+        quantization = tensor.quantization
+        if quantization is not None and quantization.min is not None and len(quantization.min) == 1:
+            found[tensor.name.decode()] = (float(quantization.min[0]), float(quantization.max[0]))
+    return found
+
+
+def constant(model: Any, index: int) -> NDArray[Any] | None:
+    """Return a float32 or integer constant of the main graph, or None where there is none."""
+    tensor = model.subgraphs[0].tensors[index]
+    data = model.buffers[tensor.buffer].data
+    if data is None or tensor.type not in _DTYPES:
+        return None
+    return np.frombuffer(bytes(data), _DTYPES[tensor.type]).reshape(tensor.shape)
+
+
+def set_constant(model: Any, index: int, value: NDArray[Any]) -> None:
+    """Replace a constant of the main graph by one of the same shape and dtype."""
+    tensor = model.subgraphs[0].tensors[index]
+    buffer = model.buffers[tensor.buffer]
+    buffer.data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
+
+
+_DTYPES = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64, 9: np.int8}
+
+
+def io_names(model: Any) -> tuple[list[str], list[str]]:
+    """Return the signature's input and output names in graph order."""
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    inputs = {int(entry.tensorIndex): entry.name for entry in signature.inputs}
+    outputs: dict[int, list[str]] = {}
+    for entry in signature.outputs:
+        outputs.setdefault(int(entry.tensorIndex), []).append(_text(entry.name))
+    return (
+        [_text(inputs[int(index)]) for index in graph.inputs],
+        [outputs[int(index)].pop(0) for index in graph.outputs],
+    )
+
+
+def signature_order(content: bytes, names: Sequence[str]) -> list[int]:
+    """Return, for each graph input in file order, its position in ``names`` (signature names)."""
+    found, _ = io_names(parse(content))
+    return [list(names).index(name) for name in found]
+
+
+def rename_io(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Write the signature anew with these names, in graph order."""
+    return name_io(content, [_nameless(n) for n in inputs], [_nameless(n) for n in outputs])
+
+
+def _nameless(name: str) -> TensorSpec:
+    return TensorSpec(name=name, shape=(), dtype="float32")
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name

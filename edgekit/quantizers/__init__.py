@@ -1,0 +1,1 @@
+"""Float artifact and calibration to quantized artifact, one module a quantizer."""

@@ -1,0 +1,138 @@
+"""The report: everything that was learnt about one artifact, as one versioned document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgekit.artifact import TensorSpec
+from edgekit.audit import AuditResult
+from edgekit.bench import Measurement
+from edgekit.calibrate.lint import Finding
+from edgekit.evaluate import Evaluation, LayerErrors
+from edgekit.source import Mend
+from edgekit.target import Target
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """The source model, and what was mended to load it."""
+
+    name: str
+    sha256: str
+    origin: str
+    kind: str
+    parameters: int
+    size_bytes: int | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    mends: tuple[Mend, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One quantized artifact that was tried; figures are against the source on held-back samples.
+
+    ``agreement`` is the share of equal first classes, None for outputs that are no class scores.
+    ``problem`` says why there are no figures, or why the candidate was refused.
+    """
+
+    name: str
+    quantizer: str
+    estimator: str | None
+    bias_correction: bool
+    sqnr_db: float | None = None
+    agreement: float | None = None
+    chosen: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Treatment:
+    """What quantization did to one layer, or why it was left alone."""
+
+    layer: str
+    done: str | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFacts:
+    """The samples that ranges come from, and what lint said of them."""
+
+    origin: str
+    samples: int
+    held_back: int
+    estimator: str
+    seed: int
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactFacts:
+    """The file that ships, and the float file of the same format beside it."""
+
+    files: dict[str, int]
+    sha256: str
+    size_bytes: int
+    float_size_bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """How long the artifact takes on this host, and the float file of the same format beside it."""
+
+    artifact: Measurement
+    float_baseline: Measurement | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """How long a stage took; ``cached`` if its result was there already."""
+
+    name: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One artifact: where it comes from, what was done, what it lost, what it costs.
+
+    ``broken_promises`` and ``missed_budgets`` are empty in a passing report; ``verdict`` follows
+    from them. ``parity_sqnr_db`` compares the artifact with the source model on held-back
+    calibration samples, or on seeded random inputs where there is no calibration.
+    """
+
+    schema: int = SCHEMA
+    edgekit: str
+    source: SourceFacts
+    target: Target
+    options: dict[str, Any]
+    artifact: ArtifactFacts
+    audit: AuditResult
+    parity_sqnr_db: float
+    parity_samples: str
+    calibration: CalibrationFacts | None = None
+    candidates: tuple[Candidate, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
+    evaluation: Evaluation | None = None
+    evaluation_data: str | None = None
+    layers: LayerErrors | None = None
+    latency: Latency | None = None
+    broken_promises: tuple[str, ...] = ()
+    missed_budgets: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+    @property
+    def verdict(self) -> Literal["pass", "fail"]:
+        """Whether every promise and every budget was kept."""
+        return "fail" if self.broken_promises or self.missed_budgets else "pass"

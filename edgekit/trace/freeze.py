@@ -1,0 +1,172 @@
+"""Traces a Keras model once, at static shapes, into a graph without variables."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.artifact import TensorSpec
+from edgekit.errors import TraceError
+from edgekit.trace.shapes import Signature
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trace:
+    """A frozen TensorFlow graph at static shapes.
+
+    ``inputs`` and ``outputs`` carry the Keras names; ``input_tensors`` and ``output_tensors`` are
+    the tensors in ``graph`` (a serialized GraphDef) that they stand for, in the same order.
+    """
+
+    graph: bytes
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    input_tensors: tuple[str, ...]
+    output_tensors: tuple[str, ...]
+
+    def graph_def(self) -> Any:
+        """Return the graph as a fresh ``tf.compat.v1.GraphDef``."""
+        import tensorflow as tf
+
+        graph = tf.compat.v1.GraphDef()
+        graph.ParseFromString(self.graph)
+        return graph
+
+    def function(self, fetches: Sequence[str] | None = None) -> Any:
+        """Return a TensorFlow function over the inputs that gives ``fetches`` (or the outputs)."""
+        import tensorflow as tf
+
+        graph = self.graph_def()
+        wrapped = tf.compat.v1.wrap_function(
+            lambda: tf.graph_util.import_graph_def(graph, name=""), []
+        )
+        names = list(self.output_tensors if fetches is None else fetches)
+        return wrapped.prune(list(self.input_tensors), names)
+
+    def save(self, folder: Path) -> None:
+        """Write the trace into a folder."""
+        (folder / "graph.pb").write_bytes(self.graph)
+        facts = {key: value for key, value in asdict(self).items() if key != "graph"}
+        (folder / "trace.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    @classmethod
+    def restore(cls, folder: Path) -> Trace:
+        """Read what ``save`` wrote."""
+        facts = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
+        return cls(
+            graph=(folder / "graph.pb").read_bytes(),
+            inputs=_specs(facts["inputs"]),
+            outputs=_specs(facts["outputs"]),
+            input_tensors=tuple(facts["input_tensors"]),
+            output_tensors=tuple(facts["output_tensors"]),
+        )
+
+
+def freeze(model: Any, signature: Signature) -> Trace:
+    """Freeze a Keras model in inference mode at the signature's static shapes.
+
+    The model computes in float32 whatever its dtype policy says, and is left as it was.
+
+    Raises:
+        TraceError: the model's call fails under tracing, or a variable cannot be frozen.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2 as constants,
+    )
+
+    names: list[str] = []
+
+    def call(*tensors: Any) -> list[Any]:
+        result = model(signature.pack(tensors), training=False)
+        flat = _named_outputs(model, result)
+        names[:] = [name for name, _ in flat]
+        return [
+            tf.identity(tensor, name=f"edgekit_output_{i}") for i, (_, tensor) in enumerate(flat)
+        ]
+
+    specs = [
+        tf.TensorSpec(spec.shape, spec.dtype, name=f"edgekit_input_{i}")
+        for i, spec in enumerate(signature.specs)
+    ]
+    try:
+        with _computing_in_float32(model):
+            concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
+                *specs
+            )
+            frozen = constants(concrete, lower_control_flow=False)
+    except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
+        raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {first}") from error
+    return _trace_of(frozen, signature, names)
+
+
+def _trace_of(frozen: Any, signature: Signature, names: Sequence[str]) -> Trace:
+    outputs = tuple(
+        TensorSpec(
+            name=name,
+            shape=tuple(None if size is None else int(size) for size in tensor.shape),
+            dtype=tensor.dtype.name,
+        )
+        for name, tensor in zip(names, frozen.outputs, strict=True)
+    )
+    return Trace(
+        graph=frozen.graph.as_graph_def().SerializeToString(deterministic=True),
+        inputs=signature.specs,
+        outputs=outputs,
+        input_tensors=tuple(tensor.name for tensor in frozen.inputs),
+        output_tensors=tuple(tensor.name for tensor in frozen.outputs),
+    )
+
+
+def _named_outputs(model: Any, result: Any) -> list[tuple[str, Any]]:
+    """Flatten the outputs under the names that Keras gives them; a name taken twice is numbered."""
+    flat = list(_leaves(result, None))
+    inner = getattr(model, "_functional", None) or model
+    layers = list(getattr(inner, "output_names", None) or [])
+    fallback = layers if len(layers) == len(flat) else [f"output_{i}" for i in range(len(flat))]
+    taken: dict[str, int] = {}
+    named = []
+    for (key, tensor), layer in zip(flat, fallback, strict=True):
+        name = key or layer
+        count = taken[name] = taken.get(name, -1) + 1
+        named.append((f"{name}_{count}" if count else name, tensor))
+    return named
+
+
+def _leaves(value: Any, key: str | None) -> Iterator[tuple[str | None, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, str(name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item, None)
+    else:
+        yield key, value
+
+
+@contextlib.contextmanager
+def _computing_in_float32(model: Any) -> Iterator[None]:
+    """Let every layer compute in float32 for a while; policies are put back whatever happens."""
+    layers = [layer for layer in model._flatten_layers() if layer.compute_dtype != "float32"]
+    policies = [(layer, layer.dtype_policy) for layer in layers if _is_half(layer.compute_dtype)]
+    try:
+        for layer, _ in policies:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in policies:
+            layer.dtype_policy = policy
+
+
+def _is_half(dtype: str | None) -> bool:
+    return dtype in ("float16", "bfloat16")
+
+
+def _specs(facts: Sequence[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(**{**fact, "shape": tuple(fact["shape"])}) for fact in facts)
