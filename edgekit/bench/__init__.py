@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgekit.bench.host import HostFacts
-from edgekit.bench.measure import measure
 from edgekit.bench.measurement import Measurement
+from edgekit.bench.process import measure
 from edgekit.bench.statistics import compare_latency, slower_than
 
 __all__ = ["HostFacts", "Measurement", "compare_latency", "measure", "slower_than"]

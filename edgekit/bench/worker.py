@@ -63,7 +63,7 @@ def work(job: Job) -> Measurement:
         memory_before_mib=memory_before,
         peak_memory_mib=peak,
         host=host,
-        notes=(*notes_on(samples, load_before, host.cores), *_threads(job.threads, host.cores)),
+        notes=(*notes_on(samples, load_before, host.cores), *_notes(job, len(samples), host.cores)),
     )
 
 
@@ -109,8 +109,13 @@ def random_input(spec: TensorSpec, rng: np.random.Generator) -> NDArray[Any]:
     return np.asarray(whole, dtype)
 
 
-def _threads(threads: int, cores: int) -> tuple[str, ...]:
-    return (f"{threads} threads on {cores} cores",) if threads > cores else ()
+def _notes(job: Job, runs: int, cores: int) -> list[str]:
+    said = []
+    if job.threads > cores:
+        said.append(f"{job.threads} threads on {cores} cores")
+    if runs == MAX_RUNS > job.min_runs:
+        said.append(f"stopped at {MAX_RUNS} runs, before {job.min_seconds:g} s had passed")
+    return said
 
 
 if __name__ == "__main__":
