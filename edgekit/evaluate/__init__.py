@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.evaluate.collect import collect
 from edgekit.evaluate.compare import Evaluation, Flips, evaluate
 from edgekit.evaluate.layers import LayerError, LayerErrors, compare_layers
 from edgekit.evaluate.metrics import METRICS, Metric, metric
@@ -14,6 +15,7 @@ __all__ = [
     "LayerError",
     "LayerErrors",
     "Metric",
+    "collect",
     "compare_layers",
     "evaluate",
     "metric",

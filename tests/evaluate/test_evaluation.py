@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import DataError, OptionError, UnknownName
-from edgekit.evaluate import METRICS, evaluate, metric
+from edgekit.evaluate import METRICS, collect, evaluate, metric
 
 RNG = np.random.default_rng(0)
 N = 300
@@ -306,3 +306,21 @@ def test_what_is_wrong_with_a_function_is_said(own):
         metric("no_such_module_at_all:f")
     with pytest.raises(UnknownName, match="did you mean 'top5'"):
         metric("tops5")
+
+
+def test_predictions_are_collected_in_order():
+    seen = []
+
+    def batches():
+        for start in range(0, N, 64):
+            seen.append(start)
+            yield {"x": SCORES[start : start + 64]}
+
+    found = collect(lambda batch: {"y": batch["x"] * 2}, batches())
+    assert found["y"] == pytest.approx(SCORES * 2, rel=1e-6)
+    assert found["y"].dtype == np.float32
+    with pytest.raises(DataError, match="fewer samples"):
+        collect(lambda batch: {"y": batch["x"]}, batches(), most_bytes=3000)
+    assert seen[-1] == 64
+    with pytest.raises(DataError, match="at least one sample"):
+        collect(lambda batch: {"y": batch["x"]}, [])

@@ -134,3 +134,52 @@ def test_fuzzed_files_raise_what_they_should_or_run(assets, tmp_path):
         except (ArtifactError, DataError):
             refused += 1
     assert refused >= 20
+
+
+def write_relu(path, shape, signature, kind=0):
+    """Write a file of one RELU; ``signature`` has -1 for what may vary."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def tensor(name):
+        one = schema.TensorT()
+        one.name, one.shape, one.shapeSignature, one.type = name, shape, signature, kind
+        return one
+
+    code, operator, graph, model = (
+        schema.OperatorCodeT(), schema.OperatorT(), schema.SubGraphT(), schema.ModelT(),
+    )  # fmt: skip
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RELU
+    operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0], [1]
+    graph.tensors, graph.inputs, graph.outputs = [tensor(b"x"), tensor(b"y")], [0], [1]
+    graph.operators = [operator]
+    model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
+    model.buffers = [schema.BufferT()]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return describe(path)
+
+
+def test_dimensions_that_vary_are_taken_from_the_data(tmp_path):
+    artifact = write_relu(tmp_path / "r.tflite", [1, 1, 3], [-1, -1, 3])
+    assert artifact.inputs[0].shape == (None, None, 3)
+    runner = open_runner(artifact)
+    for length in (5, 2, 7):
+        x = np.random.default_rng(length).normal(size=(4, length, 3)).astype(np.float32)
+        assert np.array_equal(runner.run({"x": x})["y"], np.maximum(x, 0))
+
+
+def test_a_fixed_batch_of_several_is_filled_up(tmp_path):
+    runner = open_runner(write_relu(tmp_path / "r.tflite", [4, 3], [4, 3]))
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    assert np.array_equal(runner.run({"x": x})["y"], np.maximum(x, 0))
+    runner.prepare({"x": x[:1]})
+    runner.invoke()
+
+
+def test_a_path_may_hold_any_letters(tmp_path):
+    folder = tmp_path / "mødel ü 模型"
+    folder.mkdir()
+    artifact = write_relu(folder / "r.tflite", [1, 3], [1, 3])
+    assert open_runner(artifact).run({"x": -np.ones((1, 3))})["y"].max() == 0
