@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -82,7 +81,7 @@ def fail(text: str, *, label: str = "Error: ") -> None:
     """Write one line on stderr; what a terminal would obey in a hostile name is made visible."""
     line = " ".join(text.split())
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    click.echo(f"{label}{shown}", file=sys.stderr)
+    click.echo(f"{label}{shown}", err=True)
 
 
 @click.group(

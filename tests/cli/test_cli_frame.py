@@ -173,3 +173,11 @@ def test_json_is_strict_and_sorted(capsys: pytest.CaptureFixture[str]) -> None:
 def test_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     print_columns([("name", "n"), ("a", "10"), ("longer", "")])
     assert capsys.readouterr().out == "name    n\na       10\nlonger\n"
+
+
+def test_an_error_never_ends_up_on_stdout() -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m edgekit targets show nothing 2>&-', sys.executable],
+        env=ENVIRONMENT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
