@@ -19,6 +19,7 @@ from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.runtimes import require
+from edgekit.runtimes.feed import one_batch
 
 TIMEOUT_S = 900.0
 
@@ -55,6 +56,7 @@ def measure(
 
     Raises:
         OptionError: a number is out of range.
+        DataError: the sample does not fit the artifact's inputs.
         ArtifactError: the file cannot be opened or run, its process dies or takes over 15 minutes.
         MissingExtra: the runtime is not installed.
     """
@@ -64,6 +66,8 @@ def measure(
             f" 0..{TIMEOUT_S / 2:g}, got {threads}, {warmup}, {min_runs}, {min_seconds:g}"
         )
     require(artifact.format)
+    if sample is not None:
+        one_batch(artifact.inputs, sample, native=False)
     with contextlib.ExitStack() as stack:
         job = Job(
             artifact=artifact,

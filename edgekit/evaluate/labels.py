@@ -20,16 +20,15 @@ def threshold_of(scores: NDArray[Any]) -> float | None:
     return 0.5 if scores.size and scores.min() >= 0 and scores.max() <= 1 else 0.0
 
 
-def class_scores(scores: NDArray[Any], threshold: float | None) -> NDArray[np.float64]:
+def class_scores(scores: NDArray[Any], threshold: float | None) -> NDArray[Any]:
     """Return scores with a column for each class; a lone score s becomes (2 threshold - s, s)."""
-    scores = np.asarray(scores, np.float64)
     if threshold is None:
         return scores
-    lone = scores[..., 0] if scores.ndim > 1 else scores
+    lone = np.asarray(scores[..., 0] if scores.ndim > 1 else scores, np.float64)
     return np.stack([2 * threshold - lone, lone], axis=-1)
 
 
-def as_classes(labels: Any, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def as_classes(labels: Any, scores: NDArray[Any]) -> NDArray[np.int64]:
     """Return class numbers of the shape of ``scores`` without its last axis.
 
     Takes integers (also as whole floats, also with a last axis of 1) and one-hot rows.

@@ -34,7 +34,7 @@ class Metric:
     higher_is_better: bool = True
 
 
-def top_k(scores: Floats, classes: NDArray[np.int64], *, k: int) -> Floats:
+def top_k(scores: NDArray[Any], classes: NDArray[np.int64], *, k: int) -> Floats:
     """Return 1 where the true class is among the k highest scores; of equal ones the first wins.
 
     A sample whose scores hold NaN counts as wrong. Shapes as in ``labels.as_classes``; with
@@ -54,7 +54,7 @@ def top_k(scores: Floats, classes: NDArray[np.int64], *, k: int) -> Floats:
     return per_sample
 
 
-def auc(scores: Floats, classes: NDArray[np.int64]) -> float:
+def auc(scores: NDArray[Any], classes: NDArray[np.int64]) -> float:
     """Return the area under the ROC curve: the chance that a positive outranks a negative.
 
     Ties count half (Hanley and McNeil 1982, "The meaning and use of the area under a receiver
@@ -75,11 +75,11 @@ def auc(scores: Floats, classes: NDArray[np.int64]) -> float:
         raise DataError(f"auc expects samples of two classes or more, got {len(present)}")
     if scores.shape[1] == 2:
         with np.errstate(invalid="ignore"):
-            return _area(scores[:, 1] - scores[:, 0], classes == 1)
+            return _area(np.subtract(scores[:, 1], scores[:, 0], dtype=np.float64), classes == 1)
     return float(np.mean([_area(scores[:, one], classes == one) for one in present]))
 
 
-def _area(score: Floats, positive: NDArray[np.bool_]) -> float:
+def _area(score: NDArray[Any], positive: NDArray[np.bool_]) -> float:
     score = np.where(np.isnan(score), -np.inf, score)
     yes, no = score[positive], np.sort(score[~positive])
     below = np.searchsorted(no, yes, "left") + np.searchsorted(no, yes, "right")

@@ -15,7 +15,7 @@ from edgekit.evaluate import labels as shapes
 from edgekit.evaluate import paired
 from edgekit.evaluate.metrics import Metric
 
-_BUDGET = 100_000_000  # elements that the bootstrap of a whole-set score may look at
+_BUDGET = 40_000_000  # elements that a bootstrap may look at: some seconds
 _NO_CHANGES: NDArray[np.int64] = np.empty(0, np.int64)
 
 
@@ -114,7 +114,8 @@ def _of_samples(scores: NDArray[np.float64], metric: Metric, seed: int) -> Diffe
         return _unsure(source, artifact, metric, "some samples have no finite score")
     if len(scores) < 2:
         return _unsure(source, artifact, metric, "an interval needs two samples or more")
-    return _sure(source, artifact, metric, paired.bootstrap_means(scores, seed=seed))
+    count = max(500, min(2000, _BUDGET // len(scores)))
+    return _sure(source, artifact, metric, paired.bootstrap_means(scores, count=count, seed=seed))
 
 
 def _of_whole(
@@ -131,8 +132,10 @@ def _of_whole(
     if not (math.isfinite(source) and math.isfinite(artifact)):
         return _unsure(source, artifact, metric, "a score is not finite")
     count = int(min(1000, _BUDGET // max(1, _elements(pair[0]))))
-    if count < 100 or samples < 2:
-        return _unsure(source, artifact, metric, f"{samples} samples are no basis for a bootstrap")
+    if samples < 2:
+        return _unsure(source, artifact, metric, "an interval needs two samples or more")
+    if count < 100:
+        return _unsure(source, artifact, metric, "too many scores to resample them often enough")
     usual = 200 if metric.kind == "custom" else count
 
     def both(index: NDArray[np.int64]) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class OnnxRunner:
         outputs: Sequence[str] | None = None,
     ) -> None:
         """Load a path or bytes; ``outputs`` are tensor names where not all of the model's."""
-        self.versions: Mapping[str, str] = {"onnxruntime": _version()}
+        self.versions: Mapping[str, str] = {"onnxruntime": _import().__version__}
         self.path = artifact.path
         self.specs = artifact.inputs
         self._session = self._guard(
@@ -123,10 +122,7 @@ def tensors(
 
 
 def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise MissingExtra("onnxruntime", "onnx") from error
+    ort = _import()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -150,11 +146,12 @@ def _load(path: Path, *, data: bool) -> Any:
     return model
 
 
-def _version() -> str:
+def _import() -> Any:
     try:
-        return importlib.metadata.version("onnxruntime")
-    except importlib.metadata.PackageNotFoundError as error:
+        import onnxruntime
+    except ImportError as error:
         raise MissingExtra("onnxruntime", "onnx") from error
+    return onnxruntime
 
 
 def _paired(path: Path, specs: Sequence[TensorSpec], nodes: Sequence[Any]) -> dict[str, str]:

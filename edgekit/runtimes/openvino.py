@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ class OpenvinoRunner:
 
     def __init__(self, path: Path, core: Any, model: Any, *, threads: int = 1) -> None:
         """Compile; ``threads`` is what one inference may use."""
-        self.versions: Mapping[str, str] = {"openvino": importlib.metadata.version("openvino")}
+        self.versions: Mapping[str, str] = {"openvino": _import().__version__.partition("-")[0]}
         self.path = path
         self.specs = _specs(model.inputs)
         self.names = [spec.name for spec in _specs(model.outputs)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,15 @@ class TfliteRunner:
         shapes = {name: array.shape for name, array in stored.items()}
         if changed := [name for name in shapes if shapes[name] != self._shapes[name]]:
             for name in changed:
-                self.interpreter.resize_tensor_input(self._inputs[name], shapes[name])
+                resize = self.interpreter.resize_tensor_input
+                self._guard("resize", partial(resize, self._inputs[name], shapes[name]))
             self._guard("resize", self.interpreter.allocate_tensors)
             self._shapes = shapes
         for name, array in stored.items():
             self.interpreter.set_tensor(self._inputs[name], array)
         self._prepared = True
 
-    def _guard(self, verb: str, action: Any) -> None:
+    def _guard(self, verb: str, action: Callable[[], object]) -> None:
         try:
             action()
         except (ValueError, RuntimeError, MemoryError) as error:
@@ -190,7 +192,12 @@ def _runtime() -> tuple[Any, str]:
 
 
 def _version() -> str:
-    return importlib.metadata.version(_runtime()[1])
+    module, package = _runtime()
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a nightly goes by another name
+        home = importlib.import_module(module.__name__.partition(".")[0])
+        return str(getattr(home, "__version__", "unknown"))
 
 
 def _ports(interpreter: Any, path: Path) -> tuple[list[Any], list[Any]]:

@@ -11,7 +11,7 @@ from edgekit.bench import Measurement, measure, process, worker
 from edgekit.bench.host import host_facts, load_average, peak_memory_mib
 from edgekit.bench.job import Job
 from edgekit.bench.worker import random_input
-from edgekit.errors import ArtifactError, MissingExtra, OptionError
+from edgekit.errors import ArtifactError, DataError, MissingExtra, OptionError
 from edgekit.runtimes import describe
 
 FAST = {"warmup": 2, "min_runs": 12, "min_seconds": 0.0}
@@ -55,7 +55,7 @@ def test_openvino_and_a_given_sample(tmp_path):
     found = measure(artifact, threads=2, sample={"x": np.ones((1, 4))}, **FAST)
     assert found.threads == 2
     assert "openvino" in found.host.versions
-    with pytest.raises(ArtifactError, match="expected inputs"):
+    with pytest.raises(DataError, match="expected inputs"):
         measure(artifact, sample={"z": np.ones((1, 4))}, **FAST)
 
 
