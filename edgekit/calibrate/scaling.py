@@ -39,6 +39,8 @@ def scaling_verdict(facts: ModelFacts, inputs: Mapping[str, InputScan]) -> Verdi
         if (text := _by_rescaling(rescaled)) is not None:
             return "error", f"input {span}; {text}; {ADVICE}"
     for statistics in facts.statistics:
+        if statistics.warming:  # recorded too little to be held against anything, here and below
+            break
         if (verdict := _by_statistics(statistics, facts.samples)) is not None:
             return verdict[0], f"input {span}; {verdict[1]}; {ADVICE}"
     if facts.probe is not None and facts.probe.then is not None:
@@ -64,8 +66,6 @@ def _by_rescaling(fact: Rescaled) -> str | None:
 
 
 def _by_statistics(fact: Statistics, samples: int) -> Verdict | None:
-    if fact.warming:
-        return None
     ratio, shift = abs(fact.log2_ratio), fact.shift
     wrong = ratio >= WRONG_RATIO or shift >= WRONG_SHIFT
     even = fact.spread <= max(1.5, ratio / 2)
