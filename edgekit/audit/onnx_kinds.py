@@ -81,7 +81,8 @@ def cost(
 ) -> int:
     """Count the multiply-accumulates of a node, as ``macs`` defines them.
 
-    A matrix product whose activations have no known shape counts one row.
+    Where the activations have no known shape, a matrix product counts one row, and a recurrent
+    operator one step.
 
     Args:
         kind: The operator, without its domain.
@@ -95,11 +96,11 @@ def cost(
     if kind in _PRODUCTS and (first is None or result is None):
         at = _PRODUCTS[kind][1]
         return count(shapes[at]) if at < len(shapes) else 0
-    if not first:
-        return 0
     if kind in _RECURRENT:
         held = [shapes[at] for at in _RECURRENT[kind] if at < len(shapes)]
-        return macs.recurrent(count(first[:-1]), held)
+        return macs.recurrent(count(first[:-1]) if first else 1, held)
+    if not first:
+        return 0
     if kind == "Einsum":
         return macs.einsum(str(attributes.get("equation", "")), shapes)
     if kind == "Attention":

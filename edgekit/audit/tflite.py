@@ -168,14 +168,18 @@ class _Reader:
         outputs = [key for key in self._keys(op, "Outputs", values, graph) if key]
         operands = [values.get(key) for key in inputs]
         result = values[outputs[0]] if outputs else None
+        weights = kinds.weights(kind, operands)
+        held = [operands[at] for at in weights if at < len(operands)]
+        names = [value.name for value in held if value and value.stored_bytes]
+        heavy = kinds.role(kind) == "macs"
         return Node(
             kind=kind,
-            layer=layer(result.name) if result else "",
+            layer=layer(result.name, *names[: 1 if heavy else 0]) if result else "",
             role=kinds.role(kind),
             inputs=tuple(inputs),
             outputs=tuple(outputs),
             graph=graph,
-            weights=kinds.weights(kind, operands),
+            weights=weights,
             macs=kinds.cost(kind, operands, result, self._inner_axis(op, kind)),
             bodies=self._bodies(op, kind),
             foreign="flex" if foreign == "flex" else "custom" if foreign else "",

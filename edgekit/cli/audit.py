@@ -56,14 +56,13 @@ def _print(result: AuditResult, each: bool) -> None:
     _table(("", "name", "type", "shape", "scale", "zero point"), list(_ends(result)))
     _table(("", "bytes or count", "integer share"), list(_figures(result)), numbers=(1, 2))
     if each:
-        rows = [
+        listed: list[Row] = [
             (str(op.index), op.kind, op.layer, op.precision, f"{op.macs:,}")
             for op in result.operators
         ]
-        _table(("", "operator", "layer", "precision", "MACs"), rows, numbers=(4,))
+        _table(("", "operator", "layer", "precision", "MACs"), listed, numbers=(4,))
     else:
-        rows = _groups(result)
-        _table(("operator", "precision", "count", "MACs"), rows, numbers=(2, 3))
+        _table(("operator", "precision", "count", "MACs"), _groups(result), numbers=(2, 3))
     for number, island in enumerate(result.float_islands, 1):
         _say(f"float island {number}: {_brief(island.operators)}")
         _say(f"  layers: {_brief(island.layers)}")
