@@ -40,9 +40,9 @@ class OnnxRunner:
         *,
         threads: int = 1,
         optimize: bool = True,
-        outputs: Sequence[str] | None = None,
+        outputs: Mapping[str, str] | None = None,
     ) -> None:
-        """Load a path or bytes; ``outputs`` are tensor names where not all of the model's."""
+        """Load a path or bytes; ``outputs`` map names to the tensors to fetch."""
         self.versions: Mapping[str, str] = {"onnxruntime": _import().__version__}
         self.path = artifact.path
         self.specs = artifact.inputs
@@ -53,7 +53,7 @@ class OnnxRunner:
         if outputs is None:
             self._outputs = _paired(self.path, artifact.outputs, self._session.get_outputs())
         else:
-            self._outputs = {name: name for name in outputs}
+            self._outputs = dict(outputs)
         self._prepared: dict[str, NDArray[Any]] | None = None
 
     def run(
@@ -102,23 +102,44 @@ def tensors(
 
     model = _load(artifact.path, data=True)
     present = {value.name for value in model.graph.output}
-    # What comes out of QuantizeLinear is on the scale of integers; DequantizeLinear follows.
-    names = [
-        name
-        for node in model.graph.node
-        if node.op_type not in ("QuantizeLinear", "DynamicQuantizeLinear", "Constant", "Shape")
-        for name in node.output
-        if name and (only is None or name in only)
-    ]
-    for name in names:
-        if name not in present:
-            model.graph.output.append(onnx.ValueInfoProto(name=name))
+    found = _activations(model.graph)
+    wanted = {name: raw for name, raw in found.items() if only is None or name in only}
+    for raw in wanted.values():
+        if raw not in present:
+            model.graph.output.append(onnx.ValueInfoProto(name=raw))
     try:
         content = model.SerializeToString()
     except ValueError as error:
         raise ArtifactError(f"{artifact.path}: expected a model below 2 GiB: {error}") from error
-    runner = OnnxRunner(artifact, content, optimize=False, outputs=names)
+    runner = OnnxRunner(artifact, content, optimize=False, outputs=wanted)
     return runner.run(inputs)
+
+
+def _activations(graph: Any) -> dict[str, str]:
+    """Map what nodes compute from an input, in order, to the tensor that holds its real values.
+
+    A quantized tensor's values are those behind its QuantizeLinear and DequantizeLinear: before
+    them, it may lack the ReLU that a quantizer has put into the clipping of its integers.
+    """
+    constants = {tensor.name for tensor in graph.initializer}
+    moving = {value.name for value in graph.input} - constants
+    outputs = {value.name for value in graph.output}
+    behind: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type == "Shape" or not moving.intersection(node.input):
+            continue
+        moving.update(node.output)
+        source = node.input[0]
+        if node.op_type == "QuantizeLinear":
+            behind[node.output[0]] = source
+        elif node.op_type == "DequantizeLinear" and source in behind:
+            real = node.output[0]
+            found |= {behind[source]: real} if behind[source] in found else {}
+            found |= {real: real} if real in outputs else {}
+        elif node.op_type != "DynamicQuantizeLinear":
+            found |= {name: name for name in node.output if name}
+    return found
 
 
 def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:

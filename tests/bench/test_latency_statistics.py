@@ -36,6 +36,7 @@ def measurement(median=1.0, *, seed=0, host=HOST, threads=1):
     )
 
 
+@settings(deadline=None)
 @given(LATENCIES, st.floats(0, 1))
 def test_quantile_is_numpys(samples, share):
     assert quantile(tuple(samples), share) == pytest.approx(np.quantile(samples, share))
@@ -47,14 +48,14 @@ def test_statistics_come_from_the_samples():
     assert found.model_memory_mib == 10
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(LATENCIES, LATENCIES)
 def test_swapping_swaps_the_verdict(a, b):
     mirror = {"faster": "slower", "slower": "faster", "cannot tell": "cannot tell"}
     assert compare_samples(tuple(b), tuple(a)) == mirror[compare_samples(tuple(a), tuple(b))]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(LATENCIES)
 def test_nothing_differs_from_itself(samples):
     assert compare_samples(tuple(samples), tuple(samples)) == "cannot tell"

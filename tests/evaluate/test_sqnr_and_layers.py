@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import DataError
@@ -15,6 +15,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 8)).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(st.floats(-60, 120), st.floats(1e-6, 1e6))
 def test_sqnr_is_the_ratio_of_powers_whatever_the_scale(decibels, scale):
     reference = X.astype(np.float64) * scale

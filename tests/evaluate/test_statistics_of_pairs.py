@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.evaluate import paired
@@ -22,12 +22,14 @@ def test_mcnemar_exact(to_wrong, to_right, p):
     assert paired.mcnemar_p(to_wrong, to_right) == pytest.approx(p)
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_mcnemar_is_symmetric(b, c):
     assert paired.mcnemar_p(b, c) == paired.mcnemar_p(c, b)
     assert 0 < paired.mcnemar_p(b, c) <= 1
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS, st.integers(0, 100))
 def test_the_interval_holds_the_drop_mirrors_and_has_a_width(b, c, same):
     samples = max(1, b + c + same)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,6 +17,7 @@ def spec(shape=(1, 2), dtype="float32", name="x", **more):
     return TensorSpec(name=name, shape=shape, dtype=dtype, **more)
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float64, 20, elements=st.floats(-1e4, 1e4)), SCALES, st.integers(-128, 127))
 def test_quantizing_is_within_half_a_step_or_clipped(real, scale, zero):
     stored = feed.quantize(real, scale, zero, dtype="int8")
@@ -26,6 +27,7 @@ def test_quantizing_is_within_half_a_step_or_clipped(real, scale, zero):
     assert np.all(np.abs(back - wanted) <= 0.5 * scale * (1 + 1e-6) + 1e-6 * np.abs(wanted))
 
 
+@settings(deadline=None)
 @given(st.integers(-128, 127), SCALES, st.integers(-128, 127))
 def test_stored_integers_survive_there_and_back(value, scale, zero):
     real = feed.dequantize(np.array([value], np.int8), scale, zero)
@@ -84,6 +86,7 @@ def test_inputs_with_other_numbers_of_rows_are_refused():
         feed.check([spec(), spec(name="y")], {"x": np.zeros((2, 2)), "y": np.zeros((3, 2))})
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 13))
 def test_any_batch_gives_each_sample_its_own_row(batch, count):
     x = np.arange(count * 2, dtype=np.float32).reshape(count, 2)

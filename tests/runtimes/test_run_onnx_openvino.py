@@ -97,6 +97,31 @@ def test_tensors_include_what_lies_between(write, product, tmp_path):
     assert list(tensors(artifact, {"x": X}, only=[product])) == [product]
 
 
+def test_tensors_of_a_quantized_onnx_file_are_those_behind_the_integers(tmp_path):
+    """A quantizer may put a ReLU into the clipping of QuantizeLinear, under the ReLU's name."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    scale = onnx.numpy_helper.from_array(np.float32(0.01), "s")
+    zero = onnx.numpy_helper.from_array(np.uint8(0), "z")
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["relu"]),
+            helper.make_node("QuantizeLinear", ["relu", "s", "z"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", kind, [1, 4])],
+        [helper.make_tensor_value_info("y", kind, [1, 3])],
+        [onnx.numpy_helper.from_array(WEIGHTS, "w"), scale, zero],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    found = tensors(describe(tmp_path / "m.onnx"), {"x": X})
+    assert sorted(found) == ["relu", "y"]
+    assert found["relu"] == pytest.approx(EXPECTED, abs=0.006)
+    assert np.array_equal(found["relu"], found["y"])
+
+
 @WRITERS
 def test_wrong_data_are_named(write, tmp_path):
     runner = open_runner(describe(write(tmp_path)))
