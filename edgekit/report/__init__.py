@@ -1,0 +1,1 @@
+"""The report and its views: JSON, its schema, Markdown, and the terminal."""

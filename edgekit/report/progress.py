@@ -1,0 +1,100 @@
+"""Progress bars with stages, on a terminal; one plain line a stage elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+
+class Progress(Protocol):
+    """What a long run tells about itself."""
+
+    def stage(self, name: str, total: int | None = None) -> contextlib.AbstractContextManager[None]:
+        """Enter a stage of ``total`` steps, or of unknown length; stages may nest."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps of the innermost stage; outside of any stage nothing happens."""
+
+
+class Silent:
+    """Tells nothing."""
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[None]:
+        """Enter a stage."""
+        yield
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps."""
+
+
+@dataclass(frozen=True)
+class Lines(Silent):
+    """Tells the name of each stage as it begins, a line each."""
+
+    stream: TextIO
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[None]:
+        """Enter a stage."""
+        steps = "" if total is None else f" ({total:,})"
+        self.stream.write(f"{name}{steps}\n")
+        self.stream.flush()
+        yield
+
+
+class Bars:
+    """Draws a bar for each stage; a finished one stays, with its time."""
+
+    def __init__(self, drawn: RichProgress) -> None:
+        self._drawn = drawn
+        self._open: list[TaskID] = []
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[None]:
+        """Enter a stage."""
+        task = self._drawn.add_task(name, total=total)
+        self._open.append(task)
+        try:
+            yield
+            done = self._drawn.tasks[self._drawn.task_ids.index(task)].total or 1
+            self._drawn.update(task, total=done, completed=done)
+        finally:
+            self._open.remove(task)
+            self._drawn.stop_task(task)
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps."""
+        if self._open:
+            self._drawn.advance(self._open[-1], count)
+
+
+@contextlib.contextmanager
+def progress(stream: TextIO | None) -> Iterator[Progress]:
+    """Give something to tell progress to, as ``stream`` can show it.
+
+    Bars on a terminal, plain lines elsewhere (a log, TERM=dumb), nothing for None. The stream is
+    written to directly: ``sys.stdout`` and ``sys.stderr`` are left as they are, so that it works
+    inside ``edgekit.quiet.quiet`` with the real stream that it gives.
+    """
+    if stream is None:
+        yield Silent()
+        return
+    from rich.console import Console
+
+    console = Console(file=stream, highlight=False)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield Lines(stream)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+               MofNCompleteColumn(), TimeElapsedColumn())  # fmt: skip
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as drawn:
+        yield Bars(drawn)

@@ -1,0 +1,92 @@
+"""JSON Schemas of edgekit's documents, derived from the dataclasses that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edgekit import manifest, table
+from edgekit.audit import AuditResult
+from edgekit.errors import UnknownName
+from edgekit.report import model
+from edgekit.report.figures import FIGURES
+from edgekit.report.plain import NOT_FINITE
+from edgekit.target import Target
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A kind of document: its dataclass, its version, and what it is.
+
+    ``versioned`` documents carry their version under ``schema``, which the dataclass may leave
+    to the file format.
+    """
+
+    kind: type[Any]
+    version: int
+    title: str
+    versioned: bool = True
+
+
+DOCUMENTS: Mapping[str, Document] = {
+    "report": Document(model.Report, model.SCHEMA, "report.json: what is known of one artifact"),
+    "manifest": Document(
+        manifest.Manifest, manifest.SCHEMA, "manifest.json: the files of one conversion"
+    ),
+    "audit": Document(AuditResult, 1, "What `edgekit audit --json` prints", versioned=False),
+    "target": Document(Target, table.SCHEMA, "targets/*.toml: what an artifact must be"),
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a kind of document; unknown keys are not allowed.
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
+    if name not in DOCUMENTS:
+        raise UnknownName("document", name, DOCUMENTS)
+    document = DOCUMENTS[name]
+    _, components = msgspec.json.schema_components([document.kind], ref_template="#/$defs/{name}")
+    for kind, figures in FIGURES.items():
+        if kind.__name__ in components:
+            _state(components[kind.__name__], figures)
+    for component in components.values():
+        component.setdefault("additionalProperties", False)
+    root = components.pop(document.kind.__name__)
+    if document.versioned:
+        root["properties"] = {"schema": {"const": document.version}} | {
+            key: value for key, value in root["properties"].items() if key != "schema"
+        }
+        root["required"] = ["schema", *(key for key in root["required"] if key != "schema")]
+    opening = {
+        "$schema": _DIALECT,
+        "$id": f"urn:edgekit:schema:{name}:{document.version}",
+        "version": document.version,
+    }
+    if document.kind is model.Report:
+        root, components = _with_words(root), _with_words(components)
+        components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
+    whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}
+    return whole
+
+
+def _state(component: dict[str, Any], figures: Mapping[str, Any]) -> None:
+    """Add figures that are computed, all of which a document states."""
+    for key, (kind, _) in figures.items():
+        component["properties"][key] = msgspec.json.schema(kind)
+    component["required"] = [*component["required"], *figures]
+
+
+def _with_words(schema: Any) -> Any:
+    """Let words stand for the numbers that JSON does not have, wherever a number may."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "number":
+            return {"$ref": "#/$defs/Number"}
+        return {key: _with_words(value) for key, value in schema.items()}
+    return [_with_words(item) for item in schema] if isinstance(schema, list) else schema

@@ -1,0 +1,121 @@
+"""The report on a terminal: one table over several targets, and what to look out for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.report import text
+from edgekit.report.figures import compression_ratio
+from edgekit.report.model import Report
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
+
+_HEADING = ("target", "size", "score, drop [95 %]", "latency", "verdict")
+
+
+def summary(reports: Sequence[Report]) -> Group:
+    """Return one table over the targets, then a line for each thing to look out for.
+
+    Fits 80 columns. Accuracy is the source's score and the artifact's, and below them the drop
+    (positive is worse) with its paired 95 % interval; without labels agreement and SQNR. Latency is
+    the median on this host, and below it the float file's.
+    """
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
+                  collapse_padding=True)  # fmt: skip
+    for at, title in enumerate(_HEADING):
+        table.add_column(title, justify="right" if at in (1, 3) else "left", overflow="fold",
+                         no_wrap=at > 0)  # fmt: skip
+    for report in reports:
+        passed = report.verdict == "pass"
+        cells = [text.visible(report.target.name), _size(report), _accuracy(report),
+                 _latency(report)]  # fmt: skip
+        verdict = Text("pass" if passed else "FAIL", style="green" if passed else "bold red")
+        table.add_row(*(Text(cell) for cell in cells), verdict)
+    lines: list[Text] = [Text(line, style="bold") for line in _titles(reports)]
+    said = [_noted(*note) for note in notes(reports)]
+    return Group(*lines, Text(), table, *([Text(), *said] if said else []))
+
+
+def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
+    """Return (kind, text) of what to look out for, the gravest first; kind is fail or warning.
+
+    What several targets share is said once; the rest opens with its target.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for report in reports:
+        for note in dict.fromkeys(_notes(report)):
+            found.setdefault(note, []).append(report.target.name)
+    said = []
+    for (kind, line), names in found.items():
+        everywhere = len(names) == len(reports) and len(reports) > 1
+        opening = "" if everywhere else f"{', '.join(names)}: "
+        said.append((kind, f"{opening}{line}"))
+    return sorted(said, key=lambda note: note[0] != "fail")
+
+
+def _notes(report: Report) -> Iterator[tuple[str, str]]:
+    for line in report.broken_promises:
+        yield "fail", f"broken promise: {line}"
+    for line in report.missed_budgets:
+        yield "fail", f"missed budget: {line}"
+    if report.latency is not None and report.latency.warning:
+        yield "warning", report.latency.warning
+    if report.calibration is not None:
+        for finding in report.calibration.findings:
+            yield "warning", f"calibration data, {finding.code}: {finding.text}"
+    for line in report.warnings:
+        yield "warning", line
+
+
+def _noted(kind: str, line: str) -> Text:
+    from rich.text import Text
+
+    style = "bold red" if kind == "fail" else "yellow"
+    return Text.assemble((f"{kind}: ", style), text.visible(line, most=2000))
+
+
+def _titles(reports: Sequence[Report]) -> Iterator[str]:
+    """Say once what all targets share: the source model and the evaluation."""
+    for source in dict.fromkeys(report.source.name for report in reports):
+        first = next(report for report in reports if report.source.name == source)
+        yield f"{text.visible(source)}, {first.source.parameters:,} parameters"
+    said = {
+        f"{text.visible(report.evaluation.metric or 'agreement')} on {report.evaluation.samples} "
+        f"samples{f' of {text.visible(report.evaluation_data)}' if report.evaluation_data else ''}"
+        for report in reports
+        if report.evaluation is not None
+    }
+    yield from sorted(said)
+
+
+def _size(report: Report) -> str:
+    ratio = compression_ratio(report.artifact)
+    smaller = "" if ratio is None or ratio < 1.005 else f"\n{text.ratio(ratio)} less"
+    return text.kib(report.artifact.size_bytes) + smaller
+
+
+def _accuracy(report: Report) -> str:
+    found = report.evaluation
+    if found is None:
+        return f"not evaluated\nSQNR {text.decibels(report.parity_sqnr_db)}"
+    if found.metric is None or found.source_score is None:
+        quality = f"SQNR {text.decibels(found.sqnr_db_min)}"
+        return quality if found.agreement is None else f"agrees {found.agreement:.3f}\n{quality}"
+    scores = f"{text.score(found.source_score)} -> {text.score(found.artifact_score)}"
+    return f"{scores}\n{text.drop(found)}"
+
+
+def _latency(report: Report) -> str:
+    if report.latency is None:
+        return "-"
+    taken, base = report.latency.artifact, report.latency.float_baseline
+    below = f"\nfloat {text.milliseconds(base.median_ms)[:-3]}" if base else ""
+    return text.milliseconds(taken.median_ms) + below

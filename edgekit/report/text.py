@@ -1,0 +1,83 @@
+"""Figures and names as people read them, in every view alike."""
+
+from __future__ import annotations
+
+import math
+
+from edgekit.evaluate import Evaluation
+
+
+def visible(text: str, *, most: int = 200) -> str:
+    """Return one line of at most ``most`` characters, with nothing that a terminal obeys.
+
+    Line breaks and tabs become spaces; other characters that cannot be printed become U+FFFD.
+    """
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def kib(size_bytes: int) -> str:
+    """Return a size in KiB, a large one in MiB."""
+    size = size_bytes / 1024
+    if size >= 10_000:
+        return f"{size / 1024:,.1f} MiB"
+    return f"{size:,.1f} KiB" if size < 1000 else f"{size:,.0f} KiB"
+
+
+def decibels(value: float) -> str:
+    """Return an SQNR; infinite ones in words."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "identical" if value > 0 else "only noise"
+    return f"{value:.1f} dB"
+
+
+def milliseconds(value: float) -> str:
+    """Return a latency with three significant digits."""
+    return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
+
+
+def ratio(value: float) -> str:
+    """Return how many times larger one figure is than another."""
+    return f"{value:.2f}x" if value < 10 else f"{value:.0f}x"
+
+
+def share(value: float | None) -> str:
+    """Return a share in [0, 1] with three decimals, or a dash where there is none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def score(value: float | None) -> str:
+    """Return a score with four significant digits; trailing zeros stay, so that columns align."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+
+
+def drop(evaluation: Evaluation) -> str:
+    """Return a drop with its 95 % interval: ``0.20 pp [-0.41, 0.81]``; positive is worse."""
+    if evaluation.drop_pp is None:
+        return "not known"
+    unit = "pp" if evaluation.drop_unit == "points" else "%"
+    said = f"{_signed(evaluation.drop_pp)} {unit}"
+    low, high = evaluation.drop_low_pp, evaluation.drop_high_pp
+    if low is None or high is None:
+        return said
+    return f"{said} [{_signed(low)}, {_signed(high)}]"
+
+
+def shape(sizes: tuple[int | None, ...]) -> str:
+    """Return a shape as ``1x32x32x3``; open dimensions as ``?``."""
+    return "x".join("?" if size is None else str(size) for size in sizes) or "scalar"
+
+
+def seconds(value: float) -> str:
+    """Return how long a stage took."""
+    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def _signed(value: float) -> str:
+    """Return two decimals, and no minus before zero."""
+    return f"{value if round(value, 2) else 0.0:.2f}" if abs(value) < 1000 else f"{value:.3g}"
