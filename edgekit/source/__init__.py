@@ -3,6 +3,14 @@
 from edgekit.source.backend import runs_on_tensorflow, save_object
 from edgekit.source.digest import digest
 from edgekit.source.load import load
-from edgekit.source.model import Mend, SourceModel
+from edgekit.source.model import Mend, SourceModel, folder_name
 
-__all__ = ["Mend", "SourceModel", "digest", "load", "runs_on_tensorflow", "save_object"]
+__all__ = [
+    "Mend",
+    "SourceModel",
+    "digest",
+    "folder_name",
+    "load",
+    "runs_on_tensorflow",
+    "save_object",
+]

@@ -14,24 +14,10 @@ from edgekit.errors import EdgekitError, SourceError
 from edgekit.source import tfops, trust
 from edgekit.source.containers import one_line
 from edgekit.source.layerconfig import modernize
-from edgekit.source.model import Mend
+from edgekit.source.scope import Scope
 
 _MODELS = frozenset({"Functional", "Model", "Sequential", "Network"})
 _TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """What holds for a whole build. ``names`` maps a file's layer name to the one in the model."""
-
-    custom: Mapping[str, Any]
-    allow_code: bool
-    mends: list[Mend] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-
-    def mend(self, what: str, where: str, how: str) -> None:
-        """Note one mend."""
-        self.mends.append(Mend(what=what, where=where, how=how))
 
 
 def build(config: Mapping[str, Any], scope: Scope) -> Any:
@@ -41,8 +27,7 @@ def build(config: Mapping[str, Any], scope: Scope) -> Any:
         SourceError: it cannot be built in Keras 3; the text names the layer.
     """
     name, inner = config["class_name"], config.get("config")
-    custom = name in scope.custom or config.get("registered_name") in scope.custom
-    if not custom and name in _MODELS:
+    if name in _MODELS and not scope.is_custom(config):
         if name == "Sequential":
             return _sequential(inner, scope)
         if isinstance(inner, dict) and "input_layers" in inner:
@@ -58,7 +43,7 @@ def _layer(config: Mapping[str, Any], scope: Scope) -> Any:
     import keras
 
     where = _name(config)
-    fresh = modernize(config, scope.custom, scope.mends)
+    fresh = modernize(_with_built_models(config, scope), scope)
     if isinstance(fresh["config"], dict) and isinstance(fresh["config"].get("name"), str):
         fresh["config"] = {**fresh["config"], "name": _safe_name(where, scope)}
     fresh.pop("inbound_nodes", None)
@@ -73,8 +58,29 @@ def _layer(config: Mapping[str, Any], scope: Scope) -> Any:
     except Exception as error:
         raise SourceError(
             f"layer {where!r} ({config['class_name']}) cannot be rebuilt in Keras 3: "
-            f"{one_line(error)}; rebuild the model in Keras 3 and save it as .keras"
+            f"{one_line(error)}{_hint(config)}; rebuild the model in Keras 3 and save it as .keras"
         ) from error
+
+
+def _hint(config: Mapping[str, Any]) -> str:
+    if config["class_name"] != "Lambda":
+        return ""
+    return " (a Lambda's code runs only under the Python version that saved it)"
+
+
+def _with_built_models(config: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
+    """Rebuild the models that a wrapper (TimeDistributed, Bidirectional) holds in its options."""
+    import keras
+
+    inner = config.get("config")
+    if scope.is_custom(config) or not isinstance(inner, dict):
+        return config
+    built = {
+        key: keras.saving.serialize_keras_object(build(value, scope))
+        for key, value in inner.items()
+        if isinstance(value, dict) and value.get("class_name") in _MODELS
+    }
+    return {**config, "config": {**inner, **built}}
 
 
 def _safe_name(name: str, scope: Scope) -> str:
@@ -198,6 +204,8 @@ class _Graph:
         if (ref := _reference(value, self.configs)) is not None:
             name, index, place = ref
             result = self.results[name][index - self.shifts[name]]
+            if not _tensors(result):
+                return result  # dimensions, which Keras 3 knows while it builds
             flat = _flat(result)
             return flat[place] if len(flat) > 1 or place else flat[0]
         if _is_constant(value):
@@ -245,7 +253,9 @@ class _Graph:
         kwargs = {k: v for k, v in kwargs.items() if k != "name"}
         if config["class_name"] == "SlicingOpLambda":
             self.scope.mend("SlicingOpLambda", name, "rebuilt as a slice of the tensor")
-            return tfops.getitem(arg, **kwargs)
+            result = tfops.getitem(arg, **kwargs)
+            _rename_operations(result, [arg], _safe_name(name, self.scope))
+            return result
         if config["class_name"] == "TensorFlowOpLayer":
             function, positional = tfops.from_node(inner, _flat(arg))
         else:
@@ -257,7 +267,9 @@ class _Graph:
                 "no Keras 3 operation; rebuild the model with keras.ops and save it as .keras"
             )
         self.scope.mend(f"TensorFlow function {function!r}", name, "rebuilt with keras.ops")
-        return operation(*positional, **kwargs)
+        result = operation(*positional, **kwargs)
+        _rename_operations(result, [arg, kwargs], _safe_name(name, self.scope))
+        return result
 
 
 def _call_layer(layer: Any, arg: Any, kwargs: dict[str, Any]) -> Any:
@@ -307,6 +319,27 @@ def _kwargs(node: Any) -> dict[str, Any]:
             return dict(node[3]) if len(node) == 4 and isinstance(node[3], dict) else {}
         node = next(iter(node.values())) if isinstance(node, dict) else node[0]
     return {}
+
+
+def _rename_operations(result: Any, given: Any, name: str) -> None:
+    """Name the operations that one stored call became after its layer: names stay unique."""
+    known = {id(t._keras_history.operation) for t in _tensors(given)}
+    tensors, count = _tensors(result), 0
+    while tensors:
+        operation = tensors.pop()._keras_history.operation
+        if id(operation) in known:
+            continue
+        known.add(id(operation))
+        operation.name = f"{name}_{count}" if count else name
+        count += 1
+        for node in operation._inbound_nodes:
+            tensors.extend(_tensors(node.input_tensors))
+
+
+def _tensors(value: Any) -> list[Any]:
+    import keras
+
+    return [v for v in _flat(value) if isinstance(v, keras.KerasTensor)]
 
 
 def _flat(value: Any) -> list[Any]:

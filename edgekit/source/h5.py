@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, trust, weights
+from edgekit.source.scope import Scope
 
 _WEIGHTS_ONLY = (
     "the file holds weights only, no model: load them in Python into the model they belong to "
@@ -17,7 +19,7 @@ _WEIGHTS_ONLY = (
 )
 
 
-def load_h5(path: Path, scope: graph.Scope) -> Any:
+def load_h5(path: Path, scope: Scope) -> Any:
     """Rebuild a whole-model HDF5 file in Keras 3.
 
     Raises:
@@ -30,6 +32,7 @@ def load_h5(path: Path, scope: graph.Scope) -> Any:
     try:
         with h5py.File(path, "r") as file:
             config = _config(file)
+            scope = dataclasses.replace(scope, keras2=not _version(file).startswith("3."))
             trust.check(config, scope.custom, allow_code=scope.allow_code)
             stored = _stored(file["model_weights"]) if "model_weights" in file else {}
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
@@ -55,6 +58,11 @@ def _config(file: Any) -> dict[str, Any]:
         raise SourceError("the HDF5 file holds no Keras model (no model_config); is it data?")
     text = text.decode() if isinstance(text, bytes) else text
     return parse_config(str(text))
+
+
+def _version(file: Any) -> str:
+    value = file.attrs.get("keras_version", "2")
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def parse_config(text: str) -> dict[str, Any]:
@@ -137,7 +145,7 @@ def check_sizes(config: Any, longest: int) -> None:
                 if isinstance(value[key], int) and value[key] > limit:
                     raise SourceError(
                         f"layer {value.get('name')!r} declares {key} = {value[key]}, but the "
-                        f"largest stored dimension is {longest}; configuration and weights do not match"
+                        f"largest stored dimension is {longest}: they do not fit together"
                     )
             stack.extend(value.values())
         elif isinstance(value, list):

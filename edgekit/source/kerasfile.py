@@ -14,9 +14,10 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, layerconfig, trust
+from edgekit.source.scope import Scope
 
 
-def load_archive(path: Path, work: Path, scope: graph.Scope) -> Any:
+def load_archive(path: Path, work: Path, scope: Scope) -> Any:
     """Load a ``.keras`` file; ``work`` is a folder for temporary files.
 
     Raises:
@@ -49,11 +50,11 @@ def _metadata(files: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def _load_keras3(
-    path: Path, config: dict[str, Any], files: Mapping[str, Path], work: Path, scope: graph.Scope
+    path: Path, config: dict[str, Any], files: Mapping[str, Path], work: Path, scope: Scope
 ) -> Any:
     import keras
 
-    fresh = _without_compile(layerconfig.drop_unknown(config, scope.custom, scope.mends))
+    fresh = _without_compile(layerconfig.drop_unknown(config, scope))
     if fresh != _without_compile(config) or _nested_compile(config):
         path = _rewrite(fresh, files, work / "mended.keras")
     elif path.suffix != ".keras":
@@ -97,7 +98,7 @@ def _rewrite(config: Any, files: Mapping[str, Path], path: Path) -> Path:
     return path
 
 
-def _load_keras2(config: dict[str, Any], files: Mapping[str, Path], scope: graph.Scope) -> Any:
+def _load_keras2(config: dict[str, Any], files: Mapping[str, Path], scope: Scope) -> Any:
     import h5py
 
     if "model.weights.h5" not in files:
@@ -137,7 +138,7 @@ def _fill_model(
             )
         if isinstance(layer, keras.Model) and "layers" in part["config"]:
             _fill_model(layer, part, holder[place], names)
-        elif _fill_layer(layer, holder[place]) != len(layer.weights):
+        elif _fill_layer(layer, holder[place], part["config"], names) != len(layer.weights):
             raise SourceError(f"the archive does not hold all weights of layer {name!r}")
 
 
@@ -149,8 +150,10 @@ def _place(class_name: str, used: dict[str, int]) -> str:
     return f"{plain}_{used[plain]}" if used[plain] else plain
 
 
-def _fill_layer(layer: Any, group: Any) -> int:
+def _fill_layer(layer: Any, group: Any, config: Mapping[str, Any], names: Mapping[str, str]) -> int:
     """Load a layer's own arrays, and those of the layers that it holds; return how many."""
+    import keras
+
     count = 0
     if "vars" in group and len(group["vars"]):
         layer.load_own_variables({key: np.asarray(value) for key, value in group["vars"].items()})
@@ -158,12 +161,17 @@ def _fill_layer(layer: Any, group: Any) -> int:
     for name in group:
         if name == "vars":
             continue
-        held = getattr(layer, name, None)
-        if isinstance(held, (list, tuple)):
+        held, own = getattr(layer, name, None), config.get(name)
+        own = own if isinstance(own, dict) else {"config": {}}
+        if isinstance(held, keras.Model) and "layers" in own["config"]:
+            _fill_model(held, own, group[name], names)
+            count += len(held.weights)
+        elif isinstance(held, (list, tuple)):
             used: dict[str, int] = {}
             for part in held:
                 place = _place(type(part).__name__, used)
-                count += _fill_layer(part, group[name][place]) if place in group[name] else 0
+                inner = group[name].get(place, {})
+                count += _fill_layer(part, inner, {}, names)
         elif held is not None:
-            count += _fill_layer(held, group[name])
+            count += _fill_layer(held, group[name], own.get("config") or {}, names)
     return count

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekit.errors import SourceError
-from edgekit.source.model import Mend
-from edgekit.source.trust import builtin
+from edgekit.source import keras2
+from edgekit.source.scope import Scope
+from edgekit.source.trust import NAMESPACES, builtin
 
 # Keys of Keras 2 that Keras 3 lacks, and the values under which they say nothing.
 _ANY = object()
@@ -37,7 +38,6 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
     "build_input_shape": (_ANY,),
     "shared_object_id": (_ANY,),
     "interpolation": ("nearest",),
-    "input_length": (_ANY,),  # of Embedding: only checked the input's shape
     "expects_training_arg": (_ANY,),
     "build_config": (_ANY,),
     "dtype": (_ANY,),  # of initializers: the variable's dtype decides
@@ -59,48 +59,45 @@ _VALUES = {
 }
 
 
-def modernize(config: Mapping[str, Any], custom: Mapping[str, Any], mends: list[Mend]) -> Any:
-    """Return a copy of a layer's configuration that Keras 3 takes, adding to ``mends``.
+def modernize(config: Mapping[str, Any], scope: Scope) -> Any:
+    """Return a copy of a layer's configuration that Keras 3 takes, adding to the scope's mends.
 
     Goes down into every object that the layer holds. Custom objects are left as they are.
 
     Raises:
         SourceError: a key that Keras 3 lacks has a value that changes what the layer computes.
     """
-    return _modern(config, custom, mends, str(_name_of(config)))
+    return _modern(config, scope, str(_name_of(config)))
 
 
-def _modern(value: Any, custom: Mapping[str, Any], mends: list[Mend], where: str) -> Any:
+def _modern(value: Any, scope: Scope, where: str) -> Any:
     if isinstance(value, list):
-        return [_modern(v, custom, mends, where) for v in value]
+        return [_modern(v, scope, where) for v in value]
     if not isinstance(value, dict):
         return value
     if not isinstance(value.get("class_name"), str) or not isinstance(value.get("config"), dict):
-        return {k: _modern(v, custom, mends, where) for k, v in value.items()}
+        return {k: _modern(v, scope, where) for k, v in value.items()}
     if value["class_name"].startswith("__"):
         return value
-    name, registered = value["class_name"], value.get("registered_name")
-    if name in custom or registered in custom:
+    if scope.is_custom(value) or "layers" in value["config"]:  # models are built already
         return value
-    return _modern_object(value, custom, mends, where)
+    return _modern_object(value, scope, where)
 
 
-def _modern_object(value: Any, custom: Any, mends: list[Mend], where: str) -> Any:
+def _modern_object(value: Any, scope: Scope, where: str) -> Any:
     where = str(_name_of(value) or where)
     name, config = value["class_name"], dict(value["config"])
     if name in _DTYPE_HOLDERS:
-        return _policy(config, mends, where)
+        return _policy(config, scope, where)
     if name in _RENAMED_CLASSES and builtin(name) is None:
         new, forced = _RENAMED_CLASSES[name]
-        mends.append(
-            Mend(what=f"{name}, which Keras 3 lacks", where=where, how=f"rebuilt as {new}")
-        )
+        scope.mend(f"{name}, which Keras 3 lacks", where, f"rebuilt as {new}")
         name, config = new, {**config, **forced}
     cls = builtin(name, value.get("module"))
     if cls is None or not inspect.isclass(cls):
         return value
-    config = _keys(cls, name, config, mends, where)
-    config = {k: _modern(v, custom, mends, where) for k, v in config.items()}
+    config = _keys(cls, name, config, scope, where)
+    config = {k: _modern(v, scope, where) for k, v in config.items()}
     fresh = {k: v for k, v in value.items() if k not in ("config", "class_name", "module")}
     module = value.get("module")
     if not str(module).startswith("keras.src.") or "engine" in str(module):
@@ -110,12 +107,12 @@ def _modern_object(value: Any, custom: Any, mends: list[Mend], where: str) -> An
             "registered_name": None}  # fmt: skip
 
 
-def _keys(cls: Any, name: str, config: dict[str, Any], mends: list[Mend], where: str) -> Any:
+def _keys(cls: Any, name: str, config: dict[str, Any], scope: Scope, where: str) -> Any:
     """Rename, drop or translate the keys of one configuration."""
     for old, new in _RENAMED_KEYS.get(name, {}).items():
         if old in config and new not in config:
             config[new] = config.pop(old)
-            mends.append(Mend(what=f"{name} got {old!r}", where=where, how=f"renamed to {new!r}"))
+            scope.mend(f"{name} got {old!r}", where, f"renamed to {new!r}")
     if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
         config["axis"] = config["axis"][0]  # Keras 3 takes both, in some file formats
     if name == "InputLayer" and "batch_input_shape" in config:
@@ -123,17 +120,19 @@ def _keys(cls: Any, name: str, config: dict[str, Any], mends: list[Mend], where:
     for key, table in _VALUES.items():
         if config.get(key) in table if isinstance(config.get(key), str) else False:
             config[key] = table[config[key]]
+    if name == "Lambda":
+        config = _lambda(config)
+    config.pop("input_length", None)  # Keras 3 takes it and warns
     known = accepted(cls)
     for key in [k for k in config if k not in known]:
-        _drop(cls, name, key, config, mends, where)
-    if isinstance(config.get("activation"), str):
-        config["activation"] = _activation(config["activation"], mends, where)
+        _drop(name, key, config, scope, where)
+    for key in ("activation", "recurrent_activation"):
+        if isinstance(config.get(key), str):
+            config[key] = _activation(config[key], scope, where)
     return config
 
 
-def _drop(
-    cls: Any, name: str, key: str, config: dict[str, Any], mends: list[Mend], where: str
-) -> None:
+def _drop(name: str, key: str, config: dict[str, Any], scope: Scope, where: str) -> None:
     value = config.pop(key)
     harmless = _HARMLESS.get(key, (None, False))
     if not any(h is _ANY or h is value or h == value for h in (*harmless, None)):
@@ -142,32 +141,30 @@ def _drop(
             "rebuild the layer in Keras 3 and save the model as .keras"
         )
     if key not in ("batch_input_shape", "shared_object_id"):
-        mends.append(
-            Mend(
-                what=f"{name} got {key!r}, which Keras 3 refuses",
-                where=where,
-                how=f"dropped (its value was {value!r:.60})",
-            )
+        scope.mend(
+            f"{name} got {key!r}, which Keras 3 refuses",
+            where,
+            f"dropped (its value was {value!r:.60})",
         )
 
 
-def drop_unknown(config: Any, custom: Mapping[str, Any], mends: list[Mend]) -> Any:
+def drop_unknown(config: Any, scope: Scope) -> Any:
     """Return a copy of a Keras 3 configuration without harmless keys that this version lacks."""
     if isinstance(config, list):
-        return [drop_unknown(v, custom, mends) for v in config]
+        return [drop_unknown(v, scope) for v in config]
     if not isinstance(config, dict):
         return config
-    fresh = {k: drop_unknown(v, custom, mends) for k, v in config.items()}
+    fresh = {k: drop_unknown(v, scope) for k, v in config.items()}
     name, inner = config.get("class_name"), fresh.get("config")
     if not isinstance(name, str) or not isinstance(inner, dict) or name.startswith("__"):
         return fresh
-    if name in custom or config.get("registered_name") in custom or "layers" in inner:
+    if scope.is_custom(config) or "layers" in inner:
         return fresh
     cls = builtin(name, config.get("module"))
     if inspect.isclass(cls) and str(config.get("module")).startswith("keras"):
         known = accepted(cls)
         for key in [k for k in inner if k not in known]:
-            _drop(cls, name, key, inner, mends, str(_name_of(config)))
+            _drop(name, key, inner, scope, str(_name_of(config)))
     return fresh
 
 
@@ -189,31 +186,45 @@ def accepted(cls: Any) -> set[str]:
     return taken
 
 
-def _activation(name: str, mends: list[Mend], where: str) -> str:
+def _activation(name: str, scope: Scope, where: str) -> Any:
     plain = name.rsplit(".", 1)[-1]
     for ending in ("_v1", "_v2"):
         plain = plain.removesuffix(ending)
+    if plain in scope.custom:
+        return plain
+    if scope.keras2 and (old := keras2.activation(plain)) is not None:
+        scope.mend(
+            f"activation {name!r}, which Keras 3 computes otherwise", where, "kept as it was"
+        )
+        return old
     if plain != name and builtin(plain) is not None:
-        mends.append(Mend(what=f"activation {name!r}", where=where, how=f"taken as {plain!r}"))
+        scope.mend(f"activation {name!r}", where, f"taken as {plain!r}")
         return plain
     return name
 
 
-def _policy(config: dict[str, Any], mends: list[Mend], where: str) -> Any:
+def _lambda(config: dict[str, Any]) -> dict[str, Any]:
+    """Put a Lambda's function into Keras 3's form; only what is allowed gets here."""
+    lost = ("module", "function_type", "output_shape_type", "output_shape_module")
+    config = {k: v for k, v in config.items() if k not in lost}
+    function = config.get("function")
+    if isinstance(function, list):
+        code = dict(zip(("code", "defaults", "closure"), function, strict=True))
+        config["function"] = {"class_name": "__lambda__", "config": code}
+    return config
+
+
+def _policy(config: dict[str, Any], scope: Scope, where: str) -> Any:
     name = config.get("name", "float32")
     name = "float32" if name in ("infer", "_infer") else name
     if set(config) - {"name"}:
-        mends.append(
-            Mend(what="dtype policy with a loss scale", where=where, how=f"taken as {name!r}")
-        )
+        scope.mend("dtype policy with a loss scale", where, f"taken as {name!r}")
     return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name},
             "registered_name": None}  # fmt: skip
 
 
 def _public_module(name: str, cls: Any) -> str:
     import keras
-
-    from edgekit.source.trust import NAMESPACES
 
     for space in NAMESPACES:
         holder: Any = keras

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EdgekitError, SourceError
-from edgekit.source import containers, custom, graph, h5, kerasfile, savedmodel, sniff, weights
+from edgekit.source import containers, custom, h5, kerasfile, savedmodel, sniff, weights
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
+from edgekit.source.scope import Scope
 
 
 def load(
@@ -41,7 +42,7 @@ def load(
         copy = _copy(path, kind, Path(folder))
         sha256 = digest(copy)
         objects = custom.import_objects(custom_objects)
-        scope = graph.Scope(custom=objects, allow_code=allow_code, mends=mends)
+        scope = Scope(custom=objects, allow_code=allow_code, mends=mends)
         try:
             model = _read(copy, kind, scope)
             return _finish(model, path, sha256, kind, mends)
@@ -87,7 +88,7 @@ def _copy(path: Path, kind: sniff.FileKind, folder: Path) -> Path:
         raise SourceError(f"{path}: cannot be copied: {containers.one_line(error)}") from error
 
 
-def _read(copy: Path, kind: sniff.FileKind, scope: graph.Scope) -> Any:
+def _read(copy: Path, kind: sniff.FileKind, scope: Scope) -> Any:
     if kind == "h5":
         return h5.load_h5(copy, scope)
     if kind == "savedmodel":

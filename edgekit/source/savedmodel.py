@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, trust, weights
+from edgekit.source.scope import Scope
 
 _EXPORTED = (
     "the SavedModel holds a graph but no Keras model (as model.export writes it, or any TensorFlow "
@@ -27,7 +28,7 @@ _SUBCLASSED = (
 _VALUE = "VARIABLE_VALUE"
 
 
-def load_savedmodel(folder: Path, scope: graph.Scope) -> Any:
+def load_savedmodel(folder: Path, scope: Scope) -> Any:
     """Rebuild a Keras 2 SavedModel in Keras 3, with its weights.
 
     Raises:
@@ -190,12 +191,13 @@ class _Checkpoint:
         children = _children(nodes, place)
         if "keras_api" in children and "variables" not in children:
             children |= _children(nodes, children["keras_api"])
-        if "variables" not in children:
-            return []
-        listed = _children(nodes, children["variables"])
+        if "variables" in children:
+            listed = _children(nodes, children["variables"])
+            places = [listed[k] for k in sorted((k for k in listed if k.isdigit()), key=int)]
+        else:  # a layer that was never called by itself, as Normalization
+            places = [n for n in children.values() if nodes[n].WhichOneof("kind") == "variable"]
         found = []
-        for key in sorted((k for k in listed if k.isdigit()), key=int):
-            variable = listed[key]
+        for variable in dict.fromkeys(places):
             if nodes[variable].WhichOneof("kind") != "variable" or variable not in self._keys:
                 raise SourceError(f"the SavedModel holds no value for a weight of layer {name!r}")
             value = np.asarray(self._reader.get_tensor(self._keys[variable]))

@@ -75,9 +75,10 @@ def _reduce(op: Op) -> Op:
 
 def _shaped(ops: Any) -> dict[str, Op]:
     return {
-        "reshape": lambda tensor, shape: ops.reshape(tensor, shape),
+        "shape": lambda input, out_type=None: ops.shape(input),
+        "reshape": _reshape,
         "concat": lambda values, axis: ops.concatenate(values, axis=axis),
-        "stack": lambda values, axis=0: ops.stack(values, axis=axis),
+        "stack": _stack,
         "unstack": lambda value, num=None, axis=0: ops.unstack(value, num, axis),
         "transpose": lambda a, perm=None, conjugate=False: ops.transpose(a, perm),
         "expand_dims": lambda input, axis: ops.expand_dims(input, axis),
@@ -119,6 +120,22 @@ def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) and len(axis) != 1 else (
         axis[0] if isinstance(axis, list) else axis
     )  # fmt: skip
+
+
+def _reshape(tensor: Any, shape: Any) -> Any:
+    import keras
+
+    if isinstance(shape, (list, tuple)):
+        shape = [-1 if size is None else size for size in shape]
+    return keras.ops.reshape(tensor, shape)
+
+
+def _stack(values: Any, axis: int = 0) -> Any:
+    import keras
+
+    if all(value is None or isinstance(value, int) for value in values):
+        return tuple(values)  # dimensions, for a reshape
+    return keras.ops.stack(values, axis=axis)
 
 
 def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None) -> Any:
@@ -189,6 +206,8 @@ def getitem(tensor: Any, slice_spec: Any) -> Any:
             return slice(spec.get("start"), spec.get("stop"), spec.get("step"))
         return Ellipsis if spec == "..." else spec
 
+    if isinstance(tensor, tuple):  # the dimensions that tf.shape gave
+        return tensor[part(slice_spec[0] if isinstance(slice_spec, list) else slice_spec)]
     specs = slice_spec if isinstance(slice_spec, list) else [slice_spec]
     return tensor[tuple(part(s) for s in specs)]
 

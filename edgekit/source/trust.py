@@ -23,7 +23,7 @@ NAMESPACES = (
 )  # fmt: skip
 _INTERNAL = re.compile(
     r"keras\.src\.(ops|models|layers|initializers|regularizers|constraints|activations|"
-    r"dtype_policies|quantizers|random|losses|metrics|optimizers|trainers|utils)(\.|$)"
+    r"dtype_policies|quantizers|random|losses|metrics|optimizers|trainers|utils|applications)(\.|$)"
 )
 _KERAS2 = re.compile(r"(tf_keras|tensorflow\.python\.keras|tensorflow\.keras|keras)(\.|$)")
 # Keras classes that open other files, or run code that the file brings.
@@ -45,6 +45,9 @@ _DATA = frozenset(
     }
 )
 _TF_OPS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "AddLoss", "AddMetric"})
+# Layers of keras.applications that have no public name.
+_UNNAMED = ("keras.src.applications.convnext",)
+_POLICIES = frozenset({"DTypePolicy", "Policy", "PolicyV1"})
 _UTILS = frozenset({"FeatureSpace", "Cross", "Feature"})
 _ALLOW = "if you trust the file, give --allow-code"
 
@@ -91,7 +94,12 @@ def builtin(name: str, module: str | None = None) -> Any:
         found = getattr(holder, name, None)
         if inspect.isclass(found) or inspect.isfunction(found):
             return found
-    return keras.DTypePolicy if name == "DTypePolicy" else operation_class(name)
+    if name in _POLICIES:
+        return keras.DTypePolicy
+    for inside in _UNNAMED:
+        if (found := _internal(inside, name)) is not None:
+            return found
+    return operation_class(name)
 
 
 def operation_class(name: str) -> Any:

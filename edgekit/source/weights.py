@@ -79,6 +79,7 @@ def _inner_layers(layer: Any) -> list[Any]:
     """Return the layers with weights at the bottom of a nested model; none for a plain layer."""
     import keras
 
+    layer = getattr(layer, "layer", layer)  # a wrapper's model
     if not isinstance(layer, keras.Model):
         return []
     found: list[Any] = []
