@@ -1,1 +1,29 @@
 """Takes Keras models to edge devices, and proves what it cost."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.api import convert
+    from edgekit.pipeline.options import Options
+
+_PUBLIC = {
+    "convert": "edgekit.api:convert",
+    "Options": "edgekit.pipeline.options:Options",
+}
+
+__all__ = ["Options", "convert"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used: importing edgekit costs no framework."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'edgekit' has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ExportError, MissingExtra
@@ -41,6 +42,25 @@ def export(trace: Trace) -> Any:
     _keep_padding_apart(model.graph)
     onnx.checker.check_model(model)
     return model
+
+
+def in_half_precision(source: Path, destination: Path) -> None:
+    """Write a float ONNX file again in float16; inputs and outputs stay float32.
+
+    Raises:
+        MissingExtra: the extra ``onnx`` is not installed.
+        ExportError: the model holds values that half precision cannot.
+    """
+    try:
+        import onnx
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+    except ImportError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+    try:
+        model = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
+    except Exception as error:
+        raise ExportError(f"no float16 ONNX file can be made: {error}") from error
+    onnx.save(model, str(destination))
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:

@@ -37,6 +37,28 @@ def export(trace: Trace) -> Any:
     return _named(model, trace)
 
 
+def from_onnx(onnx_model: Any) -> Any:
+    """Convert an ``onnx.ModelProto``; names are kept.
+
+    Raises:
+        MissingExtra: the extra ``openvino`` is not installed.
+        ExportError: an operator has no OpenVINO form.
+    """
+    try:
+        import openvino as ov
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino") from error
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(onnx_model.SerializeToString())
+        try:
+            return ov.convert_model(str(path))
+        except Exception as error:
+            raise ExportError(
+                f"no OpenVINO IR can be made: {str(error).splitlines()[0]}"
+            ) from error
+
+
 def _named(model: Any, trace: Trace) -> Any:
     for name, spec in zip(trace.input_tensors, trace.inputs, strict=True):
         port = model.input(name)

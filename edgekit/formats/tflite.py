@@ -63,7 +63,7 @@ def input_order(content: bytes, names: Sequence[str]) -> list[int]:
 
 
 def set_ranges(model: Any, ranges: Mapping[str, tuple[float, float]]) -> int:
-    """Write calibrated ranges into the float tensors of the main graph; return how many took one."""
+    """Write ranges into the float tensors of the main graph; return how many took one."""
     from ai_edge_litert import schema_py_generated as schema
 
     written = 0

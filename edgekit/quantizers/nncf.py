@@ -15,8 +15,10 @@ Ranges = Mapping[str, tuple[float, float]]
 _LEVELS = 256
 
 
-def quantize(model: Any, samples: Samples, *, reduce_range: bool, transformer: bool = False) -> Any:
-    """Quantize to int8 weights (per channel) and int8 activations, with fast bias correction.
+def quantize(model: Any, samples: Samples, *, reduce_range: bool, correct_bias: bool) -> Any:
+    """Quantize to int8 weights (per channel) and int8 activations.
+
+    ``correct_bias`` is NNCF's fast bias correction.
 
     ``model`` is an ``openvino.Model`` and is left alone. With ``reduce_range`` every weight stays
     within 7 bits (NNCF's overflow fix), for CPUs without VNNI.
@@ -38,8 +40,9 @@ def quantize(model: Any, samples: Samples, *, reduce_range: bool, transformer: b
             nncf.Dataset(_Repeatable(feed)),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),
-            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
-            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=fix),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                overflow_fix=fix, disable_bias_correction=not correct_bias
+            ),
         )
     except Exception as error:
         raise QuantizeError(f"NNCF refuses: {str(error).splitlines()[0]}") from error

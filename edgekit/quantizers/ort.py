@@ -75,6 +75,28 @@ def quantize(model: Any, ranges: Ranges, *, reduce_range: bool) -> Any:
     return quantizer.model.model
 
 
+def quantize_dynamic(source: Path, destination: Path, *, reduce_range: bool) -> None:
+    """Store weights as int8, per channel; activations are quantized anew at every inference.
+
+    Raises:
+        QuantizeError: ONNX Runtime refuses.
+    """
+    _libraries()
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization import quantize_dynamic as dynamic
+
+    try:
+        dynamic(
+            source,
+            destination,
+            per_channel=True,
+            reduce_range=reduce_range,
+            weight_type=QuantType.QInt8,
+        )
+    except Exception as error:
+        raise QuantizeError(f"ONNX Runtime refuses: {str(error).splitlines()[0]}") from error
+
+
 def correct(
     model: Any, means: Mapping[str, NDArray[np.float32]], *, reduce_range: bool
 ) -> list[Correction]:

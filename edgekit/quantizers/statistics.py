@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.calibrate.estimators import RangeAccumulator
+from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Samples
 from edgekit.trace import Trace
 from edgekit.trace.observe import Observer
 
 Progress = Callable[[int], None]
+Table = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
     """Ranges and mean maps by tensor of the trace, over ``samples`` calibration samples.
 
-    ``means[name]`` is the mean over samples, with the tensor's own shape and a batch of 1.
+    ``tables[estimator][tensor]`` is a range that contains 0. ``means[tensor]`` is the mean over
+    samples, with the tensor's own shape and a batch of 1.
     """
 
     samples: int
-    accumulators: Mapping[str, RangeAccumulator]
+    tables: Mapping[str, Table]
     means: Mapping[str, NDArray[np.float32]]
 
-    def ranges(self, estimator: str, *, bits: int = 8) -> dict[str, tuple[float, float]]:
-        """Return the range of every tensor under an estimator; each contains 0."""
-        return {
-            name: accumulator.range(estimator, bits=bits)
-            for name, accumulator in self.accumulators.items()
+    def save(self, folder: Path) -> None:
+        """Write the statistics into a folder."""
+        plain = {"samples": self.samples, "tables": self.tables, "means": list(self.means)}
+        (folder / "statistics.json").write_text(json.dumps(plain), encoding="utf-8")
+        arrays = {str(i): mean for i, mean in enumerate(self.means.values())}
+        np.savez(folder / "means.npz", **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def restore(cls, folder: Path) -> Statistics:
+        """Read what ``save`` wrote."""
+        plain = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+        tables = {
+            estimator: {name: (low, high) for name, (low, high) in table.items()}
+            for estimator, table in plain["tables"].items()
         }
+        with np.load(folder / "means.npz", allow_pickle=False) as arrays:
+            means = {name: arrays[str(i)] for i, name in enumerate(plain["means"])}
+        return cls(samples=plain["samples"], tables=tables, means=means)
 
 
 def collect(
@@ -41,40 +57,44 @@ def collect(
     samples: Samples,
     tensors: Collection[str],
     *,
-    histogram: bool = True,
-    means: Collection[str] = (),
+    estimators: Sequence[str] = ("min-max",),
+    means: bool = False,
     progress: Progress | None = None,
 ) -> Statistics:
     """Run the samples through a trace, in batches of the trace's batch size.
 
     Memory does not grow with the number of samples. The last batch is filled up by repeating
-    its last sample, and the repeats are cut off before they count.
+    its last sample, and the repeats are cut off before they count. ``means`` asks for mean maps.
     """
-    names = sorted(set(tensors) | set(means))
+    names = sorted(tensors)
     size = int(trace.inputs[0].shape[0] or 1)
     observe = Observer(trace, names)
-    accumulators = {name: RangeAccumulator(histogram=histogram) for name in tensors}
+    ranges = Ranges(names, histogram=bool({"percentile", "entropy", "mse"} & set(estimators)))
     sums: dict[str, NDArray[np.float64]] = {}
     seen = 0
     for batch in samples.batches(size):
         count = len(batch)
         values = observe(_filled(batch.inputs, size))
-        for name in names:
-            value = values[name]
-            real = value[:count] if value.ndim and value.shape[0] == size else value
-            if name in accumulators:
-                accumulators[name].update(real)
-            if name in means:
-                total = np.sum(real, axis=0, keepdims=True, dtype=np.float64)
-                sums[name] = sums[name] + total if name in sums else total
+        real = {name: _cut(value, count, size) for name, value in values.items()}
+        ranges.update(real)
+        for name in names if means else ():
+            value = real[name]
+            total = np.asarray(value.mean(axis=0, keepdims=True, dtype=np.float64) * count)
+            sums[name] = sums[name] + total if name in sums else total
         seen += count
         if progress is not None:
             progress(count)
     return Statistics(
         samples=seen,
-        accumulators=accumulators,
+        tables={estimator: ranges.ranges(estimator) for estimator in estimators},
         means={name: (total / seen).astype(np.float32) for name, total in sums.items()},
     )
+
+
+def _cut(value: NDArray[np.float32], count: int, size: int) -> NDArray[np.float32]:
+    if value.ndim == 0:
+        return value[None]
+    return value[:count] if value.shape[0] == size else value
 
 
 def _filled(inputs: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,7 @@ once, our ranges are written into it, and every candidate costs a fraction of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ def native_ranges(content: bytes, inputs: Sequence[TensorSpec], samples: Samples
     """
     from tensorflow.lite.python.optimize import calibrator
 
+    return bytes(calibrator.Calibrator(content).calibrate(_feed(content, inputs, samples)))
+
+
+def _feed(
+    content: bytes, inputs: Sequence[TensorSpec], samples: Samples
+) -> Callable[[], Iterator[list[NDArray[Any]]]]:
     order = tflite.signature_order(content, [spec.name for spec in inputs])
 
     def feed() -> Iterator[list[NDArray[Any]]]:
@@ -34,7 +40,7 @@ def native_ranges(content: bytes, inputs: Sequence[TensorSpec], samples: Samples
             values = [batch.inputs[inputs[i].name] for i in order]
             yield [np.asarray(v, inputs[i].dtype) for v, i in zip(values, order, strict=True)]
 
-    return bytes(calibrator.Calibrator(content).calibrate(feed))
+    return feed
 
 
 def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
@@ -59,6 +65,28 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
             fully_quantize=True,
             input_data_type=dtype,
             output_data_type=dtype,
+        )
+    except Exception as error:
+        raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
+    return tflite.rename_io(bytes(quantized), *names)
+
+
+def quantize_int16(
+    content: bytes, inputs: Sequence[TensorSpec], samples: Samples, *, io: str
+) -> bytes:
+    """Quantize to int8 weights (per channel) and int16 activations, on min-max ranges.
+
+    Raises:
+        QuantizeError: the converter refuses; the text is its own.
+    """
+    import tensorflow as tf
+    from tensorflow.lite.python.optimize import calibrator
+
+    names = tflite.io_names(tflite.parse(content))
+    dtype = tf.dtypes.as_dtype(io)
+    try:
+        quantized = calibrator.Calibrator(content).calibrate_and_quantize(
+            _feed(content, inputs, samples), dtype, dtype, False, tf.int16, tf.int64
         )
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error

@@ -1,6 +1,6 @@
 """The frozen, static-shape graph that every exporter starts from."""
 
-from edgekit.trace.freeze import Trace, freeze
+from edgekit.trace.freeze import Trace, computing_in_float32, freeze
 from edgekit.trace.shapes import Signature, signature
 
-__all__ = ["Signature", "Trace", "freeze", "signature"]
+__all__ = ["Signature", "Trace", "computing_in_float32", "freeze", "signature"]

@@ -94,7 +94,7 @@ def freeze(model: Any, signature: Signature) -> Trace:
         for i, spec in enumerate(signature.specs)
     ]
     try:
-        with _computing_in_float32(model):
+        with computing_in_float32(model):
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )
@@ -151,7 +151,7 @@ def _leaves(value: Any, key: str | None) -> Iterator[tuple[str | None, Any]]:
 
 
 @contextlib.contextmanager
-def _computing_in_float32(model: Any) -> Iterator[None]:
+def computing_in_float32(model: Any) -> Iterator[None]:
     """Let every layer compute in float32 for a while; policies are put back whatever happens."""
     layers = [layer for layer in model._flatten_layers() if layer.compute_dtype != "float32"]
     policies = [(layer, layer.dtype_policy) for layer in layers if _is_half(layer.compute_dtype)]

@@ -140,7 +140,8 @@ def _static(spec: TensorSpec, given: tuple[int, ...] | None) -> TensorSpec:
         )
         if not fits:
             raise OptionError(
-                f"--input-shape {spec.name}={_text(given)} contradicts the model's {_text(spec.shape)}"
+                f"--input-shape {spec.name}={_text(given)} contradicts the model, "
+                f"which takes {_text(spec.shape)}"
             )
         shape = given
     if None in shape:

@@ -1,0 +1,77 @@
+"""The functions that scripts and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.errors import BudgetMissed, Missed, PromiseBroken
+from edgekit.pipeline.ask import resolve
+from edgekit.pipeline.convert import Conversion, run
+from edgekit.pipeline.options import Options
+from edgekit.report.progress import Progress
+from edgekit.target import Target
+
+Targets = str | Target | Sequence[str | Target]
+
+
+def convert(
+    model: Any, target: Targets, *, out: str | Path = "out", calibration: Any = None,
+    evaluate: Any = None, metric: str | None = None, options: Options | None = None,
+    cache: bool = True, progress: Progress | None = None,
+) -> Conversion:  # fmt: skip
+    """Turn a Keras model into checked files, one folder ``out/<model>/<target>`` a target.
+
+    A folder appears whole or not at all. The model and its file are never changed. Source and
+    artifact are compared on held-back calibration samples and, with ``evaluate``, on labelled data.
+
+    Args:
+        model: A ``.keras`` or ``.h5`` file, a SavedModel folder, or a ``keras.Model``.
+        target: Name, TOML path or ``Target``; or several, which share load, trace and calibration.
+        out: The folder that ``<model>/<target>`` goes into.
+        calibration: Samples to take ranges from: a path, ``module:function``, a profile's name,
+            an array, a dict of arrays by input name, ``(x, y)``, or a callable.
+        evaluate: Labelled samples, in the same forms.
+        metric: ``top1``, ``top5``, ``auc``, ``mse``, ``mae`` or ``module:function``.
+        options: Everything else; its own data and metric give way to the arguments.
+        cache: Whether to reuse and keep the results of stages.
+        progress: Who listens to the stages.
+
+    Raises:
+        PromiseBroken: an artifact is not what its target promises. It was written, with its report.
+        BudgetMissed: a figure is beyond the target's budget. The artifact was written.
+        SourceError, DataError, OptionError, MissingExtra, TraceError, ExportError, QuantizeError,
+        DestinationError: nothing was written for the target concerned.
+    """
+    chosen = _merged(options or Options(), calibration, evaluate, metric)
+    conversion = run(model, resolve(target), Path(out), chosen, keep=cache, progress=progress)
+    raise_for_missed(conversion)
+    return conversion
+
+
+def raise_for_missed(conversion: Conversion) -> None:
+    """Raise if a promise or a budget was missed.
+
+    Raises:
+        PromiseBroken: some promise was broken; the text names target, operators and layers.
+        BudgetMissed: every promise was kept, and a budget was not.
+    """
+    for kind, said in (
+        (PromiseBroken, [(r.target.name, r.broken_promises) for r in conversion.reports]),
+        (BudgetMissed, [(r.target.name, r.missed_budgets) for r in conversion.reports]),
+    ):
+        lines = [f"{name}: {'; '.join(texts)}" for name, texts in said if texts]
+        if lines:
+            error: Missed = kind(" | ".join(lines))
+            raise error
+
+
+def _merged(options: Options, calibration: Any, evaluate: Any, metric: str | None) -> Options:
+    given: Mapping[str, Any] = {
+        "calibration": calibration,
+        "evaluation": evaluate,
+        "metric": metric,
+    }
+    fields = {name: getattr(options, name) for name in Options.__dataclass_fields__}
+    return Options(**fields | {name: value for name, value in given.items() if value is not None})

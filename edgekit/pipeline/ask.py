@@ -1,0 +1,55 @@
+"""Everything that can be asked before anything runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.errors import MissingExtra, OptionError
+from edgekit.files import check_destination
+from edgekit.pipeline.options import Options, objections
+from edgekit.target import Target
+
+# format -> (modules that must be importable, the extra that brings them)
+_NEEDS = {
+    "tflite": (),
+    "openvino": (("openvino", "openvino"), ("nncf", "openvino")),
+    "onnx": (("onnx", "onnx"), ("onnxruntime", "onnx"), ("tf2onnx", "onnx")),
+}
+_ROOM_BYTES = 2**20
+
+
+def ask(options: Options, targets: Sequence[Target], places: Sequence[Path]) -> None:
+    """Object to whatever can be known to fail: options, extras, metric, destinations.
+
+    Raises:
+        OptionError: options contradict each other, a target, or name an unknown metric.
+        MissingExtra: a format's library is not installed.
+        DestinationError: an output folder cannot be written.
+    """
+    if said := objections(options, list(targets)):
+        raise OptionError("; ".join(said))
+    for target in targets:
+        for module, extra in _NEEDS[target.format]:
+            if importlib.util.find_spec(module) is None:
+                raise MissingExtra(module, extra)
+    if options.metric is not None:
+        from edgekit.evaluate import metric
+
+        metric(options.metric)
+    for place in places:
+        check_destination(place, _ROOM_BYTES)
+
+
+def resolve(targets: str | Target | Sequence[str | Target]) -> tuple[Target, ...]:
+    """Return targets for names, paths and targets.
+
+    Raises:
+        OptionError: none was given, or one cannot be read.
+    """
+    given: Sequence[Any] = [targets] if isinstance(targets, (str, Target)) else targets
+    if not given:
+        raise OptionError("no target: give --target NAME; `edgekit targets` lists them")
+    return tuple(t if isinstance(t, Target) else Target.load(str(t)) for t in given)

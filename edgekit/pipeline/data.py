@@ -1,0 +1,67 @@
+"""Opens calibration and evaluation data for a model, and lints what ranges are taken from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.calibrate.facts import gather
+from edgekit.calibrate.lint import Finding, lint
+from edgekit.calibrate.profile import find_profile
+from edgekit.calibrate.samples import Samples
+from edgekit.calibrate.sources import open_samples
+from edgekit.errors import DataError
+from edgekit.pipeline.options import Options
+from edgekit.pipeline.workshop import Workshop
+
+DEFAULT_SAMPLES = 300
+
+
+def calibration_samples(workshop: Workshop, options: Options) -> Samples | None:
+    """Open the calibration data, if any.
+
+    Raises:
+        DataError: they are not there or do not fit the model.
+    """
+    if options.calibration is None:
+        return None
+    profile = find_profile(options.calibration)
+    count = options.samples or (profile.count if profile else None) or DEFAULT_SAMPLES
+    return _open(workshop, options.calibration, options, count)
+
+
+def evaluation_samples(workshop: Workshop, options: Options) -> Samples | None:
+    """Open the evaluation data, if any: all of them.
+
+    Raises:
+        DataError: they are not there, do not fit the model, or lack the labels of the metric.
+    """
+    if options.evaluation is None:
+        return None
+    samples = _open(workshop, options.evaluation, options, None)
+    if options.metric is not None and not samples.labelled:
+        raise DataError(
+            f"{samples.origin}: --metric {options.metric} needs labels, and the data have none; "
+            "add an array y (or drop --metric for agreement and SQNR)"
+        )
+    return samples
+
+
+def linted(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
+    """Lint calibration samples against what the model remembers of its training.
+
+    Raises:
+        DataError: a finding is an error; the text holds all errors.
+    """
+    with workshop.timed("lint"):
+        facts = gather(workshop.loaded.model, samples, pack=workshop.signature.pack)
+        findings = tuple(lint(samples, facts))
+    errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
+    if errors:
+        raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
+    return findings
+
+
+def _open(workshop: Workshop, data: Any, options: Options, count: int | None) -> Samples:
+    return open_samples(
+        data, workshop.facts.inputs, count=count, seed=options.seed, options=options.pictures
+    )

@@ -1,0 +1,99 @@
+"""Writes float artifacts, and does not believe them before they agree with the source model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edgekit.errors import ArtifactError, ExportError, MissingExtra
+from edgekit.quantizers.attempts import Agreement, Judge
+from edgekit.trace import Trace
+
+Arrays = Mapping[str, NDArray[Any]]
+MIN_PARITY_DB = 80.0
+
+
+def write_float(trace: Trace, kind: str, folder: Path, parity: tuple[Arrays, Arrays]) -> None:
+    """Write the float artifact of a format into a folder, by the first route that agrees.
+
+    ``parity`` is (inputs, the source model's outputs).
+
+    Raises:
+        ExportError: no route gives a file that agrees within 80 dB; the text says what each did.
+    """
+    judge, said, routes = Judge(inputs=parity[0], reference=parity[1]), [], ROUTES[kind]
+    for name, write in routes:
+        try:
+            path = write(trace, folder)
+            agreement: Agreement = judge(path)
+        except MissingExtra:
+            if name == routes[0][0]:
+                raise
+            continue
+        except (ExportError, ArtifactError) as error:
+            said.append(f"{name}: {error}")
+            continue
+        if agreement.sqnr_db >= MIN_PARITY_DB:
+            return
+        said.append(f"{name}: only {agreement.sqnr_db:.0f} dB of agreement with Keras")
+    raise ExportError(f"no float {kind} file agrees with the source model: {'; '.join(said)}")
+
+
+def _tflite(trace: Trace, folder: Path) -> Path:
+    from edgekit.exporters import tflite
+
+    path = folder / "model.tflite"
+    path.write_bytes(tflite.export(trace))
+    return path
+
+
+def _onnx(trace: Trace, folder: Path) -> Path:
+    import onnx as library
+
+    from edgekit.exporters import onnx
+    from edgekit.quantizers import ort
+
+    path = folder / "model.onnx"
+    library.save(ort.fold(onnx.export(trace)), str(path))
+    return path
+
+
+def _onnx_unfolded(trace: Trace, folder: Path) -> Path:
+    import onnx as library
+
+    from edgekit.exporters import onnx
+
+    path = folder / "model.onnx"
+    library.save(onnx.export(trace), str(path))
+    return path
+
+
+def _openvino(trace: Trace, folder: Path) -> Path:
+    import openvino as ov
+
+    from edgekit.exporters import openvino
+
+    path = folder / "model.xml"
+    ov.save_model(openvino.export(trace), str(path), compress_to_fp16=False)
+    return path
+
+
+def _openvino_by_onnx(trace: Trace, folder: Path) -> Path:
+    import openvino as ov
+
+    from edgekit.exporters import onnx, openvino
+
+    path = folder / "model.xml"
+    ov.save_model(openvino.from_onnx(onnx.export(trace)), str(path), compress_to_fp16=False)
+    return path
+
+
+Write = Callable[[Trace, Path], Path]
+ROUTES: dict[str, list[tuple[str, Write]]] = {
+    "tflite": [("TFLite converter", _tflite)],
+    "onnx": [("tf2onnx", _onnx), ("tf2onnx, not folded", _onnx_unfolded)],
+    "openvino": [("TensorFlow frontend", _openvino), ("by ONNX", _openvino_by_onnx)],
+}

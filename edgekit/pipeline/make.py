@@ -1,0 +1,198 @@
+"""Makes the artifact that a target asks for, and keeps account of what was tried."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.calibrate.samples import Samples
+from edgekit.errors import ExportError, QuantizeError
+from edgekit.pipeline.workshop import Workshop
+from edgekit.quantizers.attempts import Agreement, Judge, Tried, best, try_all
+from edgekit.report.model import Candidate, Treatment
+from edgekit.target import Target
+
+Arrays = Mapping[str, NDArray[Any]]
+HELD_BACK = 0.2
+MOST_HELD_BACK = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division:
+    """Calibration samples: to take ranges from, and held back to compare candidates on."""
+
+    fit: Samples
+    held: Samples
+
+    @classmethod
+    def of(cls, samples: Samples) -> Division:
+        """Hold a fifth back, at most 128 samples."""
+        share = min(HELD_BACK, MOST_HELD_BACK / len(samples))
+        fit, held = samples.split(share)
+        return cls(fit=fit, held=held if len(held) else fit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was made: the artifact's agreement with the source, and how it came about."""
+
+    agreement: Agreement
+    judged_on: str
+    candidates: tuple[Candidate, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
+    estimator: str | None = None
+
+
+def make(
+    workshop: Workshop, target: Target, folder: Path, *,
+    division: Division | None, static: Sequence[str],
+) -> Made:  # fmt: skip
+    """Write the target's artifact into a folder.
+
+    Args:
+        workshop: The shared stages.
+        target: What to make.
+        folder: Where; the main file is called ``model``.
+        division: Calibration samples, if there are any.
+        static: Every format that this command quantizes on ranges; they are collected at once.
+
+    Raises:
+        ExportError: there is no float file that agrees with the source.
+        QuantizeError: every quantized candidate has collapsed, or none could be made.
+    """
+    judge, judged_on = _judge(workshop, division)
+    quantization = target.quantization
+    if quantization.weights == "float32":
+        _copy(workshop.float_artifact(target.format).files, folder)
+        return _checked(judge, judged_on, target, folder)
+    if quantization.weights == "float16":
+        _half(workshop, target, folder)
+        return _checked(judge, judged_on, target, folder)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as place:
+        route = _route(workshop, target, division, static)
+        tried: list[Tried] = []
+        count = len(workshop.options.estimators) + 2 if quantization.needs_calibration else 1
+        with workshop.timed(f"quantize {target.name}", count) as bar:
+            try_all(route.attempts(tried), judge, Path(place), route.suffix, done=tried,
+                    tick=bar.advance)  # fmt: skip
+        chosen = best(tried)
+        _refuse_collapsed(chosen, tried, target)
+        _copy(tuple(sorted(chosen.path.parent.iterdir())), folder)
+    return Made(
+        agreement=chosen.agreement or Agreement(sqnr_db=0.0),
+        judged_on=judged_on,
+        candidates=tuple(_candidate(t, t is chosen) for t in tried),
+        treatments=_treatments(route.corrections) if chosen.attempt.bias_correction else (),
+        estimator=chosen.attempt.estimator,
+    )
+
+
+def _judge(workshop: Workshop, division: Division | None) -> tuple[Judge, str]:
+    if division is None:
+        inputs, reference = workshop.parity
+        return Judge(inputs=inputs, reference=reference), "seeded random inputs"
+    batches = list(division.held.batches(64))
+    held = {n: np.concatenate([b.inputs[n] for b in batches]) for n in batches[0].inputs}
+    reference = workshop.reference(division.held, "reference (held back)")
+    return Judge(inputs=held, reference=reference), f"{len(division.held)} held-back samples"
+
+
+def _route(
+    workshop: Workshop, target: Target, division: Division | None, static: Sequence[str]
+) -> Any:
+    from edgekit.quantizers import routes
+
+    artifact = workshop.float_artifact(target.format)
+    if not target.quantization.needs_calibration or division is None:
+        return routes.PlainRoute(artifact, target.quantization)
+    return routes.STATIC[target.format](
+        routes.Calibrated(
+            artifact=artifact,
+            inputs=workshop.facts.inputs,
+            quantization=target.quantization,
+            samples=division.fit,
+            statistics=workshop.statistics(static, division.fit),
+            matching=workshop.matching(target.format, division.fit),
+            estimators=workshop.options.estimators,
+        )
+    )
+
+
+def _half(workshop: Workshop, target: Target, folder: Path) -> None:
+    """Write half precision; each format has its own way."""
+    if target.format == "tflite":
+        from edgekit.exporters import tflite
+
+        content = tflite.export(workshop.trace, weights="float16")
+        (folder / "model.tflite").write_bytes(content)
+        return
+    path = workshop.float_artifact(target.format).path
+    if target.format == "openvino":
+        import openvino as ov
+
+        model = ov.Core().read_model(str(path))
+        ov.save_model(model, str(folder / "model.xml"), compress_to_fp16=True)
+        return
+    from edgekit.exporters.onnx import in_half_precision
+
+    in_half_precision(path, folder / "model.onnx")
+
+
+def _checked(judge: Judge, judged_on: str, target: Target, folder: Path) -> Made:
+    suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[target.format]
+    agreement = judge(folder / f"model.{suffix}")
+    if agreement.sqnr_db < target.quality.min_sqnr_db:
+        raise ExportError(
+            f"{target.name}: the file agrees with the source model by {agreement.sqnr_db:.1f} dB "
+            f"only, expected at least {target.quality.min_sqnr_db:g}; nothing was written"
+        )
+    return Made(agreement=agreement, judged_on=judged_on)
+
+
+def _refuse_collapsed(chosen: Tried, tried: Sequence[Tried], target: Target) -> None:
+    got = chosen.agreement
+    if got is not None and got.sqnr_db >= target.quality.min_sqnr_db:
+        return
+    figures = ", ".join(
+        f"{t.attempt.name} {t.agreement.sqnr_db:.1f} dB" for t in tried if t.agreement is not None
+    )
+    raise QuantizeError(
+        f"{target.name}: every candidate has collapsed ({figures}), expected at least "
+        f"{target.quality.min_sqnr_db:g} dB of agreement with the source model; nothing was "
+        "written. Give more or other calibration samples, or a target with wider activations"
+    )
+
+
+def _candidate(tried: Tried, chosen: bool) -> Candidate:
+    got = tried.agreement
+    return Candidate(
+        name=tried.attempt.name,
+        quantizer=tried.attempt.quantizer,
+        estimator=tried.attempt.estimator,
+        bias_correction=tried.attempt.bias_correction,
+        sqnr_db=got.sqnr_db if got else None,
+        agreement=got.agreement if got else None,
+        chosen=chosen,
+        problem=tried.problem,
+    )
+
+
+def _treatments(corrections: Sequence[Any]) -> tuple[Treatment, ...]:
+    return tuple(
+        Treatment(layer=c.layer, skipped=c.skipped)
+        if c.skipped
+        else Treatment(layer=c.layer, done=f"bias corrected by at most {c.largest:.3g}")
+        for c in corrections
+    )
+
+
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    for file in files:
+        shutil.copyfile(file, folder / file.name)

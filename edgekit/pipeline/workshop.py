@@ -1,0 +1,249 @@
+"""The stages that all targets of one source model share, each run at most once and kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import runtimes, source
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.cache import Cache, key, tool_versions
+from edgekit.calibrate.samples import Samples
+from edgekit.pipeline.floats import write_float
+from edgekit.pipeline.options import Options
+from edgekit.quantizers.matching import Matching, match_artifact
+from edgekit.quantizers.statistics import Statistics, collect
+from edgekit.report.model import Stage
+from edgekit.report.progress import Progress
+from edgekit.source import Mend, SourceModel
+from edgekit.trace import Signature, Trace, computing_in_float32, freeze, signature
+from edgekit.trace.observe import Observer, activations
+
+CALIBRATION_BATCH = 16
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a source model without loading it again."""
+
+    name: str
+    kind: str
+    parameters: int
+    mends: tuple[Mend, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Workshop:
+    """One source model at fixed shapes, with everything that is made from it along the way.
+
+    Args:
+        given: A path, or a ``keras.Model``.
+        options: Of the conversion.
+        cache: Where results are kept.
+        progress: Who listens.
+    """
+
+    def __init__(self, given: Any, options: Options, cache: Cache, progress: Progress) -> None:
+        self.given, self.options, self.cache, self.progress = given, options, cache, progress
+        self.stages: list[Stage] = []
+        self._matchings: dict[str, Matching] = {}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the source."""
+        if isinstance(self.given, (str, Path)):
+            return source.digest(self.given)
+        return self.loaded.sha256
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """What every result depends on."""
+        options = self.options
+        return {
+            "source": self.sha256,
+            "shapes": {name: list(shape) for name, shape in options.input_shapes.items()},
+            "dynamic_batch": options.dynamic_batch,
+            "custom_objects": list(options.custom_objects),
+            "allow_code": options.allow_code,
+            "tools": tool_versions(),
+        }
+
+    @cached_property
+    def loaded(self) -> SourceModel:
+        """The model itself; loaded only when some result is missing."""
+        with self.timed("load"):
+            return source.load(
+                self.given,
+                custom_objects=self.options.custom_objects,
+                allow_code=self.options.allow_code,
+            )
+
+    @cached_property
+    def signature(self) -> Signature:
+        """Names, static shapes and nesting of the inputs."""
+        return signature(self.loaded.model, self.options.input_shapes)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the report says of the source."""
+        folder = self.kept("facts", {}, self._write_facts)
+        plain = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        return Facts(
+            name=plain["name"],
+            kind=plain["kind"],
+            parameters=plain["parameters"],
+            mends=tuple(Mend(**mend) for mend in plain["mends"]),
+            inputs=_specs(plain["inputs"]),
+            outputs=_specs(plain["outputs"]),
+        )
+
+    def _write_facts(self, folder: Path) -> None:
+        loaded, trace = self.loaded, self.trace
+        facts = Facts(
+            name=loaded.name, kind=loaded.kind, parameters=loaded.parameters, mends=loaded.mends,
+            inputs=trace.inputs, outputs=trace.outputs,
+        )  # fmt: skip
+        (folder / "facts.json").write_text(json.dumps(asdict(facts)), encoding="utf-8")
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The frozen graph that is exported."""
+        return self._trace("trace", None if self.options.dynamic_batch else 0)
+
+    @cached_property
+    def wide_trace(self) -> Trace:
+        """The same graph at the batch that calibration runs in."""
+        return self._trace("trace-wide", CALIBRATION_BATCH)
+
+    def _trace(self, name: str, batch: int | None) -> Trace:
+        def write(folder: Path) -> None:
+            wanted = self.signature if batch == 0 else self.signature.with_batch(batch)
+            freeze(self.loaded.model, wanted).save(folder)
+
+        return Trace.restore(self.kept(name, {"batch": batch}, write))
+
+    def float_artifact(self, kind: str) -> Artifact:
+        """Return the float artifact of a format, in parity with the source."""
+        folder = self.kept(
+            f"export-{kind}", {}, lambda place: write_float(self.trace, kind, place, self.parity)
+        )
+        suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[kind]
+        return runtimes.describe(folder / f"model.{suffix}")
+
+    @cached_property
+    def parity(self) -> tuple[Arrays, Arrays]:
+        """Seeded random inputs and the source model's outputs for them."""
+        rng = np.random.default_rng(0)
+        inputs = {spec.name: _random(spec, rng) for spec in self.signature.specs}
+        return inputs, self.predict(inputs)
+
+    def predict(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        """Run the source model itself, in Keras; it computes in float32 whatever its policy."""
+        model, names = self.loaded.model, [spec.name for spec in self.trace.outputs]
+        tensors = [np.asarray(inputs[s.name]).astype(s.dtype) for s in self.signature.specs]
+        with computing_in_float32(model):
+            flat = _leaves(model(self.signature.pack(tensors), training=False))
+        return {
+            name: np.asarray(value).astype(np.float32)
+            for name, value in zip(names, flat, strict=True)
+        }
+
+    def reference(self, samples: Samples, name: str) -> dict[str, NDArray[np.float32]]:
+        """Return the source model's outputs for samples, kept under the samples' digest."""
+
+        def write(folder: Path) -> None:
+            parts: list[dict[str, NDArray[np.float32]]] = []
+            with self.progress.stage(name, len(samples)):
+                for batch in samples.batches(32):
+                    parts.append(self.predict(batch.inputs))
+                    self.progress.advance(len(batch))
+            whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+            np.savez(folder / "outputs.npz", **{str(i): v for i, v in enumerate(whole.values())})  # type: ignore[arg-type]
+
+        folder = self.kept("reference", {"data": samples.digest}, write, name=name)
+        with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
+            return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
+
+    def matching(self, kind: str, samples: Samples) -> Matching:
+        """Return which tensors of a format's float file are which of the trace."""
+        if kind not in self._matchings:
+            probe = next(iter(samples.batches(1))).inputs
+            with self.timed(f"match-{kind}"):
+                names = activations(self.trace)
+                reference = Observer(self.trace, names)(probe)
+                self._matchings[kind] = match_artifact(self.float_artifact(kind), probe, reference)
+        return self._matchings[kind]
+
+    def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:
+        """Collect statistics for all formats that will be quantized, in one run over the data."""
+
+        def write(folder: Path) -> None:
+            wanted = {t for kind in kinds for t in self.matching(kind, samples).tensors.values()}
+            with self.progress.stage("calibrate", len(samples)):
+                collect(
+                    self.wide_trace, samples, wanted, means=True,
+                    estimators=self.options.estimators, progress=self.progress.advance,
+                ).save(folder)  # fmt: skip
+
+        parts = {
+            "data": samples.digest,
+            "kinds": sorted(kinds),
+            "estimators": self.options.estimators,
+        }
+        return Statistics.restore(self.kept("calibrate", parts, write))
+
+    def kept(
+        self, stage: str, parts: Mapping[str, Any], write: Callable[[Path], None], *, name: str = ""
+    ) -> Path:
+        """Return the folder of a stage's result: from the cache, or written now.
+
+        A part that is None cannot be known, so the result is not looked up.
+        """
+        began, label = time.perf_counter(), name or stage
+        known = all(part is not None or k == "batch" for k, part in parts.items())
+        salt = {} if known else {"run": id(self), "at": time.time_ns()}
+        entry = key(stage, **self.base, **parts, **salt)
+        found = self.cache.get(entry)
+        if found is not None:
+            self.stages.append(Stage(name=label, seconds=time.perf_counter() - began, cached=True))
+            return found
+        with self.timed(label):
+            return self.cache.put(entry, write)
+
+    @contextmanager
+    def timed(self, name: str, total: int | None = None) -> Iterator[Progress]:
+        """Open a stage, and note how long it took."""
+        began = time.perf_counter()
+        with self.progress.stage(name, total):
+            yield self.progress
+        self.stages.append(Stage(name=name, seconds=time.perf_counter() - began))
+
+
+def _random(spec: TensorSpec, rng: np.random.Generator) -> NDArray[Any]:
+    shape = tuple(size or 1 for size in spec.shape)
+    if np.dtype(spec.dtype).kind in "iub":
+        return rng.integers(0, 2, shape).astype(spec.dtype)
+    return rng.normal(size=shape).astype(spec.dtype)
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [value]
+
+
+def _specs(plain: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in plain)

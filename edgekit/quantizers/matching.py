@@ -1,0 +1,73 @@
+"""Ranges and means of the trace, under the tensor names of an exported float file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact
+from edgekit.quantizers.statistics import Statistics
+from edgekit.trace.match import match, same_layout
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matching:
+    """Which tensor of the trace each tensor of a file is, and how its axes lie there.
+
+    ``layouts[name]`` is (shape of the tensor in the file, order of its axes in the trace), for the
+    tensors whose layout is known; the others only share their set of values.
+    """
+
+    tensors: Mapping[str, str]
+    layouts: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+    def ranges(self, statistics: Statistics, estimator: str) -> dict[str, tuple[float, float]]:
+        """Return the ranges by the file's tensor names."""
+        table = statistics.tables[estimator]
+        return {name: table[found] for name, found in self.tensors.items() if found in table}
+
+    def means(self, statistics: Statistics) -> dict[str, NDArray[np.float32]]:
+        """Return the mean maps by the file's tensor names, in the file's layout."""
+        found = {}
+        for name, (shape, order) in self.layouts.items():
+            mean = statistics.means.get(self.tensors[name])
+            if mean is not None:
+                moved = mean.reshape([shape[axis] for axis in order])
+                found[name] = moved.transpose(np.argsort(order))
+        return found
+
+
+def match_artifact(artifact: Artifact, probe: Arrays, reference: Arrays) -> Matching:
+    """Match a float file's tensors with the trace's, which hold ``reference`` for ``probe``.
+
+    ``probe`` is one sample by input name, with a batch of 1.
+    """
+    found = dict(runtimes.tensors(artifact, probe))
+    floats = {name: value for name, value in probe.items() if value.dtype.kind == "f"}
+    found |= {name: value for name, value in floats.items() if name not in found}
+    tensors = match(found, reference)
+    layouts = {}
+    for name, tensor in tensors.items():
+        order = _order(found[name], reference[tensor])
+        if order is not None:
+            layouts[name] = (tuple(found[name].shape), order)
+    return Matching(tensors=tensors, layouts=layouts)
+
+
+def _order(value: NDArray[Any], reference: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the order in which the file's axes lie in the trace: as they are, or channels last."""
+    same = tuple(range(value.ndim))
+    if same_layout(value, reference):
+        return same
+    if value.ndim >= 3:
+        last = (0, *range(2, value.ndim), 1)
+        if same_layout(value.transpose(last), reference):
+            return last
+    return None

@@ -1,0 +1,92 @@
+"""TFLite: the converter's quantizer on our ranges, then litert-quantizer on the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+from edgekit.formats import tflite as flatbuffer
+from edgekit.quantizers import bias, litert, tflite
+from edgekit.quantizers.attempts import Attempt, Tried
+from edgekit.quantizers.rounding import Correction
+from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
+
+
+class TfliteRoute:
+    """Static integer TFLite."""
+
+    suffix = "tflite"
+
+    def __init__(self, calibrated: Calibrated) -> None:
+        self._calibrated = calibrated
+        self._float = calibrated.artifact.path.read_bytes()
+        self.corrections: list[Correction] = []
+
+    def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
+        """Yield attempts; ``tried`` grows meanwhile, and later ones build on the best so far."""
+        if self._calibrated.quantization.activations == "int16":
+            yield from self._int16()
+            return
+        for estimator in self._calibrated.estimators:
+            yield self._converter(estimator, corrected=True)
+        chosen = first_best(tried) or self._calibrated.estimators[0]
+        yield self._converter(chosen, corrected=False)
+        if self._calibrated.quantization.io == "int8":
+            yield self._litert(chosen)
+
+    def _converter(self, estimator: str, *, corrected: bool) -> Attempt:
+        return Attempt(
+            quantizer="TFLite converter",
+            estimator=estimator,
+            bias_correction=corrected,
+            build=partial(self._build, estimator, corrected),
+        )
+
+    def _build(self, estimator: str, corrected: bool, path: Path) -> None:
+        content = self._corrected if corrected else self._ranged
+        io = self._calibrated.quantization.io
+        write(path, tflite.quantize(content, self._calibrated.ranges(estimator), io=io))
+
+    def _litert(self, estimator: str) -> Attempt:
+        def build(path: Path) -> None:
+            ranges = {**self._native, **self._calibrated.ranges(estimator)}
+            write(path, litert.quantize(self._float, "static_wi8_ai8", ranges))
+
+        return Attempt(
+            quantizer="litert-quantizer", estimator=estimator, bias_correction=False, build=build
+        )
+
+    def _int16(self) -> Iterator[Attempt]:
+        """16-bit activations cover any range: min and max are what one wants."""
+        calibrated = self._calibrated
+
+        def convert(path: Path) -> None:
+            write(path, tflite.quantize_int16(
+                self._float, calibrated.inputs, calibrated.samples, io=calibrated.quantization.io
+            ))  # fmt: skip
+
+        def modern(path: Path) -> None:
+            ranges = {**self._native, **calibrated.ranges("min-max")}
+            write(path, litert.quantize(self._float, "static_wi8_ai16", ranges))
+
+        for quantizer, build in (("TFLite converter", convert), ("litert-quantizer", modern)):
+            yield Attempt(
+                quantizer=quantizer, estimator="min-max", bias_correction=False, build=build
+            )
+
+    @cached_property
+    def _ranged(self) -> bytes:
+        """The float file with the converter's own ranges, for what no trace can show."""
+        calibrated = self._calibrated
+        return tflite.native_ranges(self._float, calibrated.inputs, calibrated.samples)
+
+    @cached_property
+    def _native(self) -> dict[str, tuple[float, float]]:
+        return flatbuffer.ranges(flatbuffer.parse(self._ranged))
+
+    @cached_property
+    def _corrected(self) -> bytes:
+        model = flatbuffer.parse(self._ranged)
+        self.corrections = bias.correct(model, self._calibrated.means())
+        return flatbuffer.pack(model)
