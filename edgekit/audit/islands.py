@@ -19,10 +19,20 @@ def quantized(program: Program, operators: Sequence[Operator]) -> bool:
 def find(flow: Flow, operators: Sequence[Operator]) -> tuple[FloatIsland, ...]:
     """Group the float operators by the tensors that connect them, in the file's order.
 
-    Of use for quantized files only: in a float one all is sea.
+    Of use for quantized files only: in a float one all is sea. Operators that only move float
+    numbers between a float input or output and the first or last quantizer are none.
     """
     groups = _connected(flow, [op for op in operators if op.numbers == "float"])
-    return tuple(_island(flow.program, group) for group in groups)
+    return tuple(
+        _island(flow.program, group) for group in groups if not _is_shore(flow.program, group)
+    )
+
+
+def _is_shore(program: Program, group: list[Operator]) -> bool:
+    nodes = [program.nodes[operator.index] for operator in group]
+    ends = {*program.inputs, *program.outputs}
+    touches = any(not ends.isdisjoint((*node.inputs, *node.outputs)) for node in nodes)
+    return touches and all(node.role == "move" and not node.foreign for node in nodes)
 
 
 def _is_static_integer(program: Program, operator: Operator) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
 def _shaped(onnx: Any, model: Any) -> Any:
     """Add the shapes that follow from the operators; a model that resists stays as it is."""
     try:
-        return onnx.shape_inference.infer_shapes(model)
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, TypeError):
         return model
 
@@ -121,8 +121,13 @@ class _Reader:
     fixed: set[str] = field(default_factory=set)
     graphs: int = 0
 
-    def graph(self, graph: Any, outer: ChainMap[str, str]) -> int:
-        """Read a graph whose nodes may use names of the graphs around it; return its number."""
+    def graph(
+        self, graph: Any, outer: ChainMap[str, str], bound: Mapping[str, str] | None = None
+    ) -> int:
+        """Read a graph whose nodes may use names of the graphs around it; return its number.
+
+        ``bound`` gives inputs that are the same value in every round the key of that value.
+        """
         number, self.graphs = self.graphs, self.graphs + 1
         names = outer.new_child()
         for info in (*graph.input, *graph.value_info, *graph.output):
@@ -132,6 +137,7 @@ class _Reader:
             self.values[key] = Value(
                 name=info.name, shape=spec.shape if known else None, dtype=spec.dtype
             )
+        names.update(bound or {})
         for tensor in graph.initializer:
             self._keep(tensor, tensor.name, names, number)
         for sparse in graph.sparse_initializer:
@@ -165,8 +171,9 @@ class _Reader:
         outputs = [name for name in node.output if name]
         for name in outputs:
             names[name] = f"{number}:{name}"
+        loop = node.op_type == "Loop" and node.domain in _STANDARD
         bodies = [
-            self.graph(inner, names)
+            self.graph(inner, names, _unchanged(inner, inputs) if loop else None)
             for attribute in node.attribute
             for inner in functions.graphs(attribute)
         ]
@@ -224,6 +231,20 @@ class _Reader:
                         stored_bytes=int(length) * width,
                         storage=key,
                     )
+
+
+def _unchanged(body: Any, carried: tuple[str, ...]) -> dict[str, str]:
+    """Return the inputs of a loop's body that it hands on as they are, with the outer value's key.
+
+    The body takes (round, condition, carried ...) and gives (condition, carried ..., scanned ...).
+    """
+    same = {n.output[0]: n.input[0] for n in body.node if n.op_type == "Identity" and n.input}
+    ends = zip(body.input[2:], body.output[1:], carried[2:], strict=False)
+    return {
+        start.name: key
+        for start, end, key in ends
+        if key and start.name in (end.name, same.get(end.name))
+    }
 
 
 def _attributes(node: Any) -> dict[str, int | str]:

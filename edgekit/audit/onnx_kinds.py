@@ -35,7 +35,8 @@ _ELEMENTWISE = (
 )  # fmt: skip
 _CONTROL = (
     "Shape", "Size", "If", "Loop", "Scan", "ConstantOfShape", "Range", "NonZero", "RandomNormal",
-    "RandomUniform", "SequenceMap",
+    "RandomUniform", "SequenceMap", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal",
+    "And", "Or", "Not",
 )  # fmt: skip
 _ROLES: dict[str, Role] = {
     **dict.fromkeys((*_PLACES, *_RECURRENT, "Einsum", "Attention"), "macs"),

@@ -30,8 +30,9 @@ _ELEMENTWISE = (
     "Ceiling", "SquaredDifference", "LeakyRelu",
 )  # fmt: skip
 _CONTROL = (
-    "ShapeOf", "If", "Loop", "TensorIterator", "Assign", "ReadValue", "Range", "NonZero",
-    "RandomUniform",
+    "ShapeOf", "If", "Loop", "TensorIterator", "Assign", "ReadValue", "Range", "NonZero", "Less",
+    "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr",
+    "LogicalNot", "RandomUniform",
 )  # fmt: skip
 _ROLES: dict[str, Role] = {
     **dict.fromkeys(

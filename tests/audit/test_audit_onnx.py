@@ -196,3 +196,43 @@ def test_external_data_stay_in_the_folder(tmp_path, place, said):
     if place == "short.bin":
         assert audit(path).weight_bytes == 16
         assert audit(path).file_bytes == path.stat().st_size + 16
+
+
+def test_weights_that_a_loop_hands_on_are_weights(tmp_path):
+    """tf2onnx gives a loop its weights as carried values, which an Identity returns unchanged."""
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["c"], ["c2"]),
+            helper.make_node("Identity", ["w_in"], ["w_out"]),
+            helper.make_node("MatMul", ["v", "w_in"], ["v2"]),
+        ],
+        "body",
+        [
+            info("i", TensorProto.INT64, []),
+            info("c", TensorProto.BOOL, []),
+            info("w_in", TensorProto.FLOAT, (4, 4)),
+            info("v", TensorProto.FLOAT, (1, 4)),
+        ],
+        [
+            info("c2", TensorProto.BOOL, []),
+            info("w_out", TensorProto.FLOAT, (4, 4)),
+            info("v2", TensorProto.FLOAT, (1, 4)),
+        ],
+    )
+    nodes = [helper.make_node("Loop", ["n", "", "w", "x"], ["w2", "y"], body=body)]
+    held = {"n": np.int64(3), "w": np.ones((4, 4), "float32")}
+    result = audit(save_graph(tmp_path / "l.onnx", nodes, held=held))
+    assert of(result, "MatMul").weights == "float32"
+
+
+def test_moves_at_a_float_end_are_no_island(tmp_path, onnx_quantized):
+    quantized = onnx.load(onnx_quantized["qdq"])
+    first = next(n for n in quantized.graph.node if "x" in n.input)
+    move = helper.make_node("Identity", ["x"], ["x_moved"])
+    first.input[0] = "x_moved"
+    quantized.graph.node.insert(0, move)
+    onnx.save(quantized, tmp_path / "moved.onnx")
+    result = audit(tmp_path / "moved.onnx")
+    assert of(result, "Identity").numbers == "float"
+    assert result.float_islands == ()
