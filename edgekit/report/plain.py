@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -21,6 +22,7 @@ from edgekit.report.figures import FIGURES
 
 T = TypeVar("T")
 
+_STATED = {key for figures in FIGURES.values() for key in figures}
 NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
@@ -96,7 +98,7 @@ def _revive(plain: Any, kind: Any, where: str) -> Any:
 
 
 def _fields(plain: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]
     computed = FIGURES.get(kind, {})
     for key in plain:
@@ -111,14 +113,18 @@ def _fields(plain: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _compare(came: Any, computed: Any, where: str) -> None:
     """Refuse a document whose stated figures are not those that its own content gives."""
     if isinstance(computed, dict) and isinstance(came, dict):
-        figures = {key for known in FIGURES.values() for key in known}
         for key, value in computed.items():
             if key in came:
                 _compare(came[key], value, f"{where}.{key}")
-            elif key in figures:
+            elif key in _STATED:
                 raise ArtifactError(f"{where}: expected the key {key!r}, it is missing")
     elif isinstance(computed, list) and isinstance(came, list):
         for index, (one, other) in enumerate(zip(came, computed, strict=True)):

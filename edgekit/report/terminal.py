@@ -70,7 +70,7 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
         yield "warning", report.latency.warning
     if report.calibration is not None:
         for finding in report.calibration.findings:
-            yield "warning", f"calibration data, {finding.code}: {finding.text}"
+            yield "warning", f"{finding.code}: {finding.text}"
     for line in report.warnings:
         yield "warning", line
 

@@ -13,7 +13,7 @@ import pytest
 from edgekit import catalog, manifest, table
 from edgekit.errors import ArtifactError, UnknownName
 from edgekit.manifest import Manifest, Source
-from edgekit.report.document import from_json, json_schema, to_json
+from edgekit.report.document import documents, from_json, json_schema, to_json
 from edgekit.report.figures import FIGURES
 from edgekit.report.model import Report
 from edgekit.report.schema import DOCUMENTS
@@ -77,6 +77,12 @@ def test_half_a_surrogate_pair_in_a_name_is_written(full_report: Report) -> None
     said = json.loads(to_json(named))
     assert said["command"] == "layer \\ud800"
     assert said["options"] == {"\\udfff": 1}
+
+
+def test_several_reports_are_one_document(full_report: Report, bare_report: Report) -> None:
+    said = json.loads(documents([full_report, bare_report]))
+    assert said["schema"] == 1
+    assert [json.loads(to_json(r)) for r in (full_report, bare_report)] == said["reports"]
 
 
 def put(*path: Any, value: Any) -> Change:

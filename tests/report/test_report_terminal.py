@@ -79,7 +79,12 @@ def test_notes_are_said_once_and_the_gravest_first(full_report: Report) -> None:
     assert said[1][1] == "onnx-int8: missed budget: size_kib: 9"
     slow = [text for _, text in said if "slower" in text]
     assert slow == [full_report.latency.warning]
-    assert any("too-few-samples" in text for _, text in said)
+    assert sum("too-few-samples" in text for _, text in said) == 1
+
+
+def test_a_finding_that_is_a_warning_too_is_said_once(full_report: Report) -> None:
+    doubled = dataclasses.replace(full_report, warnings=("too-few-samples: few: conv2d/1",))
+    assert sum("too-few-samples" in text for _, text in notes([doubled])) == 1
 
 
 def test_a_hostile_name_does_not_reach_the_terminal(hostile_report: Report) -> None:

@@ -1,0 +1,88 @@
+"""``edgekit evaluate``: what a file lost against its source model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgekit.cli.options import json_option
+
+if TYPE_CHECKING:
+    from edgekit.evaluation import Comparison
+    from edgekit.pipeline.options import Options
+
+WIDTH = 80
+_MOST_LAYERS = 10
+
+
+@click.command("evaluate")
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), required=True, metavar="MODEL",
+              help="The source model: .keras, .h5 or a SavedModel folder.")  # fmt: skip
+@click.option("--data", required=True, metavar="DATA",
+              help="Samples (with labels): .npz, .npy, .csv, a folder of pictures, "
+              "module:function, or the name of a profile.")  # fmt: skip
+@click.option("-m", "--metric", metavar="NAME",
+              help="top1, top5, auc, mse, mae, or module:function; needs labels.")  # fmt: skip
+@click.option("--layers", is_flag=True, help="Report the error layer by layer.")
+@click.option("--output", metavar="NAME", help="The output that the metric is for.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only N samples.")
+@click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
+              help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
+@click.option("--allow-code", is_flag=True, help="Run code that the model file brings (Lambda).")
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
+@click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
+@json_option
+def command(artifact: Path, against: Path, data: str, as_json: bool, **given: Any) -> None:
+    """Compare the file ARTIFACT with its source model, sample by sample.
+
+    ARTIFACT is any .tflite, OpenVINO .xml or .onnx. It runs in its own runtime. Without --metric:
+    agreement of the answers and output SQNR.
+    """
+    from edgekit.evaluation import evaluate_artifact
+    from edgekit.quiet import quiet
+    from edgekit.report.progress import progress
+
+    with quiet() as real, progress(None if as_json or given["silent"] else real.err) as told:
+        found = evaluate_artifact(
+            artifact, against, data=data, options=_options(given),
+            cache=not given["no_cache"], progress=told,
+        )  # fmt: skip
+    if as_json:
+        _print_json(found)
+    else:
+        _print(found)
+
+
+def _options(given: dict[str, Any]) -> Options:
+    from edgekit.pipeline.options import Options
+
+    return Options(
+        metric=given["metric"],
+        output=given["output"],
+        samples=given["limit"],
+        layers=given["layers"],
+        custom_objects=tuple(given["custom_objects"]),
+        allow_code=given["allow_code"],
+    )
+
+
+def _print_json(found: Comparison) -> None:
+    import msgspec
+
+    from edgekit.report.plain import to_plain
+
+    click.echo(msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2))
+
+
+def _print(found: Comparison) -> None:
+    from rich.console import Console
+
+    from edgekit.report.comparison import comparison
+
+    Console(width=WIDTH, highlight=False).print(
+        comparison(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
+                   data=found.data, notes=found.notes, most=_MOST_LAYERS)
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""Compares any artifact with a source model, on data of the user's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.cache import open_cache
+from edgekit.calibrate.samples import Batch, Samples
+from edgekit.calibrate.sources import open_samples
+from edgekit.errors import ArtifactError, DataError, OptionError
+from edgekit.evaluate import Evaluation, LayerErrors, compare_layers, evaluate, metric
+from edgekit.pipeline.options import Options
+from edgekit.pipeline.workshop import Workshop
+from edgekit.quiet import quiet
+from edgekit.report.progress import Progress, Silent
+from edgekit.version import VERSION
+
+SCHEMA = 1
+_BATCH = 64
+_LAYER_SAMPLES = 16
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """An artifact, the source model that it was held against, and what came out."""
+
+    schema: int = SCHEMA
+    edgekit: str = VERSION
+    artifact: str
+    artifact_sha256: str
+    source: str
+    source_sha256: str
+    data: str
+    evaluation: Evaluation
+    layers: LayerErrors | None = None
+    notes: tuple[str, ...] = ()
+
+
+def evaluate_artifact(
+    artifact: str | Path | Artifact, against: Any, *, data: Any,
+    options: Options | None = None, cache: bool = True, progress: Progress | None = None,
+) -> Comparison:  # fmt: skip
+    """Run an artifact, in its own runtime, and its source model on the same samples, and compare.
+
+    The artifact may be any TFLite, OpenVINO or ONNX file: one that edgekit did not make is matched
+    by shapes, then by order, where its names are others.
+
+    Args:
+        artifact: The file, or what describes it.
+        against: The source model: a path or a ``keras.Model``.
+        data: Samples, with labels for a metric; as ``calibrate.sources.open_samples`` takes them.
+        options: ``metric``, ``output``, ``layers``, ``samples`` (how many to use; None is all),
+            ``custom_objects``, ``allow_code``, ``pictures``, ``threads`` and ``seed`` count.
+        cache: Whether the source model's trace and outputs are kept for later runs.
+        progress: Who listens to the stages.
+
+    Raises:
+        ArtifactError: the file cannot be read or run, or is of another model.
+        SourceError, DataError, OptionError, MissingExtra: model, data or options cannot be used.
+    """
+    chosen = options or Options()
+    scored = metric(chosen.metric) if chosen.metric else None
+    with open_cache(keep=cache) as kept, quiet():
+        found = artifact if isinstance(artifact, Artifact) else runtimes.describe(artifact)
+        shop = _workshop(Workshop(against, chosen, kept, progress or Silent()), found)
+        samples = open_samples(
+            data, shop.facts.inputs, count=chosen.samples, seed=chosen.seed, options=chosen.pictures
+        )
+        if scored is not None and not _has_labels(samples):
+            raise DataError(
+                f"{samples.origin}: metric {scored.name} needs labels, and the data have none; "
+                "add an array y, or leave the metric out for agreement and SQNR"
+            )
+        ends = _Ends.of(shop, found)
+        reference = shop.reference(samples, "reference")
+        outputs, labels = _run(shop, found, samples, ends)
+        return Comparison(
+            artifact=str(found.path),
+            artifact_sha256=found.sha256,
+            source=str(against) if isinstance(against, (str, Path)) else shop.facts.name,
+            source_sha256=shop.sha256,
+            data=samples.origin,
+            evaluation=evaluate(
+                reference, outputs, labels, scored, output=chosen.output, seed=chosen.seed or 0
+            ),
+            layers=_layers(shop, found, samples, ends) if chosen.layers else None,
+            notes=ends.notes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ends:
+    """The artifact's name of each input and output of the model."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, shop: Workshop, artifact: Artifact) -> _Ends:
+        inputs, by_input = _paired("inputs", shop.facts.inputs, artifact.inputs, artifact)
+        outputs, by_output = _paired("outputs", shop.facts.outputs, artifact.outputs, artifact)
+        return cls(inputs=inputs, outputs=outputs, notes=(*by_input, *by_output))
+
+
+def _paired(
+    what: str, wanted: Sequence[TensorSpec], offered: Sequence[TensorSpec], artifact: Artifact
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Pair the model's ends with the artifact's by name, else by shape, else in order."""
+    names, theirs = [spec.name for spec in wanted], [spec.name for spec in offered]
+    if set(names) == set(theirs):
+        return {name: name for name in names}, ()
+    alike = [[o.name for o in offered if _fits(spec.shape, o.shape)] for spec in wanted]
+    if len(names) != len(theirs) or not all(alike):
+        shown = [f"{spec.name} {list(spec.shape)}" for spec in offered]
+        raise ArtifactError(
+            f"{artifact.path}: expected {what} like the model's "
+            f"{[f'{spec.name} {list(spec.shape)}' for spec in wanted]}, got {shown}; "
+            "is the file made from this model?"
+        )
+    unique = all(len(found) == 1 for found in alike) and len({f[0] for f in alike}) == len(alike)
+    if unique:
+        return {name: found[0] for name, found in zip(names, alike, strict=True)}, ()
+    if any(t not in found for t, found in zip(theirs, alike, strict=True)):
+        raise ArtifactError(
+            f"{artifact.path}: its {what} {theirs} cannot be told apart as the model's {names}; "
+            "export it with the Keras names"
+        )
+    note = f"{what} {theirs} were taken for {names}, in order: the names differ"
+    return dict(zip(names, theirs, strict=True)), (note,)
+
+
+def _fits(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    return len(one) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(one[1:], other[1:], strict=True)
+    )
+
+
+def _workshop(shop: Workshop, artifact: Artifact) -> Workshop:
+    """Fix what is unknown of the model's shapes to those of the artifact, if its names are same."""
+    known = {
+        spec.name: (1, *(size or 1 for size in spec.shape[1:]))
+        for spec in artifact.inputs
+        if spec.shape and None not in spec.shape[1:]
+    }
+    shaped = Workshop(
+        shop.given,
+        replace(shop.options, input_shapes={**known, **shop.options.input_shapes}),
+        shop.cache,
+        shop.progress,
+    )
+    shop.loaded = shaped.loaded
+    try:
+        _ = shop.signature
+    except OptionError:  # a dimension is unknown
+        _ = shaped.signature
+        return shaped
+    return shop
+
+
+def _run(
+    shop: Workshop, artifact: Artifact, samples: Samples, ends: _Ends
+) -> tuple[dict[str, NDArray[Any]], Any]:
+    """Return the artifact's outputs under the model's names, and labels."""
+    runner = runtimes.open_runner(artifact, threads=shop.options.threads)
+    parts: list[Arrays] = []
+    labels: list[Any] = []
+    with shop.timed("evaluate", len(samples)) as bar:
+        for batch in samples.batches(_BATCH):
+            fed = {ends.inputs[name]: array for name, array in batch.inputs.items()}
+            parts.append(runner.run(fed))
+            labels.append(_labels(batch, list(ends.outputs)))
+            bar.advance(len(batch))
+    outputs = {
+        name: np.concatenate([part[theirs] for part in parts])
+        for name, theirs in ends.outputs.items()
+    }
+    return outputs, _joined(labels)
+
+
+def _has_labels(samples: Samples) -> bool:
+    return samples.labelled or bool(next(iter(samples.batches(1))).targets)
+
+
+def _labels(batch: Batch, outputs: Sequence[str]) -> Any:
+    """Return an array, or arrays by output name where the data hold labels under such names."""
+    named = {name: rows for name, rows in batch.targets.items() if name in outputs}
+    if not named:
+        return batch.labels
+    rest = [name for name in outputs if name not in named]
+    return {rest[0]: batch.labels, **named} if rest and batch.labels is not None else named
+
+
+def _joined(labels: Sequence[Any]) -> Any:
+    if labels[0] is None:
+        return None
+    if isinstance(labels[0], Mapping):
+        return {name: np.concatenate([part[name] for part in labels]) for name in labels[0]}
+    return np.concatenate(labels)
+
+
+def _layers(shop: Workshop, artifact: Artifact, samples: Samples, ends: _Ends) -> LayerErrors:
+    """Compare tensors with those of the float file that edgekit writes in the same format."""
+    baseline = shop.float_artifact(artifact.format)
+    few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
+    fed = {ends.inputs[name]: array for name, array in few.items()}
+    with shop.timed("layers"):
+        pair = runtimes.tensors(baseline, few), runtimes.tensors(artifact, fed)
+        return compare_layers([pair])

@@ -1,0 +1,76 @@
+"""One evaluation on a terminal: scores, drop, agreement, SQNR, and the worst layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.evaluate import Evaluation, LayerErrors
+from edgekit.report import text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+_LONG = 2000
+
+
+def comparison(
+    found: Evaluation, layers: LayerErrors | None, *, title: str, data: str,
+    notes: Sequence[str] = (), most: int = 10,
+) -> Group:  # fmt: skip
+    """Return what fits 80 columns: a table of figures, the ``most`` worst layers, and notes."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Text | Table] = [
+        Text(text.visible(title, most=_LONG), style="bold"),
+        Text(f"{found.samples} samples of {text.visible(data, most=_LONG)}"),
+        Text(),
+        _table(("", "value"), list(_figures(found))),
+    ]
+    if layers is not None:
+        heading = ("worst tensors", "SQNR", "added noise", "largest error")
+        parts += [Text(), _table(heading, list(_rows(layers, most)))]
+        if (arises := layers.worst_drop) is not None:
+            parts.append(Text(f"most noise is added at {text.visible(arises.name)}"))
+        parts.append(Text(f"compared: {len(layers.layers)}, not compared: {len(layers.skipped)}"))
+    said = [*notes, *found.notes]
+    parts += [Text(f"note: {text.visible(note, most=_LONG)}") for note in said]
+    return Group(*parts)
+
+
+def _figures(found: Evaluation) -> Iterator[tuple[str, str]]:
+    if found.metric is not None:
+        better = "higher" if found.higher_is_better else "lower"
+        name = text.visible(found.metric)
+        yield f"{name} of the source model ({better} is better)", text.score(found.source_score)
+        yield f"{name} of the artifact", text.score(found.artifact_score)
+        yield "drop, 95 % interval (positive is worse)", text.drop(found)
+        if found.p_value is not None:
+            yield "p-value that there is none", f"{found.p_value:.3g}"
+        yield "answers that became wrong, right", f"{found.flips.to_wrong}, {found.flips.to_right}"
+    if found.agreement is not None:
+        yield "share of equal answers", text.share(found.agreement)
+    for name, value in found.sqnr_db.items():
+        yield f"SQNR of {text.visible(name)}", text.decibels(value)
+    yield "largest difference", f"{found.max_abs_error:.4g}"
+
+
+def _rows(layers: LayerErrors, most: int) -> Iterator[tuple[str, ...]]:
+    for layer in sorted(layers.layers, key=lambda layer: layer.rank)[:most]:
+        figures = f"{layer.added_noise:.3g}", f"{layer.max_abs_error:.3g}"
+        yield text.visible(layer.name), text.decibels(layer.sqnr_db), *figures
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
+    for at, title in enumerate(heading):
+        table.add_column(title, justify="right" if at else "left", overflow="fold", no_wrap=at > 0)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
