@@ -62,6 +62,8 @@ class Grid:
         np.floor(places, out=places)
         index = places.astype(np.int64)
         index -= self._first
+        # Subnormal values may be flushed to zero by one operation and not by another.
+        np.clip(index, 0, BINS - 1, out=index)
         self._counts += np.bincount(index, minlength=BINS)
         self._zeros += values.size - int(np.count_nonzero(values))
 
