@@ -161,7 +161,7 @@ def weight_of(flow: Flow, node: Node) -> Stored | None:
     return max(carried, key=lambda stored: stored.elements, default=None)
 
 
-def per_channel(flow: Flow, node: Node, weight: Stored) -> bool:
+def per_channel(flow: Flow, node: Node, *, weight: Stored) -> bool:
     """Tell whether weights have more than one scale, or only one channel to have one for."""
     scales = weight.scales
     if node.scales_at is not None and node.scales_at < len(node.inputs):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from edgekit.audit.program import Shape, count
 
 
-def convolution(result: Shape | None, window: Sequence[int | None], channels: int | None) -> int:
+def convolution(result: Shape | None, window: Sequence[int | None], *, channels: int | None) -> int:
     """Count a convolution: every output element sums window * channels products.
 
     Args:
@@ -25,7 +25,7 @@ def convolution(result: Shape | None, window: Sequence[int | None], channels: in
 
 
 def transposed_convolution(
-    operand: Shape | None, window: Sequence[int | None], channels: int | None
+    operand: Shape | None, window: Sequence[int | None], *, channels: int | None
 ) -> int:
     """Count a transposed convolution: every input element goes into window * channels outputs.
 
@@ -52,7 +52,7 @@ def recurrent(steps: int, matrices: Sequence[Shape | None]) -> int:
     return steps * sum(count(shape) for shape in matrices)
 
 
-def attention(query: Shape | None, key: Shape | None, value: Shape | None) -> int:
+def attention(query: Shape | None, key: Shape | None, *, value: Shape | None) -> int:
     """Count scaled dot-product attention over [..., length, width]: scores, then weighted sum.
 
     Vaswani et al., "Attention Is All You Need" (2017), equation (1): L*S*E for the scores and

@@ -57,7 +57,7 @@ def _program(onnx: Any, model: Any, path: Path) -> Program:
     model = functions.inlined(onnx, model)
     measured = []
     for name, tensor in _tensors(model.graph):
-        measured.append(tensors.constant(tensor, path.parent, name))
+        measured.append(tensors.constant(tensor, path.parent, name=name))
         tensor.doc_string = str(len(measured) - 1)
     model = _shaped(onnx, model)
     reader = _Reader(onnx.TensorProto, tuple(measured))
@@ -122,7 +122,7 @@ class _Reader:
     graphs: int = 0
 
     def graph(
-        self, graph: Any, outer: ChainMap[str, str], bound: Mapping[str, str] | None = None
+        self, graph: Any, outer: ChainMap[str, str], *, bound: Mapping[str, str] | None = None
     ) -> int:
         """Read a graph whose nodes may use names of the graphs around it; return its number.
 
@@ -173,7 +173,7 @@ class _Reader:
             names[name] = f"{number}:{name}"
         loop = node.op_type == "Loop" and node.domain in _STANDARD
         bodies = [
-            self.graph(inner, names, _unchanged(inner, inputs) if loop else None)
+            self.graph(inner, names, bound=_unchanged(inner, inputs) if loop else None)
             for attribute in node.attribute
             for inner in functions.graphs(attribute)
         ]
@@ -192,7 +192,10 @@ class _Reader:
                 weights=kinds.weights(node.op_type),
                 scales_at=kinds.scales_at(node.op_type),
                 macs=kinds.cost(
-                    node.op_type, shapes, result.shape if result else None, _attributes(node)
+                    node.op_type,
+                    shapes,
+                    result=result.shape if result else None,
+                    attributes=_attributes(node),
                 ),
                 bodies=tuple(bodies),
                 foreign="" if standard else "custom",

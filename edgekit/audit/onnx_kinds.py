@@ -78,7 +78,11 @@ def scales_at(kind: str) -> int | None:
 
 
 def cost(
-    kind: str, shapes: Sequence[Shape | None], result: Shape | None, attributes: Mapping[str, Any]
+    kind: str,
+    shapes: Sequence[Shape | None],
+    *,
+    result: Shape | None,
+    attributes: Mapping[str, Any],
 ) -> int:
     """Count the multiply-accumulates of a node, as ``macs`` defines them.
 
@@ -105,7 +109,7 @@ def cost(
     if kind == "Einsum":
         return macs.einsum(str(attributes.get("equation", "")), shapes)
     if kind == "Attention":
-        return macs.attention(*shapes[:3]) if len(shapes) > 2 else 0
+        return macs.attention(shapes[0], shapes[1], value=shapes[2]) if len(shapes) > 2 else 0
     if kind in _PRODUCTS:
         turned = len(first) > 1 and attributes.get("transA", 0)
         return macs.matmul(result, first[-2 if turned else -1])
@@ -114,5 +118,5 @@ def cost(
     if kernel is None or len(kernel) < 3:
         return 0
     if kind in _TRANSPOSED:
-        return macs.transposed_convolution(first, kernel[2:], kernel[1])
-    return macs.convolution(result, kernel[2:], kernel[1])
+        return macs.transposed_convolution(first, kernel[2:], channels=kernel[1])
+    return macs.convolution(result, kernel[2:], channels=kernel[1])

@@ -26,7 +26,7 @@ def dtype(proto: Any, number: int) -> str:
     return _TYPES.get(name, name)
 
 
-def constant(tensor: Any, folder: Path, name: str) -> Value:
+def constant(tensor: Any, folder: Path, *, name: str) -> Value:
     """Describe a constant; its bytes must be as many as its shape asks for.
 
     Long raw data are dropped from ``tensor``, so that nothing copies them again.

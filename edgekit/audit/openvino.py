@@ -148,7 +148,7 @@ class _Reader:
             outputs=tuple(keys),
             graph=number,
             weights=kinds.weights(kind),
-            macs=kinds.cost(kind, shapes, self._shape(keys), data),
+            macs=kinds.cost(kind, shapes, result=self._shape(keys), data=data),
             levels=int(data.get("levels", "256")) if role == "quantize" else None,
             bodies=tuple(bodies),
             foreign="" if _OPSET.match(element.get("version", "opset1")) else "custom",

@@ -70,7 +70,11 @@ def weights(kind: str) -> tuple[int, ...]:
 
 
 def cost(
-    kind: str, shapes: Sequence[Shape | None], result: Shape | None, data: Mapping[str, str]
+    kind: str,
+    shapes: Sequence[Shape | None],
+    *,
+    result: Shape | None,
+    data: Mapping[str, str],
 ) -> int:
     """Count the multiply-accumulates of a layer from its ports, as ``macs`` defines them.
 
@@ -92,11 +96,11 @@ def cost(
     if kind == "Einsum":
         return macs.einsum(data.get("equation", ""), shapes)
     if kind == "ScaledDotProductAttention":
-        return macs.attention(*shapes[:3]) if len(shapes) > 2 else 0
+        return macs.attention(shapes[0], shapes[1], value=shapes[2]) if len(shapes) > 2 else 0
     kernel = shapes[2 if kind == "DeformableConvolution" and len(shapes) > 2 else 1]
     window, channels = {**_CONVOLUTIONS, **_TRANSPOSED}.get(kind, (2, 1))
     if kernel is None or len(kernel) <= window:
         return 0
     if kind in _TRANSPOSED:
-        return macs.transposed_convolution(first, kernel[window:], kernel[channels])
-    return macs.convolution(result, kernel[window:], kernel[channels])
+        return macs.transposed_convolution(first, kernel[window:], channels=kernel[channels])
+    return macs.convolution(result, kernel[window:], channels=kernel[channels])

@@ -14,7 +14,7 @@ def operators(flow: Flow) -> tuple[Operator, ...]:
 
 def _operator(flow: Flow, index: int, node: Node) -> Operator:
     weight = weight_of(flow, node)
-    text, numbers, why = judge(flow, node, weight)
+    text, numbers, why = judge(flow, node, weight=weight)
     integer_weight = weight is not None and (weight.dtype in QUANTIZED)
     return Operator(
         index=index,
@@ -24,14 +24,14 @@ def _operator(flow: Flow, index: int, node: Node) -> Operator:
         numbers=numbers,
         macs=node.macs,
         weights=weight.dtype if weight else None,
-        per_channel=per_channel(flow, node, weight) if weight and integer_weight else None,
+        per_channel=per_channel(flow, node, weight=weight) if weight and integer_weight else None,
         inputs=tuple(flow.value(key).dtype if key else "" for key in node.inputs),
         outputs=tuple(flow.value(key).dtype for key in node.outputs),
         why=why,
     )
 
 
-def judge(flow: Flow, node: Node, weight: Stored | None) -> tuple[str, Numbers, str]:
+def judge(flow: Flow, node: Node, *, weight: Stored | None) -> tuple[str, Numbers, str]:
     """Return precision, numbers, and why an operator stayed in float."""
     outputs = [flow.value(key).dtype for key in node.outputs]
     first = flow.value(node.inputs[0]).dtype if node.inputs else "nothing"

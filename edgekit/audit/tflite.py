@@ -180,7 +180,7 @@ class _Reader:
             outputs=tuple(outputs),
             graph=graph,
             weights=weights,
-            macs=kinds.cost(kind, operands, result, self._inner_axis(op, kind)),
+            macs=kinds.cost(kind, operands, result=result, inner_axis=self._inner_axis(op, kind)),
             bodies=self._bodies(op, kind),
             foreign="flex" if foreign == "flex" else "custom" if foreign else "",
         )

@@ -81,7 +81,7 @@ def weights(kind: str, inputs: Sequence[Value | None]) -> tuple[int, ...]:
 
 
 def cost(
-    kind: str, inputs: Sequence[Value | None], result: Value | None, inner_axis: int = -1
+    kind: str, inputs: Sequence[Value | None], *, result: Value | None, inner_axis: int = -1
 ) -> int:
     """Count the multiply-accumulates of an operator, as ``macs`` defines them.
 
@@ -112,9 +112,9 @@ def cost(
         operand = shapes[2] if len(shapes) > 2 else None
         wide = kernel[0] if kind == "TRANSPOSE_CONV" else kernel[3]
         window = kernel[1:3] if kind == "TRANSPOSE_CONV" else kernel[:3]
-        return macs.transposed_convolution(operand, window, wide)
+        return macs.transposed_convolution(operand, window, channels=wide)
     if kind == "CONV_3D":
-        return macs.convolution(result.shape, kernel[:3], kernel[3])
+        return macs.convolution(result.shape, kernel[:3], channels=kernel[3])
     return macs.convolution(
-        result.shape, kernel[1:3], 1 if kind == "DEPTHWISE_CONV_2D" else kernel[3]
+        result.shape, kernel[1:3], channels=1 if kind == "DEPTHWISE_CONV_2D" else kernel[3]
     )
