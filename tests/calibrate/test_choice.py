@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.calibrate.choice import choose, divide, shares
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 400), st.integers(0, 5))
 def test_choice_is_without_replacement_and_repeatable(length, count, seed):
     chosen = choose(length, count, seed=seed)
@@ -20,6 +21,7 @@ def test_seeds_choose_differently():
     assert not np.array_equal(choose(1000, 50, seed=0), choose(1000, 50, seed=1))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=300), st.integers(1, 300))
 def test_choice_keeps_the_proportions_of_classes(classes, count):
     labels = np.array(classes)
@@ -34,6 +36,7 @@ def test_choice_keeps_the_proportions_of_classes(classes, count):
         assert abs((chosen == label).sum() - share) < len(present) + 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.data())
 def test_shares_sum_up_and_stay_within_sizes(sizes, data):
     have = np.array(sizes)
@@ -44,6 +47,7 @@ def test_shares_sum_up_and_stay_within_sizes(sizes, data):
     assert (quotas <= have).all()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200), st.floats(0.01, 0.99))
 def test_division_is_disjoint_complete_and_never_empty(length, share):
     kept, held = divide(length, share)

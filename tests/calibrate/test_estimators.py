@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -33,6 +33,7 @@ def quantization_error(x, low, high, bits):
     return float((((stored - zero) * step - x) ** 2).mean())
 
 
+@settings(deadline=None)
 @given(tensors, estimators, st.booleans(), st.sampled_from([4, 8, 16]))
 def test_ranges_hold_zero_have_a_width_and_stay_within_the_extremes(x, estimator, symmetric, bits):
     low, high = accumulate(x).range(estimator, bits=bits, symmetric=symmetric)
@@ -46,12 +47,14 @@ def test_ranges_hold_zero_have_a_width_and_stay_within_the_extremes(x, estimator
     assert high <= most + SMALLEST
 
 
+@settings(deadline=None)
 @given(tensors, estimators, st.data())
 def test_ranges_do_not_depend_on_how_samples_are_cut_into_batches(x, estimator, data):
     cuts = data.draw(st.lists(st.integers(0, len(x)), max_size=4))
     assert accumulate(x, cuts).range(estimator) == accumulate(x).range(estimator)
 
 
+@settings(deadline=None)
 @given(tensors, st.sampled_from([e for e in ESTIMATORS if e != "moving-average"]), st.randoms())
 def test_ranges_do_not_depend_on_the_order_of_samples(x, estimator, random):
     order = list(range(len(x)))
@@ -59,6 +62,7 @@ def test_ranges_do_not_depend_on_the_order_of_samples(x, estimator, random):
     assert accumulate(x[order]).range(estimator) == accumulate(x).range(estimator)
 
 
+@settings(deadline=None)
 @given(tensors, estimators, st.integers(-8, 8))
 def test_ranges_scale_with_the_data(x, estimator, power):
     low, high = accumulate(x).range(estimator)
@@ -67,6 +71,7 @@ def test_ranges_scale_with_the_data(x, estimator, power):
         assert scaled == pytest.approx((low * 2.0**power, high * 2.0**power), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(tensors)
 def test_the_histogram_counts_every_value_in_its_bin(x):
     histogram = accumulate(x).histogram()
@@ -77,6 +82,7 @@ def test_the_histogram_counts_every_value_in_its_bin(x):
     assert histogram.zeros == (x == 0).sum()
 
 
+@settings(deadline=None)
 @given(tensors, st.sampled_from([4, 8]), st.booleans())
 def test_mse_is_never_worse_than_min_max_on_the_histogram(x, bits, symmetric):
     seen = accumulate(x)
