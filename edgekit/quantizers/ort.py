@@ -70,6 +70,7 @@ def quantize(model: Any, ranges: Ranges, *, reduce_range: bool) -> Any:
             extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )
         quantizer.quantize_model()
+        quantizer.model.topological_sort()  # ONNX wants it, ONNX Runtime alone does not
     except Exception as error:
         raise QuantizeError(f"ONNX Runtime refuses: {str(error).splitlines()[0]}") from error
     return quantizer.model.model
