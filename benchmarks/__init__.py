@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy of edgekit beside the documented routes: ``python -m benchmarks``."""
