@@ -5,6 +5,7 @@ A file that declares far more than it holds, leads outside of itself, or is dama
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 import zlib
@@ -133,7 +134,8 @@ def _dataset_bytes(item: Any) -> int:
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return an exception's text on one line, cut to ``limit`` characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(error).split())) or type(error).__name__
+    text = text.rsplit("Exception encountered: ", 1)[-1]  # Keras puts the cause behind a dump
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

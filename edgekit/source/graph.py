@@ -201,6 +201,8 @@ class _Graph:
         )
 
     def _resolve(self, value: Any) -> Any:
+        import keras
+
         if (ref := _reference(value, self.configs)) is not None:
             name, index, place = ref
             result = self.results[name][index - self.shifts[name]]
@@ -213,6 +215,8 @@ class _Graph:
         if isinstance(value, dict):
             if value.get("class_name") == "__keras_tensor__":
                 return self._resolve(value["config"]["keras_history"])
+            if str(value.get("class_name")).startswith("__"):  # a slice, an array, an ellipsis
+                return keras.saving.deserialize_keras_object(value)
             return {k: self._resolve(v) for k, v in value.items()}
         return [self._resolve(v) for v in value] if isinstance(value, list) else value
 

@@ -21,6 +21,10 @@ NAMESPACES = (
     "dtype_policies", "quantizers", "random", "losses", "metrics", "optimizers",
     "optimizers.schedules", "ops",
 )  # fmt: skip
+# Those whose functions compute on tensors and do nothing else; `models` has load_model.
+_FUNCTIONS = frozenset(
+    {"activations", "ops", "losses", "metrics", "initializers", "regularizers", "constraints"}
+)
 _INTERNAL = re.compile(
     r"keras\.src\.(ops|models|layers|initializers|regularizers|constraints|activations|"
     r"dtype_policies|quantizers|random|losses|metrics|optimizers|trainers|utils|applications)(\.|$)"
@@ -92,14 +96,15 @@ def builtin(name: str, module: str | None = None) -> Any:
         for part in space.split("."):
             holder = getattr(holder, part, None)
         found = getattr(holder, name, None)
-        if inspect.isclass(found) or inspect.isfunction(found):
+        if inspect.isclass(found) or (space in _FUNCTIONS and _is_plain(name, found)):
             return found
     if name in _POLICIES:
         return keras.DTypePolicy
     for inside in _UNNAMED:
         if (found := _internal(inside, name)) is not None:
             return found
-    return operation_class(name)
+    by_own_name = (c for c in vars(keras.layers).values() if getattr(c, "__name__", "") == name)
+    return next(by_own_name, None) or operation_class(name)
 
 
 def operation_class(name: str) -> Any:
@@ -109,6 +114,10 @@ def operation_class(name: str) -> Any:
         if found is not None:
             return found
     return None
+
+
+def _is_plain(name: str, found: Any) -> bool:
+    return inspect.isfunction(found) and name not in {"get", "serialize", "deserialize"}
 
 
 def _internal(module: str, name: str) -> Any:
