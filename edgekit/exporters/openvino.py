@@ -60,6 +60,7 @@ def from_onnx(onnx_model: Any) -> Any:
 
 
 def _named(model: Any, trace: Trace) -> Any:
+    _keep_ends_apart(model)
     for name, spec in zip(trace.input_tensors, trace.inputs, strict=True):
         port = model.input(name)
         port.tensor.set_names({spec.name})
@@ -68,3 +69,15 @@ def _named(model: Any, trace: Trace) -> Any:
         port.tensor.set_names({spec.name})
         port.node.friendly_name = f"{spec.name}/result"
     return model
+
+
+def _keep_ends_apart(model: Any) -> None:
+    """Put an operator between an input and the output that it is: they have names of their own."""
+    from openvino import opset13 as ops
+
+    for result in model.get_results():
+        source = result.input_value(0)
+        if source.get_node().get_type_name() == "Parameter":
+            same = ops.squeeze(ops.unsqueeze(source, 0), 0)
+            result.input(0).replace_source_output(same.output(0))
+    model.validate_nodes_and_infer_types()  # results take their names from what feeds them

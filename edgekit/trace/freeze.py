@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
 from edgekit.trace.shapes import Signature
+from edgekit.trace.unroll import unrolling
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,10 +68,11 @@ class Trace:
         )
 
 
-def freeze(model: Any, signature: Signature) -> Trace:
+def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace:
     """Freeze a Keras model in inference mode at the signature's static shapes.
 
     The model computes in float32 whatever its dtype policy says, and is left as it was.
+    ``unrolled`` writes recurrent layers of modest length step by step instead of as loops.
 
     Raises:
         TraceError: the model's call fails under tracing, or a variable cannot be frozen.
@@ -83,7 +86,7 @@ def freeze(model: Any, signature: Signature) -> Trace:
 
     def call(*tensors: Any) -> list[Any]:
         result = model(signature.pack(tensors), training=False)
-        flat = _named_outputs(model, result)
+        flat = _named_outputs(model, result, {spec.name for spec in signature.specs})
         names[:] = [name for name, _ in flat]
         return [
             tf.identity(tensor, name=f"edgekit_output_{i}") for i, (_, tensor) in enumerate(flat)
@@ -94,7 +97,7 @@ def freeze(model: Any, signature: Signature) -> Trace:
         for i, spec in enumerate(signature.specs)
     ]
     try:
-        with computing_in_float32(model):
+        with computing_in_float32(model), _loops(model, unrolled):
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )
@@ -104,6 +107,10 @@ def freeze(model: Any, signature: Signature) -> Trace:
         shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
         raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {first}") from error
     return _trace_of(frozen, signature, names)
+
+
+def _loops(model: Any, unrolled: bool) -> contextlib.AbstractContextManager[None]:
+    return unrolling(model) if unrolled else contextlib.nullcontext()
 
 
 def _trace_of(frozen: Any, signature: Signature, names: Sequence[str]) -> Trace:
@@ -124,19 +131,31 @@ def _trace_of(frozen: Any, signature: Signature, names: Sequence[str]) -> Trace:
     )
 
 
-def _named_outputs(model: Any, result: Any) -> list[tuple[str, Any]]:
-    """Flatten the outputs under the names that Keras gives them; a name taken twice is numbered."""
+def _named_outputs(model: Any, result: Any, inputs: Set[str]) -> list[tuple[str, Any]]:
+    """Flatten the outputs under the names that Keras gives them.
+
+    A name that an input or an earlier output has is numbered: formats want them all different.
+    """
     flat = list(_leaves(result, None))
     inner = getattr(model, "_functional", None) or model
     layers = list(getattr(inner, "output_names", None) or [])
     fallback = layers if len(layers) == len(flat) else [f"output_{i}" for i in range(len(flat))]
-    taken: dict[str, int] = {}
-    named = []
-    for (key, tensor), layer in zip(flat, fallback, strict=True):
-        name = key or layer
-        count = taken[name] = taken.get(name, -1) + 1
-        named.append((f"{name}_{count}" if count else name, tensor))
-    return named
+    names = [key or layer for (key, _), layer in zip(flat, fallback, strict=True)]
+    return list(zip(_different(names, inputs), (tensor for _, tensor in flat), strict=True))
+
+
+def _different(names: Sequence[str], taken: Set[str]) -> list[str]:
+    """Number the names that are taken; each first use of a free name keeps it."""
+    reserved, used = {*names, *taken}, set(taken)
+    found = []
+    for name in names:
+        free = name
+        if name in used:
+            free = next(f"{name}_{i}" for i in itertools.count(1) if f"{name}_{i}" not in reserved)
+        reserved.add(free)
+        used.add(free)
+        found.append(free)
+    return found
 
 
 def _leaves(value: Any, key: str | None) -> Iterator[tuple[str | None, Any]]:
