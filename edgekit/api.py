@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import BudgetMissed, Missed, PromiseBroken
+from edgekit.errors import BudgetMissed, Missed, MissingExtra, PromiseBroken
 from edgekit.pipeline.ask import resolve
 from edgekit.pipeline.convert import Conversion, run
 from edgekit.pipeline.options import Options
@@ -51,12 +51,17 @@ def convert(
 
 
 def raise_for_missed(conversion: Conversion) -> None:
-    """Raise if a promise or a budget was missed.
+    """Raise if a target could not be made, or a promise or a budget was missed.
 
     Raises:
+        ExportError, QuantizeError, MissingExtra: a target could not be made; the text names all.
         PromiseBroken: some promise was broken; the text names target, operators and layers.
         BudgetMissed: every promise was kept, and a budget was not.
     """
+    if conversion.failures:
+        text = " | ".join(f"{f.target}: {f.error}" for f in conversion.failures)
+        first = conversion.failures[0].error
+        raise type(first)(text) if type(first) is not MissingExtra else first
     for kind, said in (
         (PromiseBroken, [(r.target.name, r.broken_promises) for r in conversion.reports]),
         (BudgetMissed, [(r.target.name, r.missed_budgets) for r in conversion.reports]),

@@ -10,7 +10,7 @@ import click
 from edgekit.cli.options import json_option
 
 
-class ShapeType(click.ParamType):
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
     """``name=1,224,224,3``."""
 
     name = "name=shape"
@@ -30,7 +30,7 @@ class ShapeType(click.ParamType):
 @click.command("convert")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-t", "--target", "targets", multiple=True, required=True, metavar="NAME",
-              help="What to make: a name from `edgekit targets`, or a TOML file. Repeatable.")  # fmt: skip
+              help="A name from `edgekit targets`, or a TOML file. Repeatable.")  # fmt: skip
 @click.option("-c", "--calibration", metavar="DATA",
               help="Samples to take ranges from: .npz, .npy, .csv, a folder of pictures, "
               "module:function, or the name of a profile.")  # fmt: skip
@@ -60,7 +60,7 @@ class ShapeType(click.ParamType):
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 def command(model: Path, targets: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Turn the Keras model MODEL into checked files, one for each target.
+    r"""Turn the Keras model MODEL into checked files, one for each target.
 
     \b
     edgekit convert model.keras -t tflite-int8 -c train.npz -e test.npz -m top1

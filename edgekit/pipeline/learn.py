@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from edgekit.artifact import Artifact
 from edgekit.bench import measure, slower_than
 from edgekit.calibrate.samples import Samples
 from edgekit.evaluate import Evaluation, LayerErrors, compare_layers, evaluate, metric
-from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
@@ -47,9 +45,12 @@ def evaluated(
     )
 
 
-def layer_errors(workshop: Workshop, artifact: Artifact, samples: Samples) -> LayerErrors:
+def layer_errors(
+    workshop: Workshop, artifact: Artifact, samples: Samples, target: Target
+) -> LayerErrors:
     """Compare the artifact, tensor by tensor, with the float file of the same trace."""
-    baseline = workshop.float_artifact(artifact.format)
+    static = target.quantization.needs_calibration
+    baseline = workshop.float_artifact(artifact.format, static=static)
     few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
     with workshop.timed("layers"):
         pair = (runtimes.tensors(baseline, few), runtimes.tensors(artifact, few))
@@ -94,29 +95,3 @@ def missed_budgets(report: Report) -> tuple[str, ...]:
                 f"got {figure:.4g}"
             )
     return tuple(said)
-
-
-def options_of(options: Options, samples: Samples | None) -> dict[str, Any]:
-    """Return the options as plain data for report and manifest."""
-    return {
-        "calibration": _origin(options.calibration),
-        "evaluation": _origin(options.evaluation),
-        "metric": options.metric,
-        "output": options.output,
-        "samples": len(samples) if samples is not None else None,
-        "estimator": options.estimator,
-        "input_shapes": {k: list(v) for k, v in options.input_shapes.items()},
-        "dynamic_batch": options.dynamic_batch,
-        "custom_objects": list(options.custom_objects),
-        "allow_code": options.allow_code,
-        "layers": options.layers,
-        "measure": options.measure,
-        "threads": options.threads,
-        "seed": options.seed or 0,
-    }
-
-
-def _origin(data: Any) -> str | None:
-    if data is None or isinstance(data, (str, Path)):
-        return None if data is None else str(data)
-    return f"<{type(data).__name__} from Python>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,16 @@ _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 _OPERATORS = {3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 9: "FULLY_CONNECTED"}
 
 
-def correct(model: Any, means: Mapping[str, NDArray[np.float32]]) -> list[Correction]:
+Grid = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+
+
+def correct(
+    model: Any, means: Mapping[str, NDArray[np.float32]], *, grid: Grid = on_grid
+) -> list[Correction]:
     """Shift the bias of every convolution and dense layer, in place.
 
-    ``means`` holds the mean activation by tensor name. Weights are left alone: the quantizer rounds
-    them, on the grid of ``rounding.on_grid``.
+    ``means`` holds the mean activation by tensor name. Weights are left alone: the quantizer will
+    round them as ``grid`` does, a function of the weights and the axis of their output channels.
     """
     graph = model.subgraphs[0]
     done = []
@@ -29,12 +34,12 @@ def correct(model: Any, means: Mapping[str, NDArray[np.float32]]) -> list[Correc
         code = model.operatorCodes[operator.opcodeIndex]
         kind = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
         if kind is not None:
-            done.append(_correct_one(model, operator, kind, means))
+            done.append(_correct_one(model, operator, kind, means, grid))
     return done
 
 
 def _correct_one(
-    model: Any, operator: Any, kind: str, means: Mapping[str, NDArray[np.float32]]
+    model: Any, operator: Any, kind: str, means: Mapping[str, NDArray[np.float32]], grid: Grid
 ) -> Correction:
     graph = model.subgraphs[0]
     layer = graph.tensors[operator.outputs[0]].name.decode()
@@ -48,10 +53,24 @@ def _correct_one(
     if bias is None:
         return Correction(layer, 0.0, "it has no constant bias")
     shape = [int(size) for size in graph.tensors[operator.inputs[0]].shape]
-    lost = weights - on_grid(weights, _CHANNEL_AXIS[kind])
+    lost = weights - grid(weights, _CHANNEL_AXIS[kind])
     shift = bias_shift(_apply(operator, kind, mean.reshape(shape), lost))
     _own_bias(model, operator, bias + shift)
     return Correction(layer, float(np.abs(shift).max()))
+
+
+def bake(model: Any, grid: Grid) -> None:
+    """Put the weights of every convolution and dense layer onto a grid, in place."""
+    graph, seen = model.subgraphs[0], set()
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        kind = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
+        if kind is None or operator.inputs[1] in seen:
+            continue
+        weights = tflite.constant(model, operator.inputs[1])
+        if weights is not None and weights.dtype == np.float32:
+            tflite.set_constant(model, operator.inputs[1], grid(weights, _CHANNEL_AXIS[kind]))
+            seen.add(operator.inputs[1])
 
 
 def _has_bias(operator: Any) -> bool:

@@ -14,12 +14,13 @@ from edgekit.formats import tflite
 
 
 def quantize(
-    content: bytes, recipe: str, ranges: Mapping[str, tuple[float, float]] | None = None
-) -> bytes:
+    content: bytes, recipe: str, ranges: Mapping[str, tuple[float, float]] | None = None, *,
+    algorithm: str = "min-max",
+) -> bytes:  # fmt: skip
     """Quantize by one of the library's recipes, such as ``dynamic_wi8_afp32``.
 
     Static recipes take ``ranges`` by tensor name: the library's own calibration keeps a moving
-    average that clips. Operators that a recipe does not support stay in float without a word;
+    average that clips. ``algorithm`` is how weights are rounded: min-max, mse or octav. Operators that a recipe does not support stay in float without a word;
     the audit tells.
 
     Raises:
@@ -27,6 +28,13 @@ def quantize(
     """
     from litert_quantizer import quantizer
     from litert_quantizer import recipe as recipes
+    from litert_quantizer.algorithm_manager import AlgorithmName
+
+    chosen = {
+        "min-max": AlgorithmName.MIN_MAX_UNIFORM_QUANT,
+        "mse": AlgorithmName.MSE,
+        "octav": AlgorithmName.OCTAV,
+    }[algorithm]
 
     names = tflite.io_names(tflite.parse(content))
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
@@ -34,7 +42,7 @@ def quantize(
         path.write_bytes(content)
         try:
             engine = quantizer.Quantizer(str(path))
-            engine.load_quantization_recipe(getattr(recipes, recipe)())
+            engine.load_quantization_recipe(getattr(recipes, recipe)(algorithm_key=chosen))
             result = engine.quantize(_statistics(ranges) if ranges is not None else None)
         except Exception as error:
             raise QuantizeError(f"litert-quantizer refuses: {_line(error)}") from error

@@ -33,6 +33,28 @@ def on_grid(
     return (np.clip(np.round(weights / scale), -top, top) * scale).astype(np.float32)
 
 
+def on_best_grid(
+    weights: NDArray[np.float32], axis: int, *, top: int, steps: int = 40
+) -> NDArray[np.float32]:
+    """Round weights to the symmetric grid whose scale, of each channel, loses least.
+
+    Of ``steps`` clips from the largest magnitude down to 40 % of it, the one of the smallest
+    squared error. The largest rounded magnitude is always ``top`` steps, so that a min-max
+    quantizer finds the same grid again.
+    """
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    largest = np.max(np.abs(weights), axis=others, keepdims=True)
+    best = on_grid(weights, axis, top=top)
+    least = np.square(weights - best).sum(axis=others, keepdims=True)
+    for share in np.linspace(1.0, 0.4, steps)[1:]:
+        scale = np.where(largest > 0, largest * share / top, 1.0)
+        rounded = np.clip(np.round(weights / scale), -top, top) * scale
+        error = np.square(weights - rounded).sum(axis=others, keepdims=True)
+        best = np.where(error < least, rounded, best)
+        least = np.minimum(error, least)
+    return best.astype(np.float32)
+
+
 def bias_shift(output_error: NDArray[Any], axis: int = -1) -> NDArray[np.float32]:
     """Return what to add to a bias so that the mean output of each channel stays what it was.
 

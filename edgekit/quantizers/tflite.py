@@ -27,7 +27,8 @@ def native_ranges(content: bytes, inputs: Sequence[TensorSpec], samples: Samples
     """
     from tensorflow.lite.python.optimize import calibrator
 
-    return bytes(calibrator.Calibrator(content).calibrate(_feed(content, inputs, samples)))
+    prepared = calibrator.add_intermediate_tensors(content)
+    return bytes(calibrator.Calibrator(prepared).calibrate(_feed(content, inputs, samples)))
 
 
 def _feed(
@@ -62,7 +63,7 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     try:
         quantized = mlir_quantize(
             tflite.pack(model),
-            fully_quantize=True,
+            fully_quantize=io != "float32",
             input_data_type=dtype,
             output_data_type=dtype,
         )

@@ -1,0 +1,195 @@
+"""Assembles the report of one target from everything that is learnt about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact
+from edgekit.audit import audit, broken_promises
+from edgekit.cache import tool_versions
+from edgekit.calibrate.lint import Finding
+from edgekit.calibrate.samples import Samples
+from edgekit.pipeline import learn
+from edgekit.pipeline.make import Division, make
+from edgekit.pipeline.options import Options
+from edgekit.pipeline.workshop import Workshop
+from edgekit.report.model import ArtifactFacts, CalibrationFacts, Report, SourceFacts
+from edgekit.target import Target
+from edgekit.version import VERSION
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """Everything that is fixed once the data are open; findings come with the first lint."""
+
+    workshop: Workshop
+    targets: tuple[Target, ...]
+    calibration: Samples | None
+    evaluation: Samples | None
+    division: Division | None
+    findings: list[Finding] = field(default_factory=list)
+    linted: list[bool] = field(default_factory=list)
+
+
+def static_formats(targets: Sequence[Target]) -> list[str]:
+    """Name the formats whose activations must be known, for ranges or for bias correction."""
+    return sorted(
+        {
+            target.format
+            for target in targets
+            if target.quantization.needs_calibration or target.quantization.weights == "int4"
+        }
+    )
+
+
+def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
+    """Make the artifact in a folder, learn everything about it, and return the report."""
+    workshop, options = prepared.workshop, prepared.workshop.options
+    before = len(workshop.stages)
+    made = make(
+        workshop,
+        target,
+        folder,
+        division=prepared.division,
+        static=static_formats(prepared.targets),
+    )
+    artifact = runtimes.describe(folder / _main_file(target))
+    with workshop.timed(f"audit {target.name}"):
+        found = audit(artifact.path)
+    evaluation = (
+        learn.evaluated(workshop, artifact, prepared.evaluation, target)
+        if prepared.evaluation is not None
+        else None
+    )
+    data = prepared.calibration or prepared.evaluation
+    report = Report(
+        edgekit=VERSION,
+        source=_source(prepared, name),
+        target=target,
+        options=options_of(options, prepared.calibration),
+        artifact=_artifact(workshop, artifact, target),
+        audit=replace(found, path=artifact.path.name),
+        parity_sqnr_db=made.agreement.sqnr_db,
+        parity_samples=made.judged_on,
+        calibration=_calibration(prepared, made.estimator),
+        candidates=made.candidates,
+        treatments=made.treatments,
+        evaluation=evaluation,
+        evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
+        layers=learn.layer_errors(workshop, artifact, data) if options.layers and data else None,
+        latency=learn.latency(workshop, artifact, target) if options.measure else None,
+        broken_promises=tuple(broken_promises(found, target)),
+        warnings=tuple(f"{f.code}: {f.text}" for f in prepared.findings),
+        tools=tool_versions(),
+        command=command(prepared, target),
+    )
+    shared = workshop.stages[:before] if not prepared.targets.index(target) else []
+    return replace(
+        report,
+        missed_budgets=learn.missed_budgets(report),
+        stages=(*shared, *workshop.stages[before:]),
+    )
+
+
+def _main_file(target: Target) -> str:
+    return {"tflite": "model.tflite", "openvino": "model.xml", "onnx": "model.onnx"}[target.format]
+
+
+def _source(prepared: Run, name: str) -> SourceFacts:
+    workshop = prepared.workshop
+    facts, given = workshop.facts, workshop.given
+    is_file = isinstance(given, (str, Path)) and Path(given).is_file()
+    return SourceFacts(
+        name=name,
+        sha256=workshop.sha256,
+        origin=str(given) if isinstance(given, (str, Path)) else f"<{type(given).__name__}>",
+        kind=facts.kind,
+        parameters=facts.parameters,
+        size_bytes=Path(given).stat().st_size if is_file else None,
+        inputs=facts.inputs,
+        outputs=facts.outputs,
+        mends=facts.mends,
+    )
+
+
+def _artifact(workshop: Workshop, artifact: Artifact, target: Target) -> ArtifactFacts:
+    return ArtifactFacts(
+        files={path.name: path.stat().st_size for path in artifact.files},
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        float_size_bytes=workshop.float_artifact(target.format).size_bytes,
+        inputs=artifact.inputs,
+        outputs=artifact.outputs,
+    )
+
+
+def _calibration(prepared: Run, estimator: str | None) -> CalibrationFacts | None:
+    if prepared.calibration is None or prepared.division is None:
+        return None
+    return CalibrationFacts(
+        origin=prepared.calibration.origin,
+        samples=len(prepared.division.fit),
+        held_back=len(prepared.division.held),
+        estimator=estimator or "none",
+        seed=prepared.calibration.seed,
+        findings=tuple(prepared.findings),
+    )
+
+
+def options_of(options: Options, samples: Samples | None) -> dict[str, Any]:
+    """Return the options as plain data for report and manifest."""
+    return {
+        "calibration": _origin(options.calibration),
+        "evaluation": _origin(options.evaluation),
+        "metric": options.metric,
+        "output": options.output,
+        "samples": len(samples) if samples is not None else None,
+        "estimator": options.estimator,
+        "input_shapes": {k: list(v) for k, v in options.input_shapes.items()},
+        "dynamic_batch": options.dynamic_batch,
+        "custom_objects": list(options.custom_objects),
+        "allow_code": options.allow_code,
+        "layers": options.layers,
+        "measure": options.measure,
+        "threads": options.threads,
+        "seed": options.seed or 0,
+    }
+
+
+def _origin(data: Any) -> str | None:
+    if data is None or isinstance(data, (str, Path)):
+        return None if data is None else str(data)
+    return f"<{type(data).__name__} from Python>"
+
+
+def command(prepared: Run, target: Target) -> str:
+    """Return the command line that makes the artifact again."""
+    options, given = prepared.workshop.options, prepared.workshop.given
+    words = ["edgekit", "convert", str(given) if isinstance(given, (str, Path)) else "MODEL"]
+    words += ["--target", target.name]
+    for flag, value in (
+        ("--calibration", options.calibration),
+        ("--evaluate", options.evaluation),
+        ("--metric", options.metric),
+        ("--output-name", options.output),
+        ("--samples", options.samples),
+        ("--seed", options.seed),
+    ):
+        if value is not None:
+            words += [flag, str(value) if isinstance(value, (str, int, Path)) else "DATA"]
+    if options.estimator != "auto":
+        words += ["--estimator", options.estimator]
+    for name, shape in options.input_shapes.items():
+        words += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
+    for item in options.custom_objects:
+        words += ["--custom-objects", item]
+    words += [flag for flag, given_ in (
+        ("--dynamic-batch", options.dynamic_batch), ("--allow-code", options.allow_code),
+        ("--layers", options.layers), ("--no-measure", not options.measure),
+    ) if given_]  # fmt: skip
+    return shlex.join(words)
