@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 32
-SPREAD = 4.0
+SPREAD = 2.0
 Array = NDArray[np.float32]
 
 
