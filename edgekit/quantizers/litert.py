@@ -20,8 +20,8 @@ def quantize(
     """Quantize by one of the library's recipes, such as ``dynamic_wi8_afp32``.
 
     Static recipes take ``ranges`` by tensor name: the library's own calibration keeps a moving
-    average that clips. ``algorithm`` is how weights are rounded: min-max, mse or octav. Operators that a recipe does not support stay in float without a word;
-    the audit tells.
+    average that clips. ``algorithm`` is how weights are rounded: min-max, mse or octav. Operators
+    that a recipe does not support stay in float without a word; the audit tells.
 
     Raises:
         QuantizeError: the library refuses.
