@@ -16,6 +16,12 @@ from edgekit.quiet import framework_environment
 
 # name -> what it measures; the module of that name has a function ``rows``.
 BENCHMARKS = {
+    "startup": "commands that need no framework",
+    "second_run": "the same conversion again",
+    "convert_speed": "tflite-int8 against TensorFlow's converter, whole processes",
+    "three_formats": "three int8 formats against the three documented scripts",
+    "calibration": "ranges of every activation against litert-quantizer and NNCF; memory",
+    "accuracy": "four real models, every target: points lost, beside the documented routes",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
 LONG = ("applications",)

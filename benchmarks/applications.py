@@ -9,21 +9,19 @@ Keras (bar: at least 90 dB), and of the int8 files (made, and every promise kept
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.processes import ROOT, TIMEOUT_S, environment, last_error
 from benchmarks.rows import Row
 
 FLOAT = ("tflite-fp32", "openvino-fp32", "onnx-fp32")
 INT8 = ("tflite-int8", "openvino-int8", "onnx-int8")
 TARGETS = (*FLOAT, *INT8)
 MIN_FLOAT_DB = 90.0
-TIMEOUT_S = 3600.0
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def rows(
@@ -54,7 +52,12 @@ def _one(name: str, targets: Sequence[str], input_side: int) -> list[Row]:
         command = [sys.executable, "-m", "benchmarks.application", json.dumps(job)]
         try:
             done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, timeout=TIMEOUT_S, check=False
+                command,
+                cwd=ROOT,
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                check=False,
+                env=environment(),
             )
             results, problem = _results(Path(folder)), f"the process ended with {done.returncode}"
             if last := last_error(done.stderr.decode(errors="replace")):
@@ -62,12 +65,6 @@ def _one(name: str, targets: Sequence[str], input_side: int) -> list[Row]:
         except subprocess.TimeoutExpired:
             results, problem = _results(Path(folder)), f"no end after {TIMEOUT_S:g} s"
     return [_row(name, target, results.get(target, {"problem": problem})) for target in targets]
-
-
-def last_error(printed: str) -> str:
-    """Return the line of a traceback that names the exception, without its notes."""
-    lines = [line for line in printed.splitlines() if re.match(r"[A-Za-z_.]+(Error|Exit)\b", line)]
-    return lines[-1][:300] if lines else printed.strip()[-300:]
 
 
 def _results(folder: Path) -> dict[str, dict[str, object]]:
