@@ -81,7 +81,9 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         treatments=made.treatments,
         evaluation=evaluation,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
-        layers=learn.layer_errors(workshop, artifact, data) if options.layers and data else None,
+        layers=learn.layer_errors(workshop, artifact, data, target)
+        if options.layers and data
+        else None,
         latency=learn.latency(workshop, artifact, target) if options.measure else None,
         broken_promises=tuple(broken_promises(found, target)),
         warnings=tuple(f"{f.code}: {f.text}" for f in prepared.findings),

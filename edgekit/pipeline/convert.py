@@ -13,6 +13,7 @@ from edgekit.cache import key, open_cache
 from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
 from edgekit.pipeline.ask import ask
 from edgekit.pipeline.assemble import Run, learn_all, options_of, static_formats
+from edgekit.pipeline.child import convert_in_child, foreign_backend
 from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
 from edgekit.pipeline.deliver import deliver
 from edgekit.pipeline.make import Division
@@ -67,6 +68,8 @@ def run(
     name = name_of(given)
     places = [out / name / target.name for target in targets]
     ask(options, targets, places)
+    if foreign_backend() is not None:
+        return _elsewhere(given, targets, out, options, keep=keep)
     with open_cache(keep=keep) as cache, quiet(), tempfile.TemporaryDirectory() as scratch:
         prepared = _prepare(Workshop(given, options, cache, progress or Silent()), targets)
         reports, folders, failures = [], [], []
@@ -80,6 +83,18 @@ def run(
             reports.append(report)
             folders.append(place)
     return Conversion(reports=tuple(reports), folders=tuple(folders), failures=tuple(failures))
+
+
+def _elsewhere(
+    given: Any, targets: tuple[Target, ...], out: Path, options: Options, *, keep: bool
+) -> Conversion:
+    folders, failures = convert_in_child(given, targets, out, options, keep=keep)
+    documents = [(folder / "report.json").read_bytes() for folder in folders]
+    return Conversion(
+        reports=tuple(document.from_json(content) for content in documents),
+        folders=tuple(folders),
+        failures=tuple(Failure(target=name, error=error) for name, error in failures),
+    )
 
 
 def name_of(given: Any) -> str:
