@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgekit.artifact import TensorSpec
@@ -38,8 +38,8 @@ class Signature:
 def signature(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> Signature:
     """Find the inputs of a model and fix every unknown dimension.
 
-    The batch is 1 unless ``shapes`` says otherwise. ``shapes`` maps an input name to its full
-    shape, the batch first.
+    The batch is 1 unless ``shapes`` or a stateful layer says otherwise. ``shapes`` maps an input
+    name to its full shape, the batch first.
 
     Raises:
         OptionError: ``shapes`` names an input that is not there or contradicts the model, or a
@@ -59,8 +59,18 @@ def signature(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> 
         )
     if unknown := [name for name in given if name not in names]:
         raise OptionError(f"--input-shape: no input {unknown[0]!r}; the inputs: {', '.join(names)}")
+    if not _stateful(model):
+        declared = [
+            replace(spec, shape=(None, *spec.shape[1:])) if spec.shape else spec
+            for spec in declared
+        ]
     specs = tuple(_static(spec, given.get(spec.name)) for spec in declared)
     return Signature(specs=specs, structure=structure)
+
+
+def _stateful(model: Any) -> bool:
+    """Whether the batch belongs to the model: elsewhere it is only what data first came with."""
+    return any(getattr(layer, "stateful", False) is True for layer in model._flatten_layers())
 
 
 def plain_name(name: str) -> str:

@@ -79,7 +79,7 @@ def shared_layers() -> Any:
 
 def many_inputs_as_dict() -> Any:
     keras = _keras()
-    wide, narrow = keras.Input((3,), name="wide_layer"), keras.Input((5,), name="narrow_layer")
+    wide, narrow = keras.Input((3,), name="zeta"), keras.Input((5,), name="alpha")
     y = keras.layers.Concatenate()([keras.layers.Dense(3)(narrow), wide])
     # Neither sorted nor in the order of use.
     return keras.Model({"zeta": wide, "alpha": narrow}, keras.layers.Dense(2, name="y")(y))

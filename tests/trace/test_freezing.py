@@ -36,7 +36,7 @@ def traced(model: Any, **shapes: Any) -> Trace:
 def test_a_trace_answers_like_the_model_and_holds_no_variables(small: Any) -> None:
     trace = traced(small)
     x = np.random.default_rng(0).normal(size=(1, 6, 6, 2)).astype(np.float32)
-    (answer,) = trace.function()(x)
+    (answer,) = Observer(trace, trace.output_tensors)({"x": x}).values()
     np.testing.assert_allclose(answer, small(x), atol=1e-6)
     assert not [node.op for node in trace.graph_def().node if "Variable" in node.op]
 

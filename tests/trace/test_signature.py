@@ -18,6 +18,13 @@ def names(model: Any, shapes: Any = None) -> list[tuple[str, tuple[int, ...], st
     return [(s.name, s.shape, s.dtype) for s in signature(model, shapes).specs]
 
 
+def answer_of(trace: Any, *inputs: Any) -> np.ndarray:
+    import tensorflow as tf
+
+    (answer,) = trace.function()(*(tf.constant(value, tf.float32) for value in inputs))
+    return np.asarray(answer)
+
+
 def test_a_sequential_model(keras: Any) -> None:
     model = keras.Sequential([keras.Input((4, 3), name="x"), keras.layers.Dense(2)])
     assert names(model) == [("x", (1, 4, 3), "float32")]
@@ -41,7 +48,7 @@ def test_inputs_as_a_list_keep_their_order(keras: Any) -> None:
 
 
 def test_inputs_as_a_dict_are_named_by_its_keys(keras: Any) -> None:
-    one, two = keras.Input((2,), name="one"), keras.Input((3,), name="two")
+    one, two = keras.Input((2,), name="zeta"), keras.Input((3,), name="alpha")
     model = keras.Model({"zeta": one, "alpha": two}, keras.layers.Concatenate()([one, two]))
     assert {(name, shape) for name, shape, _ in names(model)} == {
         ("zeta", (1, 2)), ("alpha", (1, 3)),
@@ -52,7 +59,7 @@ def test_inputs_as_a_dict_are_named_by_its_keys(keras: Any) -> None:
 
 
 def test_inputs_in_a_nested_structure(keras: Any) -> None:
-    one, two, three = (keras.Input((2,), name=name) for name in ("one", "two", "three"))
+    one, two, three = (keras.Input((2,), name=name) for name in ("one", "k", "j"))
     model = keras.Model([one, {"k": two, "j": three}], keras.layers.Add()([one, two, three]))
     found = signature(model)
     assert {spec.name for spec in found.specs} == {"one", "k", "j"}
@@ -89,23 +96,35 @@ def test_a_subclassed_model_of_a_dict(keras: Any) -> None:
     assert {spec.name for spec in found.specs} == {"left", "right"}
     trace = freeze(net, found)
     given = {"left": np.ones((1, 3)), "right": np.full((1, 3), 3.0)}
-    tensors = [np.asarray(given[spec.name], np.float32) for spec in trace.inputs]
-    (answer,) = trace.function()(*tensors)
-    assert np.asarray(answer).tolist() == [[7.0, 7.0, 7.0]]
+    answer = answer_of(trace, *(given[spec.name] for spec in trace.inputs))
+    assert answer.tolist() == [[7.0, 7.0, 7.0]]
 
 
-def test_a_subclassed_model_of_several_arguments(keras: Any) -> None:
+def test_a_subclassed_model_of_several_arguments_is_one_error(keras: Any) -> None:
     class Net(keras.Model):
         def call(self, left: Any, right: Any) -> Any:
             return left + 2.0 * right
 
     net = Net()
     net(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32))
-    found = signature(net)
-    assert [spec.name for spec in found.specs] == ["left", "right"]
-    trace = freeze(net, found)
-    (answer,) = trace.function()(np.ones((1, 3), np.float32), np.full((1, 3), 3.0, np.float32))
-    assert np.asarray(answer).tolist() == [[7.0, 7.0, 7.0]]
+    with pytest.raises(TraceError, match="cannot be traced") as caught:
+        freeze(net, signature(net))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_batch_that_a_model_was_first_called_with_is_forgotten(keras: Any) -> None:
+    model = keras.Sequential([keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.zeros((16, 3)), np.zeros((16, 2)), batch_size=8, verbose=0)
+    assert [shape for _, shape, _ in names(model)] == [(1, 3)]
+    fixed = keras.Input(batch_shape=(4, 3), name="x")
+    assert names(keras.Model(fixed, keras.layers.Dense(2)(fixed))) == [("x", (1, 3), "float32")]
+
+
+def test_the_batch_of_a_stateful_model_stays(keras: Any) -> None:
+    x = keras.Input(batch_shape=(4, 5, 3), name="x")
+    model = keras.Model(x, keras.layers.LSTM(2, stateful=True)(x))
+    assert names(model) == [("x", (4, 5, 3), "float32")]
 
 
 @pytest.fixture
