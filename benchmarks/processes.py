@@ -27,7 +27,7 @@ class ProcessFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Wall and CPU seconds of a process and its children, and their largest resident sets, summed."""
+    """Wall and CPU seconds of a process with its children, and their peak resident sets, summed."""
 
     seconds: float
     peak_mib: float
