@@ -26,6 +26,7 @@ def export(trace: Trace) -> Any:
         import tf2onnx
     except ImportError as error:
         raise MissingExtra("tf2onnx", "onnx") from error
+    tf2onnx.utils.INTERNAL_NAME = 1  # it numbers its own tensors on and on: start anew, same bytes
     try:
         model, _ = tf2onnx.convert.from_graph_def(
             trace.graph_def(),

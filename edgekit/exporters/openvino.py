@@ -31,9 +31,7 @@ def export(trace: Trace) -> Any:
                 output=list(trace.output_tensors),
             )
         except Exception as error:
-            raise ExportError(
-                f"no OpenVINO IR can be made: {str(error).splitlines()[0]}"
-            ) from error
+            raise ExportError(f"no OpenVINO IR can be made: {_reason(error)}") from error
     return _named(model, trace)
 
 
@@ -54,9 +52,14 @@ def from_onnx(onnx_model: Any) -> Any:
         try:
             return ov.convert_model(str(path))
         except Exception as error:
-            raise ExportError(
-                f"no OpenVINO IR can be made: {str(error).splitlines()[0]}"
-            ) from error
+            raise ExportError(f"no OpenVINO IR can be made: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the line that names the operators; the first ones only name source files."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "No conversion rule" in line]
+    return (telling or lines or [type(error).__name__])[0][:400]
 
 
 def _named(model: Any, trace: Trace) -> Any:

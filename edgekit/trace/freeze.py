@@ -15,6 +15,8 @@ from edgekit.errors import TraceError
 from edgekit.trace.shapes import Signature
 from edgekit.trace.unroll import unrolling
 
+_GRADIENT = "_gradient_op_type"  # numbered anew in each trace, and of no use for inference
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
@@ -122,8 +124,11 @@ def _trace_of(frozen: Any, signature: Signature, names: Sequence[str]) -> Trace:
         )
         for name, tensor in zip(names, frozen.outputs, strict=True)
     )
+    graph = frozen.graph.as_graph_def()
+    for node in graph.node:
+        node.attr.pop(_GRADIENT, None)
     return Trace(
-        graph=frozen.graph.as_graph_def().SerializeToString(deterministic=True),
+        graph=graph.SerializeToString(deterministic=True),
         inputs=signature.specs,
         outputs=outputs,
         input_tensors=tuple(tensor.name for tensor in frozen.inputs),

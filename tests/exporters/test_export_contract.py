@@ -162,7 +162,7 @@ def test_an_operator_without_a_form_is_named(tmp_path: Path) -> None:
     model = keras.Model(x, Odd()(x))
     trace = freeze(model, signature(model))
     for kind_of in FORMATS:
-        with pytest.raises(ExportError, match="Igamma") as caught:
+        with pytest.raises(ExportError, match=r"Igamma") as caught:
             write(trace, kind_of, tmp_path)
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())

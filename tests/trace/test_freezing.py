@@ -53,6 +53,12 @@ def test_the_same_model_gives_the_same_graph(small: Any) -> None:
     assert traced(small).graph == traced(small).graph
 
 
+def test_custom_gradients_do_not_number_the_graph(keras: Any) -> None:
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.layers.Dense(3, activation="swish")(x))
+    assert traced(model).graph == traced(model).graph
+
+
 def test_mixed_precision_is_traced_in_float32_and_put_back(keras: Any) -> None:
     policy = keras.DTypePolicy("mixed_float16")
     model = keras.Sequential(
