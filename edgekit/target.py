@@ -122,14 +122,13 @@ def contradictions(target: Target) -> list[str]:
     q, audit, said = target.quantization, target.audit, []
     if (q.weights, q.activations) not in POSSIBLE[target.format]:
         choices = ", ".join(sorted(f"{w}/{a}" for w, a in POSSIBLE[target.format]))
-        said.append(
-            f"{target.format} has no weights/activations {q.weights}/{q.activations}; choices: {choices}"
-        )
+        asked = f"weights/activations {q.weights}/{q.activations}"
+        said.append(f"{target.format} has no {asked}; choices: {choices}")
     if q.io in ("int8", "uint8", "int16") and (
         target.format != "tflite" or not q.needs_calibration
     ):
         said.append(f"io = {q.io!r} needs format = 'tflite' and int8 or int16 activations")
-    if q.io == "int16" and q.activations != "int16" or q.io == "int8" and q.activations == "int16":
+    if q.io != "float32" and (q.io == "int16") != (q.activations == "int16"):
         said.append(f"io = {q.io!r} does not fit activations = {q.activations!r}")
     if q.reduce_range and q.weights != "int8":
         said.append("reduce_range needs weights = 'int8'")
