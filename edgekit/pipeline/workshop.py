@@ -25,7 +25,7 @@ from edgekit.quantizers.statistics import Statistics, collect
 from edgekit.report.model import Stage
 from edgekit.report.progress import Progress
 from edgekit.source import Mend, SourceModel
-from edgekit.trace import Signature, Trace, computing_in_float32, freeze, signature
+from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
 from edgekit.trace.observe import Observer, activations
 
 CALIBRATION_BATCH = 16
@@ -42,6 +42,7 @@ class Facts:
     mends: tuple[Mend, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    recurrent: bool
 
 
 class Workshop:
@@ -106,13 +107,14 @@ class Workshop:
             mends=tuple(Mend(**mend) for mend in plain["mends"]),
             inputs=_specs(plain["inputs"]),
             outputs=_specs(plain["outputs"]),
+            recurrent=plain["recurrent"],
         )
 
     def _write_facts(self, folder: Path) -> None:
         loaded, trace = self.loaded, self.trace
         facts = Facts(
             name=loaded.name, kind=loaded.kind, parameters=loaded.parameters, mends=loaded.mends,
-            inputs=trace.inputs, outputs=trace.outputs,
+            inputs=trace.inputs, outputs=trace.outputs, recurrent=recurrent(loaded.model),
         )  # fmt: skip
         (folder / "facts.json").write_text(json.dumps(asdict(facts)), encoding="utf-8")
 
@@ -122,21 +124,39 @@ class Workshop:
         return self._trace("trace", None if self.options.dynamic_batch else 0)
 
     @cached_property
+    def static_trace(self) -> Trace:
+        """The graph that is quantized on ranges, without loops: no quantizer enters them."""
+        if not self.facts.recurrent:
+            return self.trace
+        return self._trace("trace-unrolled", None if self.options.dynamic_batch else 0)
+
+    @cached_property
     def wide_trace(self) -> Trace:
-        """The same graph at the batch that calibration runs in."""
+        """The graph that is quantized on ranges, at the batch that calibration runs in."""
         return self._trace("trace-wide", CALIBRATION_BATCH)
 
     def _trace(self, name: str, batch: int | None) -> Trace:
+        unrolled = name != "trace" and self.facts.recurrent
+
         def write(folder: Path) -> None:
             wanted = self.signature if batch == 0 else self.signature.with_batch(batch)
-            freeze(self.loaded.model, wanted).save(folder)
+            freeze(self.loaded.model, wanted, unrolled=unrolled).save(folder)
 
         return Trace.restore(self.kept(name, {"batch": batch}, write))
 
-    def float_artifact(self, kind: str) -> Artifact:
-        """Return the float artifact of a format, in parity with the source."""
+    def float_artifact(self, kind: str, *, static: bool = False) -> Artifact:
+        """Return the float artifact of a format, in parity with the source.
+
+        Args:
+            kind: The format.
+            static: Whether it will be quantized on ranges: then recurrent layers are unrolled.
+        """
+        unrolled = static and self.facts.recurrent
+        trace = self.static_trace if unrolled else self.trace
         folder = self.kept(
-            f"export-{kind}", {}, lambda place: write_float(self.trace, kind, place, self.parity)
+            f"export-{kind}-unrolled" if unrolled else f"export-{kind}",
+            {},
+            lambda place: write_float(trace, kind, place, self.parity),
         )
         suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[kind]
         return runtimes.describe(folder / f"model.{suffix}")
@@ -175,15 +195,18 @@ class Workshop:
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
 
-    def matching(self, kind: str, samples: Samples) -> Matching:
-        """Return which tensors of a format's float file are which of the trace."""
-        if kind not in self._matchings:
+    def matching(self, kind: str, samples: Samples, *, static: bool = True) -> Matching:
+        """Return which tensors of a format's float file are which of the static trace."""
+        unrolled = static and self.facts.recurrent
+        name = f"match-{kind}-unrolled" if unrolled else f"match-{kind}"
+        if name not in self._matchings:
             probe = next(iter(samples.batches(1))).inputs
-            with self.timed(f"match-{kind}"):
-                names = activations(self.trace)
-                reference = Observer(self.trace, names)(probe)
-                self._matchings[kind] = match_artifact(self.float_artifact(kind), probe, reference)
-        return self._matchings[kind]
+            with self.timed(name):
+                names = activations(self.static_trace)
+                reference = Observer(self.static_trace, names)(probe)
+                artifact = self.float_artifact(kind, static=unrolled)
+                self._matchings[name] = match_artifact(artifact, probe, reference)
+        return self._matchings[name]
 
     def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:
         """Collect statistics for all formats that will be quantized, in one run over the data."""

@@ -2,5 +2,6 @@
 
 from edgekit.trace.freeze import Trace, computing_in_float32, freeze
 from edgekit.trace.shapes import Signature, signature
+from edgekit.trace.unroll import recurrent
 
-__all__ = ["Signature", "Trace", "computing_in_float32", "freeze", "signature"]
+__all__ = ["Signature", "Trace", "computing_in_float32", "freeze", "recurrent", "signature"]
