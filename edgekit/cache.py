@@ -13,7 +13,6 @@ import platform
 import re
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import OptionError
-from edgekit.files import explained
+from edgekit.files import explained, scratch
 from edgekit.version import VERSION
 
 LIMIT_GIB = 5.0
@@ -143,14 +142,12 @@ class Cache:
         place = self._place(key)
         with explained(self.root):
             place.parent.mkdir(parents=True, exist_ok=True)
-            staging = self._staging()
-            try:
+            with scratch(self.root / "staging") as folder:
+                staging = folder / "entry"
                 (staging / _CONTENT).mkdir(parents=True)
                 fill(staging / _CONTENT)
                 _record(staging, key)
                 kept = self._move(staging, place, key)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
         self.prune(keep=key)
         return kept
 
@@ -274,8 +271,8 @@ def open_cache(*, keep: bool = True) -> Iterator[Cache]:
         if writable:
             yield cache
             return
-    with tempfile.TemporaryDirectory(prefix="edgekit-cache-", ignore_cleanup_errors=True) as root:
-        yield Cache(Path(root), note=f"{cache_root()} cannot be written" if keep else "")
+    with scratch() as root:
+        yield Cache(root, note=f"{cache_root()} cannot be written" if keep else "")
 
 
 def cache_root() -> Path:

@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -19,7 +20,58 @@ from edgekit.exchange import exchange
 MARKER = "manifest.json"
 """The file by which a folder is known as one that edgekit made and may replace."""
 
+_SCRATCH = "edgekit-"
+_LOCK = ".lock"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextlib.contextmanager
+def scratch(ground: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder for passing files, for this user only, that is gone afterwards.
+
+    ``kill -9`` leaves it behind; the next one that is made on the same ground removes it. A lock
+    that the system gives back with the process tells such a folder from one that is in use.
+
+    Args:
+        ground: Where; the system's place for passing files if None.
+    """
+    place = ground or Path(tempfile.gettempdir())
+    place.mkdir(parents=True, exist_ok=True)
+    _sweep_scratch(place)
+    folder = place / f"{_SCRATCH}{os.getpid()}-{secrets.token_hex(8)}"
+    with _held(folder, wait_s=10.0):  # a sweep may have the new lock for a moment
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Own a folder's name while it lasts."""
+    lock = FileLock(_lock_of(folder))
+    lock.acquire(timeout=wait_s)
+    try:
+        yield
+    finally:
+        _lock_of(folder).unlink(missing_ok=True)  # while it is held: nobody can own it
+        lock.release()
+
+
+def _sweep_scratch(ground: Path) -> None:
+    """Remove the folders of processes that are gone: nobody holds their locks."""
+    for left in ground.glob(f"{_SCRATCH}*{_LOCK}"):
+        with contextlib.suppress(OSError, Timeout):
+            if hasattr(os, "geteuid") and left.lstat().st_uid != os.geteuid():
+                continue
+            folder = left.with_name(left.name.removesuffix(_LOCK))
+            with _held(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_LOCK}")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from edgekit.artifact import Artifact
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement
 from edgekit.errors import ArtifactError, OptionError
+from edgekit.files import scratch
 from edgekit.runtimes import require
 from edgekit.runtimes.feed import one_batch
 
@@ -87,7 +87,7 @@ def measure(
 def _kept(stack: contextlib.ExitStack, sample: Mapping[str, Any] | None) -> Path | None:
     if sample is None:
         return None
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-")))
+    folder = stack.enter_context(scratch())
     path = folder / "sample.npz"
     # Positions, not names: an input's name need not be one that a zip can hold.
     arrays = {f"a{place}": array for place, array in enumerate(sample.values())}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ExportError, MissingExtra
+from edgekit.files import scratch
 from edgekit.trace import Trace
 
 
@@ -21,8 +20,8 @@ def export(trace: Trace) -> Any:
         import openvino as ov
     except ImportError as error:
         raise MissingExtra("openvino", "openvino") from error
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "graph.pb"
+    with scratch() as folder:
+        path = folder / "graph.pb"
         path.write_bytes(trace.graph)
         try:
             model = ov.convert_model(
@@ -46,8 +45,8 @@ def from_onnx(onnx_model: Any) -> Any:
         import openvino as ov
     except ImportError as error:
         raise MissingExtra("openvino", "openvino") from error
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "model.onnx"
+    with scratch() as folder:
+        path = folder / "model.onnx"
         path.write_bytes(onnx_model.SerializeToString())
         try:
             return ov.convert_model(str(path))

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from edgekit import errors
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import EdgekitError, OptionError
+from edgekit.files import scratch
 from edgekit.pipeline.options import Options
 from edgekit.source import save_object
 from edgekit.table import build
@@ -43,8 +43,7 @@ def convert_in_child(
         OptionError: data are code of this process, which cannot go over.
         EdgekitError: what the child raised.
     """
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as scratch:
-        place = Path(scratch)
+    with scratch() as place:
         model = given if isinstance(given, (str, Path)) else save_object(given, place)
         sent = replace(
             options,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit.errors import QuantizeError
+from edgekit.files import scratch
 from edgekit.formats import tflite
 
 
@@ -37,8 +36,8 @@ def quantize(
     }[algorithm]
 
     names = tflite.io_names(tflite.parse(content))
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "float.tflite"
+    with scratch() as folder:
+        path = folder / "float.tflite"
         path.write_bytes(content)
         try:
             engine = quantizer.Quantizer(str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import MissingExtra, QuantizeError
+from edgekit.files import scratch
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -27,8 +27,8 @@ def fold(model: Any) -> Any:
         MissingExtra: onnxruntime is not installed.
     """
     onnx, ort = _libraries()
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "folded.onnx"
+    with scratch() as folder:
+        path = folder / "folded.onnx"
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)

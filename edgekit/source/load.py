@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EdgekitError, SourceError
+from edgekit.files import scratch
 from edgekit.source import containers, custom, h5, kerasfile, savedmodel, sniff, weights
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
@@ -38,8 +38,8 @@ def load(
     path = Path(source)
     kind = sniff.identify(path)
     mends: list[Mend] = []
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        copy = _copy(path, kind, Path(folder))
+    with scratch() as folder:
+        copy = _copy(path, kind, folder)
         sha256 = digest(copy)
         objects = custom.import_objects(custom_objects)
         scope = Scope(custom=objects, allow_code=allow_code, mends=mends)

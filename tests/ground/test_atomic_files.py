@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgekit import files
 from edgekit.errors import DestinationError, EdgekitError
-from edgekit.files import check_destination, explained, staged, write_atomically
+from edgekit.files import check_destination, explained, scratch, staged, write_atomically
 
 HOLD = """
 import sys, time
@@ -206,3 +206,35 @@ def test_refusals_of_other_files_are_not_about_the_destination(tmp_path: Path) -
     with pytest.raises(PermissionError) as caught, explained(tmp_path / "out"):
         raise error
     assert not isinstance(caught.value, EdgekitError)
+
+
+KEEP = """
+import sys, time
+from pathlib import Path
+from edgekit.files import scratch
+with scratch(Path(sys.argv[1])) as folder:
+    (folder / "half").write_text("half")
+    print("inside", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_passing_folder_goes(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), scratch(tmp_path) as folder:
+        (folder / "file").touch()
+        assert folder.stat().st_mode & 0o077 == 0
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == []
+
+
+def test_a_killed_process_leaves_its_passing_folder_to_the_next(tmp_path: Path, start) -> None:
+    with start(KEEP, str(tmp_path)) as child:
+        assert child.stdout.readline() == "inside\n"
+        with scratch(tmp_path) as mine:
+            theirs = [path for path in tmp_path.iterdir() if path.is_dir() and path != mine]
+            assert [path.name for path in theirs[0].iterdir()] == ["half"]
+        child.kill()
+    assert theirs[0].is_dir()
+    with scratch(tmp_path):
+        assert not theirs[0].exists()
+    assert contents(tmp_path) == []
