@@ -109,9 +109,17 @@ def _route(
 ) -> Any:
     from edgekit.quantizers import routes
 
-    artifact = workshop.float_artifact(target.format)
-    if not target.quantization.needs_calibration or division is None:
+    static_route = target.quantization.needs_calibration
+    artifact = workshop.float_artifact(target.format, static=static_route)
+    if division is None:
         return routes.PlainRoute(artifact, target.quantization)
+    if not static_route:
+
+        def means() -> Arrays:
+            statistics = workshop.statistics(static, division.fit)
+            return workshop.matching(target.format, division.fit, static=False).means(statistics)
+
+        return routes.PlainRoute(artifact, target.quantization, means)
     return routes.STATIC[target.format](
         routes.Calibrated(
             artifact=artifact,
@@ -150,7 +158,7 @@ def _checked(judge: Judge, judged_on: str, target: Target, folder: Path) -> Made
     agreement = judge(folder / f"model.{suffix}")
     if agreement.sqnr_db < target.quality.min_sqnr_db:
         raise ExportError(
-            f"{target.name}: the file agrees with the source model by {agreement.sqnr_db:.1f} dB "
+            f"the file agrees with the source model by {agreement.sqnr_db:.1f} dB "
             f"only, expected at least {target.quality.min_sqnr_db:g}; nothing was written"
         )
     return Made(agreement=agreement, judged_on=judged_on)
@@ -164,7 +172,7 @@ def _refuse_collapsed(chosen: Tried, tried: Sequence[Tried], target: Target) -> 
         f"{t.attempt.name} {t.agreement.sqnr_db:.1f} dB" for t in tried if t.agreement is not None
     )
     raise QuantizeError(
-        f"{target.name}: every candidate has collapsed ({figures}), expected at least "
+        f"every candidate has collapsed ({figures}), expected at least "
         f"{target.quality.min_sqnr_db:g} dB of agreement with the source model; nothing was "
         "written. Give more or other calibration samples, or a target with wider activations"
     )
