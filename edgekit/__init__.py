@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.api import convert
+    from edgekit.auditing import audit
+    from edgekit.evaluation import evaluate_artifact as evaluate
+    from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
 
 _PUBLIC = {
-    "convert": "edgekit.api:convert",
     "Options": "edgekit.pipeline.options:Options",
+    "audit": "edgekit.auditing:audit",
+    "convert": "edgekit.api:convert",
+    "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "verify": "edgekit.manifest:verify",
 }
 
-__all__ = ["Options", "convert"]
+__all__ = ["Options", "audit", "convert", "evaluate", "verify"]
 
 
 def __getattr__(name: str) -> Any:

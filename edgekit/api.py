@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import BudgetMissed, Missed, MissingExtra, PromiseBroken
+from edgekit.pipeline.again import read_order, refuse_different
 from edgekit.pipeline.ask import resolve
 from edgekit.pipeline.convert import Conversion, run
 from edgekit.pipeline.options import Options
@@ -47,6 +48,35 @@ def convert(
     chosen = _merged(options or Options(), calibration, evaluate, metric)
     conversion = run(model, resolve(target), Path(out), chosen, keep=cache, progress=progress)
     raise_for_missed(conversion)
+    return conversion
+
+
+def reconvert(
+    manifest: str | Path, *, model: str | Path | None = None, calibration: Any = None,
+    out: str | Path = "out", cache: bool = True, progress: Progress | None = None,
+) -> Conversion:  # fmt: skip
+    """Make the files of a manifest again, from the same source, with the same options.
+
+    Args:
+        manifest: A ``manifest.json``, or its folder.
+        model: Where the source model is now, if it has moved.
+        calibration: Where its calibration data are now, if they have moved.
+        out: The folder that ``<model>/<target>`` goes into.
+        cache: Whether to reuse and keep the results of stages.
+        progress: Who listens to the stages.
+
+    Raises:
+        DigestMismatch: the files are not the same, byte for byte. They were written.
+        SourceError: the source model is missing, or another one than the manifest's.
+        EdgekitError: whatever ``convert`` raises.
+    """
+    order = read_order(manifest, model=model, calibration=calibration)
+    conversion = run(
+        order.model, (order.manifest.target,), Path(out), order.options,
+        keep=cache, progress=progress,
+    )  # fmt: skip
+    raise_for_missed(conversion)
+    refuse_different(order, conversion)
     return conversion
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes
+from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, metric
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import open_cache
 from edgekit.calibrate.samples import Batch, Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import ArtifactError, DataError, OptionError
-from edgekit.evaluate import Evaluation, LayerErrors, compare_layers, evaluate, metric
+from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quiet import quiet
@@ -69,7 +70,7 @@ def evaluate_artifact(
     """
     chosen = options or Options()
     scored = metric(chosen.metric) if chosen.metric else None
-    with open_cache(keep=cache) as kept, quiet():
+    with open_cache(keep=cache and known_by_content(against, chosen)) as kept, quiet():
         found = artifact if isinstance(artifact, Artifact) else runtimes.describe(artifact)
         shop = _workshop(Workshop(against, chosen, kept, progress or Silent()), found)
         samples = open_samples(

@@ -32,10 +32,11 @@ class FileDigest:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The source model: its name, and the SHA-256 of its file or folder."""
+    """The source model: its name, the SHA-256 of its file or folder, and its path as given."""
 
     name: str
     sha256: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

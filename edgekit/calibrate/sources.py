@@ -66,6 +66,21 @@ def open_samples(
     return Samples(source=source, inputs=tuple(inputs), indices=chosen, seed=seed or 0)
 
 
+def check_there(data: object) -> None:
+    """Refuse a path or a name that nothing is at, before anything is opened.
+
+    Raises:
+        DataError, UnknownName: nothing is there.
+        OptionError: a profile contradicts itself.
+    """
+    profile = find_profile(data)
+    place = profile.source if profile is not None else data
+    if not isinstance(place, str | Path) or FUNCTION.fullmatch(str(place)):
+        return
+    if not Path(place).exists():
+        raise _absent(Path(place))
+
+
 def _open(
     data: object, inputs: Sequence[TensorSpec], count: int | None, options: PictureOptions
 ) -> Source:

@@ -12,7 +12,7 @@ from edgekit.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
     from edgekit.artifact import TensorSpec
-    from edgekit.audit import AuditResult
+    from edgekit.auditing import AuditResult
 
 WIDTH = 80
 _FORMATS = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
@@ -30,7 +30,7 @@ def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> N
     FILE is any .tflite, OpenVINO .xml or .onnx, also one that edgekit did not make. With
     --target, each promise that the file does not keep is printed, and the exit code is 3.
     """
-    from edgekit.audit import audit, broken_promises
+    from edgekit.auditing import audit, broken_promises
     from edgekit.errors import PromiseBroken
     from edgekit.target import Target
 

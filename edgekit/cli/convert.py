@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,54 +29,79 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("convert")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("-t", "--target", "targets", multiple=True, required=True, metavar="NAME",
-              help="A name from `edgekit targets`, or a TOML file. Repeatable.")  # fmt: skip
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("-t", "--target", "targets", multiple=True, metavar="NAME",
+              help="A name that `edgekit targets` lists, or a TOML file of your own. Repeatable.")  # fmt: skip
+@click.option("--from", "manifest", type=click.Path(path_type=Path), metavar="MANIFEST",
+              help="Make the files of a manifest.json again; it says all the rest.")  # fmt: skip
 @click.option("-c", "--calibration", metavar="DATA",
-              help="Samples to take ranges from: .npz, .npy, .csv, a folder of pictures, "
-              "module:function, or the name of a profile.")  # fmt: skip
+              help="Samples that the model was trained on, or like them; int8 and int16 targets "
+              "need some: .npz, .npy, .csv, a folder of pictures, module:function, or a profile.")  # fmt: skip
 @click.option("-e", "--evaluate", "evaluation", metavar="DATA",
-              help="Samples (with labels) to compare source and file on; same forms.")  # fmt: skip
-@click.option("-m", "--metric", help="top1, top5, auc, mse, mae, or module:function.")
+              help="Other samples, to compare model and file on; in the same forms, with labels "
+              "for --metric.")  # fmt: skip
+@click.option("-m", "--metric", metavar="NAME",
+              help="What to score: top1, top5, auc, mse, mae, or module:function.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("out"),
-              show_default=True, help="Results go to OUT/<model>/<target>.")  # fmt: skip
-@click.option("--samples", type=int, help="How many calibration samples to use.  [default: 300]")
-@click.option("--estimator", default="auto", show_default=True,
-              help="Range estimator: min-max, moving-average, percentile, entropy, mse; "
-              "auto tries all and keeps the best.")  # fmt: skip
+              metavar="FOLDER", show_default=True,
+              help="Results go to FOLDER/<model>/<target>.")  # fmt: skip
+@click.option("--samples", type=int, metavar="N",
+              help="Calibrate on N samples.  [default: 300, or what a profile says]")  # fmt: skip
+@click.option("--estimator", metavar="NAME", default="auto", show_default=True,
+              help="How ranges are taken: min-max, moving-average, percentile, entropy, mse; "
+              "auto tries all and keeps the one that agrees best with the model.")  # fmt: skip
 @click.option("--input-shape", "shapes", type=ShapeType(), multiple=True,
-              help="Fix an unknown dimension, as in image=1,224,224,3. Repeatable.")  # fmt: skip
-@click.option("--dynamic-batch", is_flag=True, help="Leave the batch open (openvino, onnx).")
-@click.option("--scale", type=float, help="Multiply every input value by this …")
-@click.option("--offset", type=float, help="… and add this.")
-@click.option("--output-name", metavar="NAME", help="The output that the metric is for.")
-@click.option("--layers", is_flag=True, help="Report the error layer by layer.")
+              help="The whole shape of an input that has an unknown dimension, as in "
+              "image=1,224,224,3. Repeatable.")  # fmt: skip
+@click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (OpenVINO, ONNX).")
+@click.option("--scale", type=float, metavar="X", help="Multiply all values of the data by X.")
+@click.option("--offset", type=float, metavar="X", help="Then add X to them.")
+@click.option("--output-name", metavar="NAME", help="Which of several outputs the metric scores.")
+@click.option("--layers", is_flag=True, help="Report the error layer by layer, too.")
 @click.option("--no-measure", is_flag=True, help="Do not measure latency and memory.")
-@click.option("--threads", type=int, default=1, show_default=True, help="For measuring.")
-@click.option("--seed", type=int, help="Of every random choice.  [default: 0]")
+@click.option("--threads", type=int, metavar="N", default=1, show_default=True,
+              help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
+@click.option("--seed", type=int, metavar="N",
+              help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
 @click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
               help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
-@click.option("--allow-code", is_flag=True, help="Run code that the model file brings (Lambda).")
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Run code inside the model file (Lambda): only if you trust it.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
-def command(model: Path, targets: tuple[str, ...], as_json: bool, **given: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context, model: Path | None, manifest: Path | None, as_json: bool, **given: Any
+) -> None:
     r"""Turn the Keras model MODEL into checked files, one for each target.
 
     \b
     edgekit convert model.keras -t tflite-int8 -c train.npz -e test.npz -m top1
+    edgekit convert --from out/model/tflite-int8/manifest.json
     """
     from edgekit.api import raise_for_missed
+    from edgekit.pipeline.again import read_order, refuse_different
     from edgekit.pipeline.ask import resolve
     from edgekit.pipeline.convert import run
     from edgekit.quiet import quiet
     from edgekit.report.document import documents
     from edgekit.report.progress import progress as listening
 
-    options = _options(given)
+    _refuse_clash(context, model, manifest)
+    order = None
+    if manifest is not None:
+        order = read_order(
+            manifest, model=model, calibration=given["calibration"], evaluation=given["evaluation"]
+        )
+    targets = (order.manifest.target,) if order else resolve(given["targets"])
+    options = _again(order.options, given) if order else _options(given)
     with quiet() as real, listening(None if as_json or given["silent"] else real.err) as progress:
         conversion = run(
-            model, resolve(targets), given["out"], options,
+            order.model if order else model, targets, given["out"], options,
             keep=not given["no_cache"], progress=progress,
         )  # fmt: skip
     if as_json:
@@ -83,6 +109,37 @@ def command(model: Path, targets: tuple[str, ...], as_json: bool, **given: Any) 
     else:
         _show(conversion)
     raise_for_missed(conversion)
+    if order:
+        refuse_different(order, conversion)
+
+
+def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | None) -> None:
+    """Refuse --from together with what the manifest says, and half a command without it."""
+    if manifest is None:
+        if model is None:
+            raise click.UsageError("Missing argument 'MODEL' (or give --from MANIFEST).")
+        if not context.params["targets"]:
+            raise click.UsageError("Missing option '--target' / '-t'; `edgekit targets` lists them.")
+        return
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in _BESIDE_FROM:
+            continue
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} does not go with --from: the manifest says it. Leave one out."
+            )
+
+
+# What may be given with --from: none of it shapes an artifact.
+_BESIDE_FROM = frozenset(
+    {"model", "manifest", "calibration", "evaluation", "out", "no_cache", "no_measure",
+     "silent", "as_json"}
+)  # fmt: skip
+
+
+def _again(options: Any, given: dict[str, Any]) -> Any:
+    return replace(options, measure=options.measure and not given["no_measure"])
 
 
 def _show(conversion: Any) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit.calibrate.sources import check_there
 from edgekit.errors import MissingExtra, OptionError
 from edgekit.files import check_destination
 from edgekit.pipeline.options import Options, objections
+from edgekit.source import identify
 from edgekit.target import Target
 
 # format -> (modules that must be importable, the extra that brings them)
@@ -21,14 +23,18 @@ _NEEDS = {
 _ROOM_BYTES = 2**20
 
 
-def ask(options: Options, targets: Sequence[Target], places: Sequence[Path]) -> None:
-    """Object to whatever can be known to fail: options, extras, metric, destinations.
+def ask(given: Any, options: Options, targets: Sequence[Target], places: Sequence[Path]) -> None:
+    """Object to whatever can be known to fail: source, options, extras, data, destinations.
 
     Raises:
+        SourceError: there is no file, or it is something else than a Keras model.
+        DataError: calibration or evaluation data are not there.
         OptionError: options contradict each other, a target, or name an unknown metric.
         MissingExtra: a format's library is not installed.
         DestinationError: an output folder cannot be written.
     """
+    if isinstance(given, (str, Path)):
+        identify(Path(given))
     if said := objections(options, list(targets)):
         raise OptionError("; ".join(said))
     for target in targets:
@@ -36,9 +42,11 @@ def ask(options: Options, targets: Sequence[Target], places: Sequence[Path]) -> 
             if importlib.util.find_spec(module) is None:
                 raise MissingExtra(module, extra)
     if options.metric is not None:
-        from edgekit.evaluate import metric
+        from edgekit.accuracy import metric
 
         metric(options.metric)
+    for data in (options.calibration, options.evaluation):
+        check_there(data)
     for place in places:
         check_destination(place, _ROOM_BYTES)
 

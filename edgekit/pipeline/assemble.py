@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.audit import audit, broken_promises
+from edgekit.auditing import audit, broken_promises
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline import learn
 from edgekit.pipeline.make import Division, make
-from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import ArtifactFacts, CalibrationFacts, Report, SourceFacts
 from edgekit.target import Target
@@ -71,7 +70,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         edgekit=VERSION,
         source=_source(prepared, name),
         target=target,
-        options=options_of(options, prepared.calibration),
+        options=options_of(prepared),
         artifact=_artifact(workshop, artifact, target),
         audit=replace(found, path=artifact.path.name),
         parity_sqnr_db=made.agreement.sqnr_db,
@@ -98,6 +97,11 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     )
 
 
+def origin_of(given: Any) -> str:
+    """Return the source as the user named it."""
+    return str(given) if isinstance(given, (str, Path)) else f"<{type(given).__name__}>"
+
+
 def _main_file(target: Target) -> str:
     return {"tflite": "model.tflite", "openvino": "model.xml", "onnx": "model.onnx"}[target.format]
 
@@ -109,7 +113,7 @@ def _source(prepared: Run, name: str) -> SourceFacts:
     return SourceFacts(
         name=name,
         sha256=workshop.sha256,
-        origin=str(given) if isinstance(given, (str, Path)) else f"<{type(given).__name__}>",
+        origin=origin_of(given),
         kind=facts.kind,
         parameters=facts.parameters,
         size_bytes=Path(given).stat().st_size if is_file else None,
@@ -143,23 +147,27 @@ def _calibration(prepared: Run, estimator: str | None) -> CalibrationFacts | Non
     )
 
 
-def options_of(options: Options, samples: Samples | None) -> dict[str, Any]:
-    """Return the options as plain data for report and manifest."""
+def options_of(prepared: Run) -> dict[str, Any]:
+    """Return the options as plain data for report and manifest: enough to do it all again."""
+    options, samples = prepared.workshop.options, prepared.calibration
     return {
         "calibration": _origin(options.calibration),
+        "calibration_sha256": samples.digest if samples is not None else None,
         "evaluation": _origin(options.evaluation),
+        "evaluation_sha256": prepared.evaluation.digest if prepared.evaluation else None,
         "metric": options.metric,
         "output": options.output,
         "samples": len(samples) if samples is not None else None,
         "estimator": options.estimator,
         "input_shapes": {k: list(v) for k, v in options.input_shapes.items()},
+        "pictures": asdict(options.pictures) if options.pictures is not None else None,
         "dynamic_batch": options.dynamic_batch,
         "custom_objects": list(options.custom_objects),
         "allow_code": options.allow_code,
         "layers": options.layers,
         "measure": options.measure,
         "threads": options.threads,
-        "seed": options.seed or 0,
+        "seed": samples.seed if samples is not None else options.seed or 0,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.cache import key, open_cache
 from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
+from edgekit.files import scratch
 from edgekit.pipeline.ask import ask
-from edgekit.pipeline.assemble import Run, learn_all, options_of, static_formats
+from edgekit.pipeline.assemble import Run, command, learn_all, options_of, origin_of, static_formats
 from edgekit.pipeline.child import convert_in_child, foreign_backend
-from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
+from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted, with_profile
 from edgekit.pipeline.deliver import deliver
+from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.make import Division
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
@@ -60,22 +61,24 @@ def run(
 
     Folders are ``out/<model>/<target>``; each appears whole or not at all. A target that cannot
     be exported or quantized is a failure among the results, and the others go on. With
-    ``keep=False`` nothing is read from or left in the user's cache.
+    ``keep=False``, or where a model's own code could change unseen, nothing is read from or left in
+    the user's cache.
 
     Raises:
         EdgekitError: what concerns all targets; see ``edgekit.convert``.
     """
-    name = name_of(given)
+    name, options = name_of(given), with_profile(options)
     places = [out / name / target.name for target in targets]
-    ask(options, targets, places)
+    ask(given, options, targets, places)
     if foreign_backend() is not None:
         return _elsewhere(given, targets, out, options, keep=keep)
-    with open_cache(keep=keep) as cache, quiet(), tempfile.TemporaryDirectory() as scratch:
+    kept = keep and known_by_content(given, options)
+    with open_cache(keep=kept) as cache, quiet(), scratch() as place_for_all:
         prepared = _prepare(Workshop(given, options, cache, progress or Silent()), targets)
         reports, folders, failures = [], [], []
         for number, (target, place) in enumerate(zip(targets, places, strict=True)):
             try:
-                report, made = _one(prepared, target, name, Path(scratch) / str(number))
+                report, made = _one(prepared, target, name, place_for_all / str(number))
             except (ExportError, QuantizeError, MissingExtra) as error:
                 failures.append(Failure(target=target.name, error=error))
                 continue
@@ -116,13 +119,12 @@ def _prepare(workshop: Workshop, targets: tuple[Target, ...]) -> Run:
     )
 
 
-def _one(prepared: Run, target: Target, name: str, scratch: Path) -> tuple[Report, Path]:
+def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report, Path]:
     """Return the report of one target and the folder of its files: kept, or made now."""
     workshop, entry = prepared.workshop, _key(prepared, target)
     if entry is not None and (found := workshop.cache.get(entry)) is not None:
         report = document.from_json((found / "report.json").read_bytes(), where="cache")
-        stages = (Stage(name="everything", seconds=0.0, cached=True),)
-        return replace(report, stages=stages), found
+        return _of_this_run(report, prepared, target, name), found
     if prepared.calibration is not None and not prepared.linted:
         prepared.findings.extend(linted(workshop, prepared.calibration))
         prepared.linted.append(True)
@@ -132,16 +134,27 @@ def _one(prepared: Run, target: Target, name: str, scratch: Path) -> tuple[Repor
         (folder / "report.json").write_bytes(document.to_json(report))
 
     if entry is None:
-        scratch.mkdir()
-        fill(scratch)
-        place = scratch
+        place.mkdir()
+        fill(place)
     else:
         place = workshop.cache.put(entry, fill)
     return document.from_json((place / "report.json").read_bytes(), where="report"), place
 
 
+def _of_this_run(report: Report, prepared: Run, target: Target, name: str) -> Report:
+    """Return a kept report under the names of this run: the same bytes may lie elsewhere now."""
+    return replace(
+        report,
+        source=replace(report.source, name=name, origin=origin_of(prepared.workshop.given)),
+        stages=(Stage(name="everything", seconds=0.0, cached=True),),
+        command=command(prepared, target),
+    )
+
+
 def _key(prepared: Run, target: Target) -> str | None:
-    """Name the whole result; None where the data could only be known by running user code."""
+    """Name the whole result; None where it depends on user code, which may change unseen."""
+    if ":" in (prepared.workshop.options.metric or ""):
+        return None
     digests = [s.digest for s in (prepared.calibration, prepared.evaluation) if s is not None]
     if any(digest is None for digest in digests):
         return None
@@ -149,7 +162,7 @@ def _key(prepared: Run, target: Target) -> str | None:
         "run",
         **prepared.workshop.base,
         target=target,
-        options=options_of(prepared.workshop.options, prepared.calibration),
+        options=options_of(prepared),
         data=digests,
         static=static_formats(prepared.targets),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from edgekit.calibrate.facts import gather
@@ -14,6 +15,18 @@ from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 
 DEFAULT_SAMPLES = 300
+
+
+def with_profile(options: Options) -> Options:
+    """Return options with the estimator of the calibration profile, unless one was chosen.
+
+    Raises:
+        OptionError: the profile contradicts itself.
+    """
+    profile = find_profile(options.calibration)
+    if profile is None or options.estimator != "auto":
+        return options
+    return replace(options, estimator=profile.estimator)
 
 
 def calibration_samples(workshop: Workshop, options: Options) -> Samples | None:

@@ -26,7 +26,9 @@ def deliver(report: Report, made: Path, destination: Path) -> None:
         (folder / "report.md").write_text(markdown.render(report), encoding="utf-8")
         described = manifest.Manifest(
             edgekit=report.edgekit,
-            source=manifest.Source(name=report.source.name, sha256=report.source.sha256),
+            source=manifest.Source(
+                name=report.source.name, sha256=report.source.sha256, origin=report.source.origin
+            ),
             target=report.target,
             seed=int(report.options.get("seed") or 0),
             files=manifest.describe(folder, [*names, "report.json", "report.md"]),

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes
+from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, metric
 from edgekit.artifact import Artifact
 from edgekit.bench import measure, slower_than
 from edgekit.calibrate.samples import Samples
-from edgekit.evaluate import Evaluation, LayerErrors, compare_layers, evaluate, metric
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target

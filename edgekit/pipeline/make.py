@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
 from edgekit.pipeline.workshop import Workshop
@@ -82,7 +83,7 @@ def make(
         with workshop.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), judge, Path(place), route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
-        chosen = best(tried)
+        chosen = _keeping(tried, target)
         _refuse_collapsed(chosen, tried, target)
         _copy(tuple(sorted(chosen.path.parent.iterdir())), folder)
     return Made(
@@ -92,6 +93,26 @@ def make(
         treatments=_treatments(route.corrections) if chosen.attempt.bias_correction else (),
         estimator=chosen.attempt.estimator,
     )
+
+
+def _keeping(tried: list[Tried], target: Target) -> Tried:
+    """Return the best attempt that keeps the target's promises; the best of all where none does.
+
+    One that is passed over gets the broken promise as its problem, in place.
+    """
+    left = list(tried)
+    while any(t.agreement is not None and _is_alive(t, target) for t in left):
+        chosen = best(left)
+        broken = broken_promises(audit(chosen.path), target)
+        if not broken:
+            return chosen
+        left.remove(chosen)
+        tried[tried.index(chosen)] = replace(chosen, problem=f"breaks a promise: {broken[0]}")
+    return best(tried)
+
+
+def _is_alive(tried: Tried, target: Target) -> bool:
+    return tried.agreement is not None and tried.agreement.sqnr_db >= target.quality.min_sqnr_db
 
 
 def _judge(workshop: Workshop, division: Division | None) -> tuple[Judge, str]:
@@ -165,8 +186,7 @@ def _checked(judge: Judge, judged_on: str, target: Target, folder: Path) -> Made
 
 
 def _refuse_collapsed(chosen: Tried, tried: Sequence[Tried], target: Target) -> None:
-    got = chosen.agreement
-    if got is not None and got.sqnr_db >= target.quality.min_sqnr_db:
+    if _is_alive(chosen, target):
         return
     figures = ", ".join(
         f"{t.attempt.name} {t.agreement.sqnr_db:.1f} dB" for t in tried if t.agreement is not None

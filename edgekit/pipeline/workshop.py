@@ -18,6 +18,7 @@ from edgekit import runtimes, source
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import Cache, key, tool_versions
 from edgekit.calibrate.samples import Samples
+from edgekit.errors import TraceError
 from edgekit.pipeline.floats import write_float
 from edgekit.pipeline.options import Options
 from edgekit.quantizers.matching import Matching, match_artifact
@@ -26,7 +27,7 @@ from edgekit.report.model import Stage
 from edgekit.report.progress import Progress
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
-from edgekit.trace.observe import Observer, activations
+from edgekit.trace.observe import activations, one_sample
 
 CALIBRATION_BATCH = 16
 Arrays = Mapping[str, NDArray[Any]]
@@ -140,7 +141,14 @@ class Workshop:
 
         def write(folder: Path) -> None:
             wanted = self.signature if batch == 0 else self.signature.with_batch(batch)
-            freeze(self.loaded.model, wanted, unrolled=unrolled).save(folder)
+            try:
+                trace = freeze(self.loaded.model, wanted, unrolled=unrolled)
+            except TraceError:
+                if name != "trace-wide":
+                    raise
+                # A model of one fixed batch: calibration has to run in that.
+                trace = freeze(self.loaded.model, self.signature, unrolled=unrolled)
+            trace.save(folder)
 
         return Trace.restore(self.kept(name, {"batch": batch}, write))
 
@@ -196,14 +204,13 @@ class Workshop:
             return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
 
     def matching(self, kind: str, samples: Samples, *, static: bool = True) -> Matching:
-        """Return which tensors of a format's float file are which of the static trace."""
+        """Return which tensors of a format's float file are which of the wide trace."""
         unrolled = static and self.facts.recurrent
         name = f"match-{kind}-unrolled" if unrolled else f"match-{kind}"
         if name not in self._matchings:
             probe = next(iter(samples.batches(1))).inputs
             with self.timed(name):
-                names = activations(self.static_trace)
-                reference = Observer(self.static_trace, names)(probe)
+                reference = one_sample(self.wide_trace, activations(self.wide_trace), probe)
                 artifact = self.float_artifact(kind, static=unrolled)
                 self._matchings[name] = match_artifact(artifact, probe, reference)
         return self._matchings[name]

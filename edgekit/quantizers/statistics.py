@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Samples
 from edgekit.trace import Trace
-from edgekit.trace.observe import Observer
+from edgekit.trace.observe import Observer, by_sample
 
 Progress = Callable[[int], None]
 Table = Mapping[str, tuple[float, float]]
@@ -92,9 +92,8 @@ def collect(
 
 
 def _cut(value: NDArray[np.float32], count: int, size: int) -> NDArray[np.float32]:
-    if value.ndim == 0:
-        return value[None]
-    return value[:count] if value.shape[0] == size else value
+    rows = by_sample(value, size)
+    return value[None] if rows is None else np.asarray(rows[:count])
 
 
 def _filled(inputs: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[Any]]:

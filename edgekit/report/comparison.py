@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edgekit.evaluate import Evaluation, LayerErrors
+from edgekit.accuracy import Evaluation, LayerErrors
 from edgekit.report import text
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgekit.artifact import TensorSpec
-from edgekit.audit import AuditResult
+from edgekit.auditing import AuditResult
 from edgekit.report import text
 from edgekit.report.model import Report
 from edgekit.report.tables import bullets, table

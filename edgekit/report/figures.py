@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from edgekit.accuracy import LayerErrors
 from edgekit.bench import Measurement
-from edgekit.evaluate import LayerErrors
 from edgekit.report.model import ArtifactFacts, Latency, Report
 
 Figure = tuple[type[Any] | object, Callable[[Any], Any]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edgekit.accuracy import Evaluation, LayerErrors
 from edgekit.artifact import TensorSpec
-from edgekit.audit import AuditResult
+from edgekit.auditing import AuditResult
 from edgekit.bench import Measurement
 from edgekit.calibrate.lint import Finding
-from edgekit.evaluate import Evaluation, LayerErrors
 from edgekit.source import Mend
 from edgekit.target import Target
 

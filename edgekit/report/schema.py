@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from edgekit import manifest, table
-from edgekit.audit import AuditResult
+from edgekit.auditing import AuditResult
 from edgekit.errors import UnknownName
 from edgekit.report import model
 from edgekit.report.figures import FIGURES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgekit.evaluate import Evaluation
+from edgekit.accuracy import Evaluation
 
 
 def visible(text: str, *, most: int = 200) -> str:

@@ -4,12 +4,14 @@ from edgekit.source.backend import runs_on_tensorflow, save_object
 from edgekit.source.digest import digest
 from edgekit.source.load import load
 from edgekit.source.model import Mend, SourceModel, folder_name
+from edgekit.source.sniff import identify
 
 __all__ = [
     "Mend",
     "SourceModel",
     "digest",
     "folder_name",
+    "identify",
     "load",
     "runs_on_tensorflow",
     "save_object",

@@ -50,3 +50,47 @@ class Observer:
             *(tf.constant(inputs[spec.name], dtype=spec.dtype) for spec in self._inputs)
         )
         return {name: np.asarray(value) for name, value in zip(self._names, values, strict=True)}
+
+
+def by_sample(value: Any, size: int) -> Any:
+    """View a tensor of a batch of ``size`` samples as (size, ...), one row a sample.
+
+    A leading axis that folds samples together with something else, as the rows of a flattened
+    product, is split. None where the leading axis cannot count samples.
+    """
+    shape = tuple(value.shape)
+    if not shape or not shape[0] or shape[0] % size:
+        return None
+    return value if shape[0] == size else value.reshape((size, shape[0] // size, *shape[1:]))
+
+
+def one_sample(
+    trace: Trace, tensors: Sequence[str], inputs: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what tensors hold for one sample, as ``by_sample`` cuts it out of a trace's batch.
+
+    Those that it cannot cut are left out. No more than one sample of each tensor is held.
+    """
+    import tensorflow as tf
+
+    size = int(trace.inputs[0].shape[0] or 1)
+    whole = trace.function(tensors)
+
+    def first(*values: Any) -> list[Any]:
+        return [_first(tensor, size) for tensor in whole(*values)]
+
+    values = tf.function(first, autograph=False)(
+        *(tf.repeat(tf.constant(inputs[s.name], s.dtype), size, axis=0) for s in trace.inputs)
+    )
+    found = zip(tensors, values, strict=True)
+    return {name: np.asarray(value) for name, value in found if value.shape.rank}
+
+
+def _first(tensor: Any, size: int) -> Any:
+    """Cut out the first sample; a scalar stands for what cannot be cut."""
+    import tensorflow as tf
+
+    shape = tensor.shape
+    if not shape.is_fully_defined() or not shape.rank or not shape[0] or shape[0] % size:
+        return tf.zeros(())
+    return tensor[: shape[0] // size][None] if shape[0] != size else tensor[:1]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgekit import runtimes
+from edgekit.accuracy import sqnr_db
 from edgekit.errors import ExportError
-from edgekit.evaluate import sqnr_db
 from edgekit.exporters import onnx as onnx_exporter
 from edgekit.exporters import openvino as openvino_exporter
 from edgekit.exporters import tflite as tflite_exporter
@@ -118,7 +118,7 @@ def test_half_precision_is_stored_and_still_agrees(made: Any, tmp_path: Path) ->
 
 
 def test_recurrent_models_need_no_flex(made: Any, tmp_path: Path) -> None:
-    from edgekit.audit import audit
+    from edgekit.auditing import audit
 
     for kind_of in ("lstm", "gru"):
         trace, _, _ = prepared(made, kind_of)
@@ -126,7 +126,7 @@ def test_recurrent_models_need_no_flex(made: Any, tmp_path: Path) -> None:
 
 
 def test_dilation_stays_native(made: Any, tmp_path: Path) -> None:
-    from edgekit.audit import audit
+    from edgekit.auditing import audit
 
     trace, _, _ = prepared(made, "dilated")
     kinds = {op.kind for op in audit(write(trace, "tflite", tmp_path)).operators}

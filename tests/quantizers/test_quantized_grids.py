@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgekit import runtimes
-from edgekit.evaluate import sqnr_db
+from edgekit.accuracy import sqnr_db
 from edgekit.exporters import onnx as onnx_exporter
 from edgekit.exporters import tflite as tflite_exporter
 from edgekit.formats import tflite as flatbuffer

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from edgekit.accuracy import Evaluation, LayerError, LayerErrors
+from edgekit.accuracy.compare import Flips
 from edgekit.artifact import TensorSpec
-from edgekit.audit import AuditResult
-from edgekit.audit.result import FloatIsland, Operator
+from edgekit.auditing import AuditResult
+from edgekit.auditing.result import FloatIsland, Operator
 from edgekit.bench import HostFacts, Measurement
 from edgekit.calibrate.lint import Finding
-from edgekit.evaluate import Evaluation, LayerError, LayerErrors
-from edgekit.evaluate.compare import Flips
 from edgekit.report.model import (
     ArtifactFacts,
     CalibrationFacts,

@@ -205,7 +205,7 @@ def test_a_runtime_that_cannot_be_imported_is_missing(module, write, monkeypatch
 
 def test_nothing_is_imported_before_it_is_used(monkeypatch):
     code = (
-        "import sys, edgekit.runtimes, edgekit.evaluate, edgekit.bench\n"
+        "import sys, edgekit.runtimes, edgekit.accuracy, edgekit.bench\n"
         "heavy = {'tensorflow', 'keras', 'onnx', 'onnxruntime', 'openvino', 'ai_edge_litert'}\n"
         "sys.exit(' '.join((heavy | {'scipy'}) & set(sys.modules)) or 0)\n"
     )

@@ -1,0 +1,23 @@
+"""What an artifact lost: scores, paired differences and errors, from predictions alone."""
+
+from __future__ import annotations
+
+from edgekit.accuracy.collect import collect
+from edgekit.accuracy.compare import Evaluation, Flips, evaluate
+from edgekit.accuracy.layers import LayerError, LayerErrors, compare_layers
+from edgekit.accuracy.metrics import METRICS, Metric, metric
+from edgekit.accuracy.sqnr import sqnr_db
+
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "Flips",
+    "LayerError",
+    "LayerErrors",
+    "Metric",
+    "collect",
+    "compare_layers",
+    "evaluate",
+    "metric",
+    "sqnr_db",
+]

@@ -1,0 +1,59 @@
+"""Audits any exported file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import cast
+
+from edgekit.auditing.program import Program
+from edgekit.auditing.result import AuditResult
+from edgekit.auditing.summary import summarize
+from edgekit.errors import ArtifactError
+
+_READERS = {
+    ".tflite": "edgekit.auditing.tflite",
+    ".lite": "edgekit.auditing.tflite",
+    ".xml": "edgekit.auditing.openvino",
+    ".onnx": "edgekit.auditing.onnx",
+}
+
+
+def audit(path: str | Path) -> AuditResult:
+    """Read the facts about an artifact from its own bytes; nothing in it is run.
+
+    Takes a ``.tflite``, an OpenVINO ``.xml`` with its ``.bin``, an ``.onnx``, or a folder that
+    holds exactly one of them; also files that edgekit did not make.
+
+    Raises:
+        ArtifactError: there is no such file, or it is not a whole, sound file of its format.
+        MissingExtra: the package that carries the format's schema is not installed.
+    """
+    file = _locate(Path(path))
+    module = importlib.import_module(_READERS[file.suffix.lower()])
+    try:
+        program = cast("Program", module.read(file))
+        return summarize(file, program)
+    except OSError as error:
+        raise ArtifactError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise ArtifactError(f"{file}: nested or sized beyond reason; export it again") from error
+
+
+def _locate(path: Path) -> Path:
+    known = ", ".join(sorted(set(_READERS)))
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() in _READERS)
+        if len(found) != 1:
+            raise ArtifactError(
+                f"{path}: expected a folder with one of {known}, found {len(found)}; name the file"
+            )
+        return _locate(found[0])
+    if not os.path.lexists(path):
+        raise ArtifactError(f"{path}: no such file; expected one of {known}")
+    if not path.is_file():
+        raise ArtifactError(f"{path}: not a regular file; expected one of {known}")
+    if path.suffix.lower() not in _READERS:
+        raise ArtifactError(f"{path}: unknown kind {path.suffix!r}; expected one of {known}")
+    return path
