@@ -16,9 +16,10 @@ DAY_S = 86_400.0
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Show what is kept of earlier runs; `cache prune` drops it.
+    """Show what is kept of earlier runs; `edgekit cache prune` drops some or all of it.
 
-    EDGEKIT_CACHE says where it lies, EDGEKIT_CACHE_LIMIT_GIB how large it may grow.
+    The environment variable EDGEKIT_CACHE says in which folder it is kept, EDGEKIT_CACHE_LIMIT_GIB
+    how large it may grow (5 GiB).
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -41,11 +42,15 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Drop everything.")
 @click.option(
     "--older-than", "days", type=click.FloatRange(min=0), metavar="DAYS",
-    help="Drop what has not been used for so long.",
+    help="Drop what has not been used for DAYS days.",
 )  # fmt: skip
 @json_option
 def prune(everything: bool, days: float | None, as_json: bool) -> None:
-    """Drop results, least recently used first, until the limit is kept."""
+    """Drop kept results.
+
+    Without options: the least recently used ones, until the limit is kept. Later runs make again
+    what they miss.
+    """
     if everything and days is not None:
         raise click.UsageError("--all and --older-than exclude each other: give one")
     if days is not None and not math.isfinite(days):

@@ -22,24 +22,26 @@ _MOST_LAYERS = 10
 @click.option("--against", type=click.Path(path_type=Path), required=True, metavar="MODEL",
               help="The source model: .keras, .h5 or a SavedModel folder.")  # fmt: skip
 @click.option("--data", required=True, metavar="DATA",
-              help="Samples (with labels): .npz, .npy, .csv, a folder of pictures, "
-              "module:function, or the name of a profile.")  # fmt: skip
+              help="Samples, with labels for --metric: .npz, .npy, .csv, a folder of pictures, "
+              "module:function, or a profile.")  # fmt: skip
 @click.option("-m", "--metric", metavar="NAME",
-              help="top1, top5, auc, mse, mae, or module:function; needs labels.")  # fmt: skip
-@click.option("--layers", is_flag=True, help="Report the error layer by layer.")
-@click.option("--output", metavar="NAME", help="The output that the metric is for.")
+              help="What to score: top1, top5, auc, mse, mae, or module:function.")  # fmt: skip
+@click.option("--layers", is_flag=True, help="Report the error layer by layer, too.")
+@click.option("--output-name", "--output", "output", metavar="NAME",
+              help="Which of several outputs the metric scores.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only N samples.")
 @click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
               help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
-@click.option("--allow-code", is_flag=True, help="Run code that the model file brings (Lambda).")
+@click.option("--allow-code", is_flag=True,
+              help="Run code inside the model file (Lambda): only if you trust it.")  # fmt: skip
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 def command(artifact: Path, against: Path, data: str, as_json: bool, **given: Any) -> None:
     """Compare the file ARTIFACT with its source model, sample by sample.
 
-    ARTIFACT is any .tflite, OpenVINO .xml or .onnx. It runs in its own runtime. Without --metric:
-    agreement of the answers and output SQNR.
+    ARTIFACT is any .tflite, OpenVINO .xml or .onnx, also one that edgekit did not make. It runs in
+    its own runtime. Without --metric: share of equal answers, and output SQNR.
     """
     from edgekit.evaluation import evaluate_artifact
     from edgekit.quiet import quiet

@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def json_option(command: F) -> F:
     """Add ``--json``, given to the function as ``as_json``."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and no more."
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else."
     )(command)
 
 

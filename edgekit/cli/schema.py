@@ -10,10 +10,10 @@ from edgekit.cli.options import print_json
 @click.command("schema")
 @click.argument("document", metavar="[report|manifest|audit|target]")
 def command(document: str) -> None:
-    """Print the JSON Schema of a DOCUMENT.
+    """Print the JSON Schema of a document, for editors, scripts and gates.
 
-    Documents: report, manifest, audit, target. The one of `target` also checks targets/*.toml
-    in an editor.
+    report and manifest: report.json and manifest.json of a conversion; audit: what `edgekit audit
+    --json` prints; target: a target's TOML file.
     """
     from edgekit.report.schema import json_schema
 

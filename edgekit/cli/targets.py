@@ -18,7 +18,11 @@ WIDTH = 80
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List what a file can be made for. `targets show NAME` explains one."""
+    """List what a file can be made for.
+
+    `edgekit targets show NAME` explains one in words. Every NAME works as --target, and so does the
+    path of a TOML file of your own.
+    """
     if ctx.invoked_subcommand is not None:
         return
     targets = [Target.load(name) for name in catalog.names("targets")]
@@ -33,7 +37,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Explain a target: one that is shipped, by NAME, or a TOML file, by its path."""
+    """Explain one target in words.
+
+    NAME is one that `edgekit targets` lists, or the path of a TOML file of your own.
+    """
     target = Target.load(name)
     if as_json:
         print_json({"schema": 1, "target": target})

@@ -14,9 +14,9 @@ from edgekit.manifest import verify as find_differences
 @click.argument("manifest", type=click.Path())
 @json_option
 def command(manifest: str, as_json: bool) -> None:
-    """Check the files that MANIFEST (a manifest.json, or its folder) describes.
+    """Check files against MANIFEST: a manifest.json, or the folder that it lies in.
 
-    Exit code 0 when all are as described, 3 when one is not.
+    Exit code 0 when each file is there with the size and SHA-256 that it says, 3 when one is not.
     """
     differences = find_differences(manifest)
     if as_json:
