@@ -20,7 +20,8 @@ from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import EdgekitError, OptionError
 from edgekit.files import scratch
 from edgekit.pipeline.options import Options
-from edgekit.source import save_object
+from edgekit.quiet import quiet
+from edgekit.source import load, save_object
 from edgekit.table import build
 from edgekit.target import Target
 
@@ -44,17 +45,18 @@ def convert_in_child(
         EdgekitError: what the child raised.
     """
     with scratch() as place:
-        model = given if isinstance(given, (str, Path)) else save_object(given, place)
-        sent = replace(
-            options,
-            calibration=_as_file(options.calibration, place / "calibration.npz", model),
-            evaluation=_as_file(options.evaluation, place / "evaluation.npz", model),
-        )
+        is_object = not isinstance(given, (str, Path))
+        data = {
+            name: _as_file(getattr(options, name), place / f"{name}.npz")
+            for name in ("calibration", "evaluation")
+        }
         job = {
-            "model": str(model),
+            "model": str(save_object(given, place) if is_object else given),
+            "is_object": is_object,
             "targets": [asdict(target) for target in targets],
             "out": str(out),
-            "options": asdict(sent),
+            "options": asdict(replace(options, calibration=None, evaluation=None)),
+            "data": data,
             "keep": keep,
         }
         done = subprocess.run(
@@ -93,29 +95,73 @@ def _error(name: str, text: str) -> EdgekitError:
     return error
 
 
-def _as_file(data: Any, path: Path, model: Any) -> str | None:
-    """Return data as something that another process can open."""
+def _as_file(data: Any, path: Path) -> dict[str, str] | None:
+    """Say how another process can open data: by the text that was given, or from a file.
+
+    Raises:
+        OptionError: they are code of this process, or no arrays.
+    """
     import numpy as np
 
     if data is None:
         return None
     if isinstance(data, (str, Path)):
-        return str(data)
+        return {"text": str(data)}
     inputs, labels = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    arrays = dict(inputs) if isinstance(inputs, Mapping) else {"x": inputs}
+    arrays = {f"x {name}": rows for name, rows in _named(inputs).items()}
     if labels is not None:
-        arrays["y"] = labels
+        arrays |= {f"y {name}": rows for name, rows in _named(labels).items()}
     try:
         plain = {name: np.asarray(array) for name, array in arrays.items()}
     except (TypeError, ValueError) as error:
         raise OptionError(f"data cannot go over to another process: {error}") from error
     if any(array.dtype == object for array in plain.values()):
         raise OptionError(
-            f"Keras runs on {foreign_backend()} here, so {model} is converted in another process: "
-            "give data as arrays, a file or module:function, not as a callable"
+            f"Keras runs on {foreign_backend()} here, so the model is converted in another "
+            "process: give data as arrays, a file or module:function, not as a callable"
         )
-    np.savez(path, **plain)  # type: ignore[arg-type]
-    return str(path)
+    # Positions, not names: an input's name need not be one that a zip can hold.
+    columns: dict[str, Any] = {f"a{place}": array for place, array in enumerate(plain.values())}
+    np.savez(path, names=np.array(list(plain)), **columns)
+    return {"arrays": str(path)}
+
+
+def _named(data: Any) -> dict[str, Any]:
+    """Return arrays by name: of a list by place, of a single array by the empty name."""
+    if isinstance(data, Mapping):
+        return {str(name): rows for name, rows in data.items()}
+    if isinstance(data, list) and data and all(hasattr(rows, "shape") for rows in data):
+        return {f"[{place}]": rows for place, rows in enumerate(data)}
+    return {"": data}
+
+
+def _opened(sent: Mapping[str, str] | None) -> Any:
+    """Return what ``_as_file`` was given."""
+    import numpy as np
+
+    if sent is None or "text" in sent:
+        return sent and sent["text"]
+    parts: dict[str, dict[str, Any]] = {"x": {}, "y": {}}
+    with np.load(sent["arrays"], allow_pickle=False) as arrays:
+        for place, name in enumerate(arrays["names"]):
+            kind, _, own = str(name).partition(" ")
+            parts[kind][own] = arrays[f"a{place}"]
+    inputs, labels = (_unnamed(part) for part in (parts["x"], parts["y"]))
+    return (inputs, labels) if parts["y"] else inputs
+
+
+def _unnamed(part: Mapping[str, Any]) -> Any:
+    """Undo ``_named``."""
+    if "" in part:
+        return part[""]
+    return list(part.values()) if "[0]" in part else part
+
+
+def _source(job: Mapping[str, Any], options: Options) -> Any:
+    """Return the path that was given, or the object; its code is that of the asking process."""
+    if not job["is_object"]:
+        return job["model"]
+    return load(job["model"], custom_objects=options.custom_objects, allow_code=True).model
 
 
 def main() -> None:
@@ -129,9 +175,13 @@ def main() -> None:
     plain["input_shapes"] = {name: tuple(s) for name, s in plain["input_shapes"].items()}
     plain["custom_objects"] = tuple(plain["custom_objects"])
     targets = tuple(build(target, Target, where="target") for target in job["targets"])
+    plain |= {name: _opened(sent) for name, sent in job["data"].items()}
     answer: dict[str, Any]
     try:
-        result = run(job["model"], targets, Path(job["out"]), Options(**plain), keep=job["keep"])
+        with quiet():
+            options = Options(**plain)
+            given = _source(job, options)
+            result = run(given, targets, Path(job["out"]), options, keep=job["keep"])
         answer = {
             "folders": [str(folder) for folder in result.folders],
             "failures": [
