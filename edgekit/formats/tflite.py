@@ -12,6 +12,8 @@ from edgekit.artifact import TensorSpec
 
 SIGNATURE = "serving_default"
 _FLOAT32 = 0
+# Operators that cut a tensor into parts -> the input that is cut: SPLIT, SPLIT_V, UNPACK.
+_CUTS = {49: 1, 102: 0, 88: 0}
 
 
 def parse(content: bytes) -> Any:
@@ -76,6 +78,22 @@ def set_ranges(model: Any, ranges: Mapping[str, tuple[float, float]]) -> int:
         tensor.quantization = quantization
         written += 1
     return written
+
+
+def share_ranges(model: Any) -> None:
+    """Give the parts that a tensor is cut into its own range: their kernels have one scale.
+
+    With ranges of their own the converter's quantizer leaves dead float operators behind.
+    """
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        place = _CUTS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
+        if place is None or graph.tensors[operator.inputs[place]].type != _FLOAT32:
+            continue
+        quantization = graph.tensors[operator.inputs[place]].quantization
+        for index in operator.outputs if quantization is not None else ():
+            graph.tensors[index].quantization = quantization
 
 
 def ranges(model: Any) -> dict[str, tuple[float, float]]:

@@ -131,14 +131,16 @@ def _route(
     from edgekit.quantizers import routes
 
     static_route = target.quantization.needs_calibration
-    artifact = workshop.float_artifact(target.format, static=static_route)
+    # TFLite's quantizers store the weights inside loops as integers, those of the others do not.
+    unrolled = static_route or target.format != "tflite"
+    artifact = workshop.float_artifact(target.format, static=unrolled)
     if division is None:
         return routes.PlainRoute(artifact, target.quantization)
     if not static_route:
 
         def means() -> Arrays:
             statistics = workshop.statistics(static, division.fit)
-            return workshop.matching(target.format, division.fit, static=False).means(statistics)
+            return workshop.matching(target.format, division.fit, static=unrolled).means(statistics)
 
         return routes.PlainRoute(artifact, target.quantization, means)
     return routes.STATIC[target.format](

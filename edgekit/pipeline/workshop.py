@@ -140,14 +140,15 @@ class Workshop:
         unrolled = name != "trace" and self.facts.recurrent
 
         def write(folder: Path) -> None:
-            wanted = self.signature if batch == 0 else self.signature.with_batch(batch)
+            own = self.signature
+            wanted = own if batch == 0 else own.with_batch(batch)
             try:
                 trace = freeze(self.loaded.model, wanted, unrolled=unrolled)
             except TraceError:
-                if name != "trace-wide":
+                if batch != CALIBRATION_BATCH:
                     raise
                 # A model of one fixed batch: calibration has to run in that.
-                trace = freeze(self.loaded.model, self.signature, unrolled=unrolled)
+                trace = freeze(self.loaded.model, own, unrolled=unrolled)
             trace.save(folder)
 
         return Trace.restore(self.kept(name, {"batch": batch}, write))

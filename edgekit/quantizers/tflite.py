@@ -59,6 +59,7 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     model = tflite.parse(content)
     names = tflite.io_names(model)
     tflite.set_ranges(model, ranges)
+    tflite.share_ranges(model)
     dtype = tf.dtypes.as_dtype(io)
     try:
         quantized = mlir_quantize(

@@ -26,7 +26,7 @@ class Signature:
         """Nest flat tensors the way the model wants them."""
         return _substitute(self.structure, tensors)
 
-    def with_batch(self, batch: int) -> Signature:
+    def with_batch(self, batch: int | None) -> Signature:
         """Return the same signature at another batch size."""
         specs = tuple(
             TensorSpec(name=spec.name, shape=(batch, *spec.shape[1:]), dtype=spec.dtype)
