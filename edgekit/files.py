@@ -48,6 +48,23 @@ def scratch(ground: Path | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def all_scratch() -> Iterator[Path]:
+    """Let everything in this process, libraries and child processes too, use one ``scratch``.
+
+    For a process of edgekit's own: passing files that others make meanwhile disappear with it.
+    """
+    with scratch() as folder:
+        before, chosen = tempfile.tempdir, os.environ.get("TMPDIR")
+        tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
+            os.environ.pop("TMPDIR")
+            os.environ.update({} if chosen is None else {"TMPDIR": chosen})
+
+
+@contextlib.contextmanager
 def _held(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Own a folder's name while it lasts."""
     lock = FileLock(_lock_of(folder))

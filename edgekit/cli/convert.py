@@ -28,15 +28,24 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
         return name, shape
 
 
-@click.command("convert")
+EXAMPLES = """\b
+Examples:
+  edgekit convert model.keras -t tflite-int8 -c train.npz -e test.npz -m top1
+  edgekit convert --from out/model/tflite-int8/manifest.json
+"""
+
+
+@click.command("convert", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("-t", "--target", "targets", multiple=True, metavar="NAME",
-              help="A name that `edgekit targets` lists, or a TOML file of your own. Repeatable.")  # fmt: skip
+              help="What to make: a name that `edgekit targets` lists, or a TOML file of "
+              "your own. Repeatable.")  # fmt: skip
 @click.option("--from", "manifest", type=click.Path(path_type=Path), metavar="MANIFEST",
               help="Make the files of a manifest.json again; it says all the rest.")  # fmt: skip
 @click.option("-c", "--calibration", metavar="DATA",
-              help="Samples that the model was trained on, or like them; int8 and int16 targets "
-              "need some: .npz, .npy, .csv, a folder of pictures, module:function, or a profile.")  # fmt: skip
+              help="Samples that the model was trained on, or like them; int8 and int16 "
+              "targets need some: .npz, .npy, .csv, a folder of pictures, module:function, "
+              "or a profile.")  # fmt: skip
 @click.option("-e", "--evaluate", "evaluation", metavar="DATA",
               help="Other samples, to compare model and file on; in the same forms, with labels "
               "for --metric.")  # fmt: skip
@@ -65,25 +74,22 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
               help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
 @click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
               help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
-@click.option(
-    "--allow-code",
-    is_flag=True,
-    help="Run code inside the model file (Lambda): only if you trust it.",
-)
+@click.option("--allow-code", is_flag=True,
+              help="Run code inside the model file (Lambda): only if you trust it.")  # fmt: skip
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, model: Path | None, manifest: Path | None, as_json: bool, **given: Any
-) -> None:
-    r"""Turn the Keras model MODEL into checked files, one for each target.
+    context: click.Context, /, model: Path | None, manifest: Path | None, as_json: bool,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Turn the Keras model MODEL into checked files, one for each target.
 
-    \b
-    edgekit convert model.keras -t tflite-int8 -c train.npz -e test.npz -m top1
-    edgekit convert --from out/model/tflite-int8/manifest.json
+    MODEL is a .keras or .h5 file or a SavedModel folder; it is never changed.
     """
     from edgekit.api import raise_for_missed
+    from edgekit.files import all_scratch
     from edgekit.pipeline.again import read_order, refuse_different
     from edgekit.pipeline.ask import resolve
     from edgekit.pipeline.convert import run
@@ -99,7 +105,8 @@ def command(
         )
     targets = (order.manifest.target,) if order else resolve(given["targets"])
     options = _again(order.options, given) if order else _options(given)
-    with quiet() as real, listening(None if as_json or given["silent"] else real.err) as progress:
+    hidden = as_json or given["silent"]
+    with all_scratch(), quiet() as real, listening(None if hidden else real.err) as progress:
         conversion = run(
             order.model if order else model, targets, given["out"], options,
             keep=not given["no_cache"], progress=progress,
@@ -119,7 +126,9 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
         if model is None:
             raise click.UsageError("Missing argument 'MODEL' (or give --from MANIFEST).")
         if not context.params["targets"]:
-            raise click.UsageError("Missing option '--target' / '-t'; `edgekit targets` lists them.")
+            raise click.UsageError(
+                "Missing option '--target' / '-t'; `edgekit targets` lists them."
+            )
         return
     for parameter in context.command.params:
         name = parameter.name or ""
@@ -127,7 +136,7 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
             continue
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(
-                f"{parameter.opts[-1]} does not go with --from: the manifest says it. Leave one out."
+                f"{parameter.opts[-1]} does not go with --from, which says it; leave one out."
             )
 
 

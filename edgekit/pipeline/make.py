@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
+from edgekit.files import scratch
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Judge, Tried, best, try_all
 from edgekit.report.model import Candidate, Treatment
@@ -76,12 +76,12 @@ def make(
     if quantization.weights == "float16":
         _half(workshop, target, folder)
         return _checked(judge, judged_on, target, folder)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as place:
+    with scratch() as place:
         route = _route(workshop, target, division, static)
         tried: list[Tried] = []
         count = len(workshop.options.estimators) + 2 if quantization.needs_calibration else 1
         with workshop.timed(f"quantize {target.name}", count) as bar:
-            try_all(route.attempts(tried), judge, Path(place), route.suffix, done=tried,
+            try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
         chosen = _keeping(tried, target)
         _refuse_collapsed(chosen, tried, target)
