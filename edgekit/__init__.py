@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.api import convert
+    from edgekit.api import convert, reconvert
     from edgekit.auditing import audit
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.manifest import verify
@@ -17,10 +17,11 @@ _PUBLIC = {
     "audit": "edgekit.auditing:audit",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "reconvert": "edgekit.api:reconvert",
     "verify": "edgekit.manifest:verify",
 }
 
-__all__ = ["Options", "audit", "convert", "evaluate", "verify"]
+__all__ = ["Options", "audit", "convert", "evaluate", "reconvert", "verify"]
 
 
 def __getattr__(name: str) -> Any:
