@@ -85,7 +85,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         else None,
         latency=learn.latency(workshop, artifact, target) if options.measure else None,
         broken_promises=tuple(broken_promises(found, target)),
-        warnings=tuple(f"{f.code}: {f.text}" for f in prepared.findings),
+        warnings=(*(f"{f.code}: {f.text}" for f in prepared.findings), *cautions(target)),
         tools=tool_versions(),
         command=command(prepared, target),
     )
@@ -100,6 +100,18 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
 def origin_of(given: Any) -> str:
     """Return the source as the user named it."""
     return str(given) if isinstance(given, (str, Path)) else f"<{type(given).__name__}>"
+
+
+def cautions(target: Target) -> tuple[str, ...]:
+    """Say what this host cannot show of a target."""
+    quantization = target.quantization
+    full = quantization.needs_calibration and not quantization.reduce_range
+    if target.format == "onnx" and full:
+        return (
+            "full-range weights saturate in ONNX Runtime on x86 CPUs without VNNI, whatever was "
+            "measured here; set reduce_range = true unless you know the CPU",
+        )
+    return ()
 
 
 def _main_file(target: Target) -> str:
