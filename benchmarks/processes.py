@@ -63,8 +63,10 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Cost
 
 
 def environment() -> dict[str, str]:
-    """Return what measured processes inherit: the user's variables, and frameworks kept quiet."""
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "NNCF_CI": "1"}
+    """Return what measured processes inherit: this checkout first, frameworks kept quiet."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "NNCF_CI": "1"}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def edgekit(*arguments: str) -> list[str]:
