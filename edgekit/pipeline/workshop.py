@@ -60,6 +60,8 @@ class Workshop:
         self.given, self.options, self.cache, self.progress = given, options, cache, progress
         self.stages: list[Stage] = []
         self._matchings: dict[str, Matching] = {}
+        self._within: list[float] = []
+        self._had: dict[str, Path] = {}
 
     @cached_property
     def sha256(self) -> str:
@@ -192,15 +194,15 @@ class Workshop:
         """Return the source model's outputs for samples, kept under the samples' digest."""
 
         def write(folder: Path) -> None:
-            parts: list[dict[str, NDArray[np.float32]]] = []
-            with self.progress.stage(name, len(samples)):
-                for batch in samples.batches(32):
-                    parts.append(self.predict(batch.inputs))
-                    self.progress.advance(len(batch))
-            whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+            done: list[dict[str, NDArray[np.float32]]] = []
+            for batch in samples.batches(32):
+                done.append(self.predict(batch.inputs))
+                self.progress.advance(len(batch))
+            whole = {key: np.concatenate([part[key] for part in done]) for key in done[0]}
             np.savez(folder / "outputs.npz", **{str(i): v for i, v in enumerate(whole.values())})  # type: ignore[arg-type]
 
-        folder = self.kept("reference", {"data": samples.digest}, write, name=name)
+        parts = {"data": samples.digest}
+        folder = self.kept("reference", parts, write, name=name, total=len(samples))
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
 
@@ -221,22 +223,22 @@ class Workshop:
 
         def write(folder: Path) -> None:
             wanted = {t for kind in kinds for t in self.matching(kind, samples).tensors.values()}
-            with self.progress.stage("calibrate", len(samples)):
-                collect(
-                    self.wide_trace, samples, wanted, means=True,
-                    estimators=self.options.estimators, progress=self.progress.advance,
-                ).save(folder)  # fmt: skip
+            collect(
+                self.wide_trace, samples, wanted, means=True,
+                estimators=self.options.estimators, progress=self.progress.advance,
+            ).save(folder)  # fmt: skip
 
         parts = {
             "data": samples.digest,
             "kinds": sorted(kinds),
             "estimators": self.options.estimators,
         }
-        return Statistics.restore(self.kept("calibrate", parts, write))
+        return Statistics.restore(self.kept("calibrate", parts, write, total=len(samples)))
 
     def kept(
-        self, stage: str, parts: Mapping[str, Any], write: Callable[[Path], None], *, name: str = ""
-    ) -> Path:
+        self, stage: str, parts: Mapping[str, Any], write: Callable[[Path], None], *,
+        name: str = "", total: int | None = None,
+    ) -> Path:  # fmt: skip
         """Return the folder of a stage's result: from the cache, or written now.
 
         A part that is None cannot be known, so the result is not looked up.
@@ -245,20 +247,30 @@ class Workshop:
         known = all(part is not None or k == "batch" for k, part in parts.items())
         salt = {} if known else {"run": id(self), "at": time.time_ns()}
         entry = key(stage, **self.base, **parts, **salt)
+        if entry in self._had:
+            return self._had[entry]
         found = self.cache.get(entry)
         if found is not None:
             self.stages.append(Stage(name=label, seconds=time.perf_counter() - began, cached=True))
-            return found
-        with self.timed(label):
-            return self.cache.put(entry, write)
+        else:
+            with self.timed(label, total):
+                found = self.cache.put(entry, write)
+        self._had[entry] = found
+        return found
 
     @contextmanager
     def timed(self, name: str, total: int | None = None) -> Iterator[Progress]:
-        """Open a stage, and note how long it took."""
+        """Open a stage, and note how long it took, less the stages within it."""
         began = time.perf_counter()
-        with self.progress.stage(name, total):
-            yield self.progress
-        self.stages.append(Stage(name=name, seconds=time.perf_counter() - began))
+        self._within.append(0.0)
+        try:
+            with self.progress.stage(name, total):
+                yield self.progress
+        finally:
+            whole, inner = time.perf_counter() - began, self._within.pop()
+            if self._within:
+                self._within[-1] += whole
+        self.stages.append(Stage(name=name, seconds=whole - inner))
 
 
 def _random(spec: TensorSpec, rng: np.random.Generator) -> NDArray[Any]:
