@@ -47,6 +47,8 @@ def costs(
     """Run every variant and the peer, one after the other, several times."""
     ours: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
     theirs = []
+    run(peer("tflite_converter", given.model, given.data, folder))  # neither starts cold
+    run(convert(given, folder / "out", "tflite-int8"))
     for _ in range(repeats):
         for variant, options in VARIANTS.items():
             ours[variant].append(run(convert(given, folder / "out", "tflite-int8", *options)))

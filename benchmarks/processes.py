@@ -63,10 +63,14 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Cost
 
 
 def environment() -> dict[str, str]:
-    """Return what measured processes inherit: this checkout first, frameworks kept quiet."""
+    """Return what measured processes inherit: this checkout first, frameworks kept quiet.
+
+    They may keep bytecode, as a user's do: without it a framework's import is mostly compilation.
+    """
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "NNCF_CI": "1"}
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
+    own = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def edgekit(*arguments: str) -> list[str]:

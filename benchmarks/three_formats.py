@@ -24,6 +24,9 @@ def rows(repeats: int = 3) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as place:
         folder = Path(place)
         given = fixture.make(folder)
+        run(convert(given, folder / "out", "tflite-int8", *TARGETS))  # neither starts cold
+        for name in PEERS:
+            run(peer(name, given.model, given.data, folder))
         for _ in range(repeats):
             for variant, options in VARIANTS.items():
                 command = convert(given, folder / "out", "tflite-int8", *TARGETS, *options)
