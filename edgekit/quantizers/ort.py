@@ -193,7 +193,8 @@ def _rangeable(model: Any, known: set[str]) -> list[str]:
     names = []
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
-        if all(name in known or name in constants or not name for name in node.input):
+        values = [*node.input, *node.output]
+        if all(name in known or name in constants or not name for name in values):
             names.append(node.name)
     return names
 

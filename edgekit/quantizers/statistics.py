@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import runtimes
+from edgekit.artifact import Artifact
 from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Samples
 from edgekit.trace import Trace
 from edgekit.trace.observe import Observer, by_sample
 
+_OWN_BATCH = 8
 Progress = Callable[[int], None]
 Table = Mapping[str, tuple[float, float]]
 
@@ -89,6 +92,28 @@ def collect(
         tables={estimator: ranges.ranges(estimator) for estimator in estimators},
         means={name: (total / seen).astype(np.float32) for name, total in sums.items()},
     )
+
+
+def own_ranges(
+    artifact: Artifact, samples: Samples, known: Collection[str]
+) -> dict[str, tuple[float, float]]:
+    """Return ranges, from min to max and holding 0, of a file's tensors that are not ``known``.
+
+    For what the exporter made and no trace can show. Tensors that are not finite are left out.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    wanted: list[str] | None = None
+    for batch in samples.batches(_OWN_BATCH):
+        values = runtimes.tensors(artifact, batch.inputs, only=wanted)
+        wanted = [name for name in values if name not in known] if wanted is None else wanted
+        for name in wanted:
+            low, high = found.get(name, (0.0, 0.0))
+            value = values[name]
+            if value.size:
+                found[name] = min(low, float(value.min())), max(high, float(value.max()))
+        if not wanted:
+            break
+    return {name: pair for name, pair in found.items() if np.isfinite(pair).all()}
 
 
 def _cut(value: NDArray[np.float32], count: int, size: int) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import QuantizeError
 from edgekit.formats import tflite
+from edgekit.quantizers import tables
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -60,6 +61,7 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     names = tflite.io_names(model)
     tflite.set_ranges(model, ranges)
     tflite.share_ranges(model)
+    hidden = tables.hide(model)
     dtype = tf.dtypes.as_dtype(io)
     try:
         quantized = mlir_quantize(
@@ -70,7 +72,8 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
         )
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
-    return tflite.rename_io(bytes(quantized), *names)
+    content = tflite.rename_io(bytes(quantized), *names)
+    return tables.reveal(content, hidden) if hidden else content
 
 
 def quantize_int16(

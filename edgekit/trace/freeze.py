@@ -99,7 +99,7 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
         for i, spec in enumerate(signature.specs)
     ]
     try:
-        with computing_in_float32(model), _loops(model, unrolled):
+        with computing_in_float32(model), _loops(model, unrolled), _without_xla():
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )
@@ -109,6 +109,26 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
         shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
         raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {first}") from error
     return _trace_of(frozen, signature, names)
+
+
+@contextlib.contextmanager
+def _without_xla() -> Iterator[None]:
+    """Let functions that are made meanwhile not ask for XLA: what asks for it is never inlined.
+
+    Keras's own grouped convolution does, and no converter can look into it.
+    """
+    import tensorflow as tf
+
+    original = tf.function
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs | {"jit_compile": False})
+
+    tf.function = plain
+    try:
+        yield
+    finally:
+        tf.function = original
 
 
 def _loops(model: Any, unrolled: bool) -> contextlib.AbstractContextManager[None]:

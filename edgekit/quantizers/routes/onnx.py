@@ -11,6 +11,7 @@ from edgekit.quantizers import ort
 from edgekit.quantizers.attempts import Attempt, Tried
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best
+from edgekit.quantizers.statistics import own_ranges
 
 
 class OnnxRoute:
@@ -41,9 +42,15 @@ class OnnxRoute:
         import onnx
 
         model = self._corrected if corrected else self._folded
-        ranges = self._calibrated.ranges(estimator)
+        ranges = {**self._native, **self._calibrated.ranges(estimator)}
         reduce_range = self._calibrated.quantization.reduce_range
         onnx.save(ort.quantize(model, ranges, reduce_range=reduce_range), str(path))
+
+    @cached_property
+    def _native(self) -> dict[str, tuple[float, float]]:
+        calibrated = self._calibrated
+        known = calibrated.matching.tensors
+        return own_ranges(calibrated.artifact, calibrated.samples, known)
 
     @cached_property
     def _folded(self) -> Any:

@@ -11,6 +11,7 @@ from edgekit.quantizers import bias, litert, tflite
 from edgekit.quantizers.attempts import Attempt, Tried
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
+from edgekit.quantizers.spelling import respell
 
 
 class TfliteRoute:
@@ -20,7 +21,7 @@ class TfliteRoute:
 
     def __init__(self, calibrated: Calibrated) -> None:
         self._calibrated = calibrated
-        self._float = calibrated.artifact.path.read_bytes()
+        self._float = respell(calibrated.artifact.path.read_bytes())
         self.corrections: list[Correction] = []
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:

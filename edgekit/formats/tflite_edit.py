@@ -1,0 +1,83 @@
+"""Adds operators, tensors and constants to a TFLite model in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TYPES = {"float32": 0, "int32": 2, "int8": 9}
+
+
+def kind(model: Any, operator: Any) -> str:
+    """Return the schema's name of a builtin operator, such as ``CONV_2D``."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return _names().get(max(code.builtinCode, code.deprecatedBuiltinCode), "?")
+
+
+def operator(
+    model: Any, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None
+) -> Any:
+    """Return a new builtin operator, which is in no graph yet.
+
+    ``options`` is an object of the schema, such as ``MulOptionsT()``.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    made = schema.OperatorT()
+    made.opcodeIndex = _code(model, name)
+    made.inputs = np.array(inputs, np.int32)
+    made.outputs = np.array(outputs, np.int32)
+    if options is not None:
+        union = type(options).__name__.removesuffix("T")
+        made.builtinOptionsType = getattr(schema.BuiltinOptions, union)
+        made.builtinOptions = options
+    return made
+
+
+def tensor(
+    model: Any, name: str, shape: Sequence[int], dtype: str, *, value: NDArray[Any] | None = None
+) -> int:
+    """Add a tensor to the main graph, a constant where it has a value; return its index."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    made = schema.TensorT()
+    made.name, made.shape, made.type = name.encode(), np.array(shape, np.int32), _TYPES[dtype]
+    made.hasRank = True
+    buffer = schema.BufferT()
+    if value is not None:
+        buffer.data = np.frombuffer(np.ascontiguousarray(value, dtype).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    made.buffer = len(model.buffers) - 1
+    model.subgraphs[0].tensors.append(made)
+    return len(model.subgraphs[0].tensors) - 1
+
+
+def drop_unused_codes(model: Any) -> None:
+    """Forget kinds of operators that no graph has any more: runtimes want to know all listed."""
+    operators = [operator for graph in model.subgraphs for operator in graph.operators]
+    used = sorted({int(operator.opcodeIndex) for operator in operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for operator in operators:
+        operator.opcodeIndex = used.index(int(operator.opcodeIndex))
+
+
+def _code(model: Any, name: str) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    wanted = int(getattr(schema.BuiltinOperator, name))
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == wanted:
+            return index
+    made = schema.OperatorCodeT()
+    made.builtinCode, made.deprecatedBuiltinCode, made.version = wanted, min(wanted, 127), 1
+    model.operatorCodes.append(made)
+    return len(model.operatorCodes) - 1
+
+
+def _names() -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}

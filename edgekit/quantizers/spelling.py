@@ -1,0 +1,74 @@
+"""Spells float TFLite operators that have no integer kernel with others that have one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgekit.formats import tflite, tflite_edit
+
+
+def respell(content: bytes) -> bytes:
+    """Return a float file that computes the same with operators that quantizers know.
+
+    SQUARE(x) becomes MUL(x, x), NEG(x) becomes MUL(x, -1), and DIV(a, b) becomes
+    MUL(a, DIV(1, b)): a function of one number, which ``tables`` can write down.
+    """
+    model = tflite.parse(content)
+    graph = model.subgraphs[0]
+    made: list[Any] = []
+    for operator in graph.operators:
+        spell = _SPELLINGS.get(tflite_edit.kind(model, operator))
+        made += spell(model, operator) if spell and _is_real(graph, operator) else [operator]
+    if all(one is other for one, other in zip(made, graph.operators, strict=False)):
+        return content
+    graph.operators = made
+    tflite_edit.drop_unused_codes(model)
+    return tflite.pack(model)
+
+
+def _is_real(graph: Any, operator: Any) -> bool:
+    return all(graph.tensors[index].type == 0 for index in operator.inputs)
+
+
+def _square(model: Any, operator: Any) -> list[Any]:
+    (value,) = operator.inputs
+    return [_multiply(model, [value, value], operator.outputs)]
+
+
+def _negate(model: Any, operator: Any) -> list[Any]:
+    minus = _scalar(model, operator, -1.0)
+    return [_multiply(model, [operator.inputs[0], minus], operator.outputs)]
+
+
+def _divide(model: Any, operator: Any) -> list[Any]:
+    above, below = operator.inputs
+    if tflite.constant(model, above) is not None or tflite.constant(model, below) is not None:
+        return [operator]
+    graph = model.subgraphs[0]
+    place = graph.tensors[below]
+    name = f"{graph.tensors[operator.outputs[0]].name.decode()};reciprocal"
+    inverse = tflite_edit.tensor(model, name, list(place.shape), "float32")
+    one = _scalar(model, operator, 1.0)
+    divide = tflite_edit.operator(model, "DIV", [one, below], [inverse], _options("DivOptionsT"))
+    return [divide, _multiply(model, [above, inverse], operator.outputs)]
+
+
+def _scalar(model: Any, operator: Any, value: float) -> int:
+    owner = model.subgraphs[0].tensors[operator.outputs[0]].name.decode()
+    array = np.array(value, np.float32)
+    return tflite_edit.tensor(model, f"{owner};{value:g}", [], "float32", value=array)
+
+
+def _multiply(model: Any, inputs: list[int], outputs: Any) -> Any:
+    return tflite_edit.operator(model, "MUL", inputs, list(outputs), _options("MulOptionsT"))
+
+
+def _options(name: str) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return getattr(schema, name)()
+
+
+_SPELLINGS = {"SQUARE": _square, "NEG": _negate, "DIV": _divide}
