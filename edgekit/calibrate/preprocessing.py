@@ -45,7 +45,7 @@ class PictureOptions:
         """Return scale and offset as arrays that broadcast over channels; ``None`` changes nothing.
 
         Raises:
-            OptionError: ``scaling`` and ``scale`` or ``offset`` are both given.
+            OptionError: ``scaling`` and ``scale`` or ``offset`` are both given, or not finite.
         """
         if self.scale is None and self.offset is None:
             scale, offset = _SCALINGS[self.scaling]
@@ -55,7 +55,13 @@ class PictureOptions:
                 f"(scaling = {self.scaling!r}); leave one out"
             )
         else:
-            return _float(1.0 if self.scale is None else self.scale), _float(self.offset or 0.0)
+            scales, offsets = _float(1.0 if self.scale is None else self.scale), self.offset or 0.0
+            if not np.isfinite(scales).all() or not np.isfinite(offsets).all():
+                raise OptionError(
+                    f"preprocessing: expected finite scale and offset, got {self.scale} and "
+                    f"{self.offset}"
+                )
+            return scales, _float(offsets)
         return None if (scale, offset) == (1.0, 0.0) else (_float(scale), _float(offset))
 
 

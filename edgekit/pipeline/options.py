@@ -47,6 +47,10 @@ class Options:
             raise OptionError(f"samples: expected at least 1, got {self.samples}")
         if self.threads < 1:
             raise OptionError(f"threads: expected at least 1, got {self.threads}")
+        if self.seed is not None and self.seed < 0:
+            raise OptionError(f"seed: expected 0 or more, got {self.seed}")
+        if self.pictures is not None:
+            self.pictures.affine()
 
     @property
     def estimators(self) -> tuple[str, ...]:
@@ -65,6 +69,10 @@ def objections(options: Options, targets: list[Target]) -> list[str]:
         )
     if options.metric is not None and options.evaluation is None:
         said.append(f"--metric {options.metric} needs labelled data: give --evaluate DATA")
+    if options.output is not None and options.metric is None:
+        said.append(f"--output-name {options.output} says what --metric scores: give both")
+    if options.layers and options.calibration is None and options.evaluation is None:
+        said.append("--layers runs samples through both files: give --calibration or --evaluate")
     fixed = [target.name for target in targets if target.format == "tflite"]
     if options.dynamic_batch and fixed:
         said.append(

@@ -43,7 +43,8 @@ def unpack_keras(archive: Path, into: Path) -> dict[str, Path]:
         ValueError,
     ) as error:
         raise SourceError(
-            f"the .keras archive is damaged or truncated: {one_line(error)}"
+            f"the .keras archive is damaged or truncated: {one_line(error)}; copy it again, "
+            "or save the model again"
         ) from error
     files = {m.filename: into / m.filename for m in members if not m.is_dir()}
     if "config.json" not in files:
@@ -95,7 +96,9 @@ def check_hdf5(path: Path) -> None:
         with h5py.File(path, "r") as file:
             declared = _walk(file, set())
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise SourceError(f"the HDF5 file is damaged or truncated: {one_line(error)}") from error
+        raise SourceError(
+            f"the HDF5 file is damaged or truncated: {one_line(error)}; copy it again"
+        ) from error
     _check_growth("the HDF5 file", declared, path.stat().st_size)
 
 

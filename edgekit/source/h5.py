@@ -37,7 +37,9 @@ def load_h5(path: Path, scope: Scope) -> Any:
             stored = _stored(file["model_weights"]) if "model_weights" in file else {}
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
         text = containers.one_line(error)
-        raise SourceError(f"the HDF5 file is damaged or truncated: {text}") from error
+        raise SourceError(
+            f"the HDF5 file is damaged or truncated: {text}; copy it again"
+        ) from error
     check_sizes(config, weights.longest(stored))
     model = graph.build(config, scope)
     weights.assign(model, stored, scope.names)

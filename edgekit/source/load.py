@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EdgekitError, SourceError
-from edgekit.files import scratch
+from edgekit.files import explained, scratch
 from edgekit.source import containers, custom, h5, kerasfile, savedmodel, sniff, weights
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
@@ -81,9 +81,10 @@ def _from_object(model: Any) -> SourceModel:
 def _copy(path: Path, kind: sniff.FileKind, folder: Path) -> Path:
     """Copy the source, so that what is checked is what is loaded."""
     try:
-        if kind == "savedmodel":
-            return shutil.copytree(path, folder / "model")
-        return Path(shutil.copyfile(path, folder / f"model.{kind}"))
+        with explained(folder):
+            if kind == "savedmodel":
+                return shutil.copytree(path, folder / "model")
+            return Path(shutil.copyfile(path, folder / f"model.{kind}"))
     except (OSError, shutil.Error) as error:
         raise SourceError(f"{path}: cannot be copied: {containers.one_line(error)}") from error
 
