@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+SUFFIXES = (".tflite", ".xml", ".onnx")
+
 
 def convert_each(
     path: Path, data: Any, targets: Sequence[str], out: Path
@@ -47,8 +49,9 @@ def convert_each(
 def _figures(folder: Path, seconds: float) -> dict[str, Any]:
     report = json.loads((folder / "report.json").read_bytes())
     candidate = ", ".join(c["name"] for c in report["candidates"] if c["chosen"])
+    file = next(name for name in report["artifact"]["files"] if Path(name).suffix in SUFFIXES)
     facts = {
-        "file": str(folder / next(iter(report["artifact"]["files"]))),
+        "file": str(folder / file),
         "sqnr_db": report["parity_sqnr_db"],
         "candidate": candidate,
         "note": ", ".join(filter(None, [candidate, f"{seconds:.0f} s in all"])),
