@@ -171,7 +171,9 @@ def _choose(reference: Predictions, labels: Any, output: str | None) -> tuple[st
     if len(named) == 1:
         return named[0], []
     first = (named or list(reference))[0]
-    return first, [f"of {len(reference)} outputs, {first!r} was scored; --output chooses another"]
+    return first, [
+        f"of {len(reference)} outputs, {first!r} was scored; --output-name chooses another"
+    ]
 
 
 def _labels_for(labels: Mapping[str, Any], chosen: str) -> Any:

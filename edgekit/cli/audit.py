@@ -21,11 +21,14 @@ Row = tuple[str, ...]
 
 @click.command("audit")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--target", "target_name", metavar="NAME", help="Check what this target promises.")
-@click.option("--operators", "each", is_flag=True, help="List every operator, not only groups.")
+@click.option("--target", "target_name", metavar="NAME",
+              help="Check what this target promises: a name or a TOML file.")  # fmt: skip
+@click.option("--operators", "each", is_flag=True, help="List every operator, not groups of them.")
 @json_option
 def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> None:
-    """Say what a model FILE holds: operators, precision, islands, sizes, inputs, outputs.
+    """Say what a model FILE holds, from its own bytes; nothing is run.
+
+    Operators and the numbers that they compute in, float islands and why, sizes, inputs, outputs.
 
     FILE is any .tflite, OpenVINO .xml or .onnx, also one that edgekit did not make. With
     --target, each promise that the file does not keep is printed, and the exit code is 3.
