@@ -21,6 +21,7 @@ from typing import Any
 
 from edgekit.errors import OptionError
 from edgekit.files import explained, scratch
+from edgekit.quiet import refuse_interrupted
 from edgekit.version import VERSION
 
 LIMIT_GIB = 5.0
@@ -145,7 +146,9 @@ class Cache:
             with scratch(self.root / "staging") as folder:
                 staging = folder / "entry"
                 (staging / _CONTENT).mkdir(parents=True)
+                refuse_interrupted()
                 fill(staging / _CONTENT)
+                refuse_interrupted()
                 _record(staging, key)
                 kept = self._move(staging, place, key)
         self.prune(keep=key)

@@ -175,3 +175,37 @@ def test_the_environment_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["KERAS_BACKEND"] == "jax"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+
+
+SWALLOWS = """
+import os, signal, sys
+from pathlib import Path
+from edgekit.cache import Cache, key
+from edgekit.quiet import quiet
+
+def fill(folder):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+    except KeyboardInterrupt:
+        {instead}
+
+cache = Cache(Path(sys.argv[1]))
+try:
+    with quiet():
+        cache.put(key("stage"), fill)
+except KeyboardInterrupt:
+    assert cache.get(key("stage")) is None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with quiet():
+        cache.put(key("stage"), lambda folder: None)
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("instead", ["pass", "raise TypeError('returned with an exception set')"])
+def test_a_library_cannot_swallow_ctrl_c(tmp_path: Path, start, instead: str) -> None:
+    with start(SWALLOWS.format(instead=instead), str(tmp_path)) as child:
+        out, err = child.communicate()
+    assert (out, err) == ("interrupted\n", "")
