@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,16 +40,28 @@ class Observer:
     def __init__(self, trace: Trace, tensors: Sequence[str]) -> None:
         self._names = tuple(tensors)
         self._inputs = trace.inputs
-        self._function = trace.function(self._names)
+        self._run = _prepared(trace, self._names, lambda tensor: tensor)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Return the tensors for one batch of exactly the trace's batch size."""
-        import tensorflow as tf
+        values = self._run(*(np.asarray(inputs[spec.name], spec.dtype) for spec in self._inputs))
+        return dict(zip(self._names, values, strict=True))
 
-        values = self._function(
-            *(tf.constant(inputs[spec.name], dtype=spec.dtype) for spec in self._inputs)
-        )
-        return {name: np.asarray(value) for name, value in zip(self._names, values, strict=True)}
+
+def _prepared(trace: Trace, tensors: Sequence[str], give: Callable[[Any], Any]) -> Any:
+    """Return a function from the inputs' arrays to what ``give`` makes of each tensor.
+
+    A session, since a ``tf.function`` would copy the graph twice and, at each call of one that was
+    cut out of a wrapped graph, print its arguments into an error that nobody sees.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(trace.graph_def(), name="")
+        # An identity, because what is fed cannot be fetched.
+        fetches = [tf.identity(give(graph.get_tensor_by_name(name))) for name in tensors]
+        feeds = [graph.get_tensor_by_name(name) for name in trace.input_tensors]
+        return tf.compat.v1.Session(graph=graph).make_callable(fetches, feed_list=feeds)
 
 
 def by_sample(value: Any, size: int) -> Any:
@@ -71,19 +83,11 @@ def one_sample(
 
     Those that it cannot cut are left out. No more than one sample of each tensor is held.
     """
-    import tensorflow as tf
-
     size = int(trace.inputs[0].shape[0] or 1)
-    whole = trace.function(tensors)
-
-    def first(*values: Any) -> list[Any]:
-        return [_first(tensor, size) for tensor in whole(*values)]
-
-    values = tf.function(first, autograph=False)(
-        *(tf.repeat(tf.constant(inputs[s.name], s.dtype), size, axis=0) for s in trace.inputs)
-    )
+    run = _prepared(trace, tensors, lambda tensor: _first(tensor, size))
+    values = run(*(np.repeat(np.asarray(inputs[s.name], s.dtype), size, 0) for s in trace.inputs))
     found = zip(tensors, values, strict=True)
-    return {name: np.asarray(value) for name, value in found if value.shape.rank}
+    return {name: value for name, value in found if value.ndim}
 
 
 def _first(tensor: Any, size: int) -> Any:
