@@ -58,9 +58,15 @@ def _ends(result: AuditResult, target: Target) -> list[str]:
     promised = target.quantization.io
     said = []
     for what, specs in (("input", result.inputs), ("output", result.outputs)):
-        wrong = [s for s in specs if s.dtype != promised and s.dtype not in _INDICES]
+        wrong = [s for s in specs if s.dtype != promised and not _is_own(s)]
         said += [f"{what} {_spec(spec)}, the target promises {promised}" for spec in wrong]
     return said
+
+
+def _is_own(spec: TensorSpec) -> bool:
+    """Whether a type is the model's own, as of tokens or raw pixels, and stands for no real one."""
+    raw = spec.dtype in ("uint8", "int8", "uint16", "int16") and spec.scale is None
+    return raw or spec.dtype in _INDICES
 
 
 def _spec(spec: TensorSpec) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ExportError, MissingExtra
+from edgekit.exporters.onnx_spelling import spell_out
 from edgekit.trace import Trace
 
 OPSET = 18
@@ -40,12 +42,14 @@ def export(trace: Trace) -> Any:
     names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
     names |= dict(zip(trace.output_tensors, (spec.name for spec in trace.outputs), strict=True))
     _rename(model.graph, names)
-    _spell_out_erfc(model.graph)
+    spell_out(model.graph)
     _keep_padding_apart(model.graph)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         reason = str(error).splitlines()[0]
+        if missing := re.findall(r"No Op registered for (\w+)", reason):
+            reason = f"ONNX has no operator for {missing[0]}; replace the layers that need it"
         raise ExportError(f"no valid ONNX file can be made: {reason}") from error
     return model
 
@@ -86,22 +90,6 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
     for node in graph.node:
         node.input[:] = [moved.get(name, name) for name in node.input]
         node.output[:] = [moved.get(name, name) for name in node.output]
-
-
-def _spell_out_erfc(graph: Any) -> None:
-    """Write erfc(x), the exact GELU's, as 1 - erf(x): tf2onnx leaves it, ONNX does not have it."""
-    import numpy as np
-    import onnx
-
-    for node in [node for node in graph.node if node.op_type == "Erfc"]:
-        place = list(graph.node).index(node)
-        (value,), (result,) = node.input, node.output
-        one = onnx.numpy_helper.from_array(np.array(1, np.float32), f"{result}__one")
-        graph.initializer.append(one)
-        graph.node.remove(node)
-        helper = onnx.helper.make_node
-        graph.node.insert(place, helper("Sub", [one.name, f"{result}__erf"], [result]))
-        graph.node.insert(place, helper("Erf", [value], [f"{result}__erf"]))
 
 
 def _keep_padding_apart(graph: Any) -> None:

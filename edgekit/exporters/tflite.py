@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from edgekit.errors import ExportError
@@ -40,6 +41,9 @@ def named(content: bytes, trace: Trace) -> bytes:
 
 
 def _first_reason(error: Any) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = str(error)
+    if missing := sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", text))):
+        return f"TFLite has no operator for {', '.join(missing)}; replace the layers that need it"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "error:" in line or "Flex ops" in line or "ops:" in line]
     return (telling or lines or [type(error).__name__])[0][:400]

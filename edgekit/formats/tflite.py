@@ -14,6 +14,7 @@ SIGNATURE = "serving_default"
 _FLOAT32 = 0
 # Operators that cut a tensor into parts -> the input that is cut: SPLIT, SPLIT_V, UNPACK.
 _CUTS = {49: 1, 102: 0, 88: 0}
+_CHOICES = (55, 57, 64, 123)  # MAXIMUM, MINIMUM, SELECT, SELECT_V2
 
 
 def parse(content: bytes) -> Any:
@@ -81,19 +82,35 @@ def set_ranges(model: Any, ranges: Mapping[str, tuple[float, float]]) -> int:
 
 
 def share_ranges(model: Any) -> None:
-    """Give the parts that a tensor is cut into its own range: their kernels have one scale.
+    """Give tensors that an integer kernel wants at one scale one range.
 
-    With ranges of their own the converter's quantizer leaves dead float operators behind.
+    The parts that a tensor is cut into get its own: with others the converter's quantizer leaves
+    dead float operators behind. What a choice chooses from and its result get the union: else the
+    quantizer narrows an input to the result, also for whoever else reads it.
     """
     graph = model.subgraphs[0]
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex]
-        place = _CUTS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
-        if place is None or graph.tensors[operator.inputs[place]].type != _FLOAT32:
-            continue
-        quantization = graph.tensors[operator.inputs[place]].quantization
-        for index in operator.outputs if quantization is not None else ():
-            graph.tensors[index].quantization = quantization
+        kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+        if kind in _CUTS:
+            source = graph.tensors[operator.inputs[_CUTS[kind]]]
+            ranged = source.type == _FLOAT32 and source.quantization is not None
+            for index in operator.outputs if ranged else ():
+                graph.tensors[index].quantization = source.quantization
+        elif kind in _CHOICES:
+            _unite(graph, [*operator.inputs, *operator.outputs])
+
+
+def _unite(graph: Any, indices: Sequence[int]) -> None:
+    held = [graph.tensors[i] for i in indices if graph.tensors[i].type == _FLOAT32]
+    ranged = [t for t in held if t.quantization is not None and t.quantization.min is not None]
+    if not ranged:
+        return
+    low = min(float(tensor.quantization.min[0]) for tensor in ranged)
+    high = max(float(tensor.quantization.max[0]) for tensor in ranged)
+    for tensor in ranged:
+        tensor.quantization.min = np.array([low], np.float32)
+        tensor.quantization.max = np.array([high], np.float32)
 
 
 def ranges(model: Any) -> dict[str, tuple[float, float]]:

@@ -85,7 +85,11 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         else None,
         latency=learn.latency(workshop, artifact, target) if options.measure else None,
         broken_promises=tuple(broken_promises(found, target)),
-        warnings=(*(f"{f.code}: {f.text}" for f in prepared.findings), *cautions(target)),
+        warnings=(
+            *(f"{f.code}: {f.text}" for f in prepared.findings),
+            *cautions(target),
+            *made.warnings,
+        ),
         tools=tool_versions(),
         command=command(prepared, target),
     )

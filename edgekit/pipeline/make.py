@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
 from edgekit.files import scratch
+from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Judge, Tried, best, try_all
 from edgekit.report.model import Candidate, Treatment
@@ -49,6 +51,7 @@ class Made:
     candidates: tuple[Candidate, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     estimator: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def make(
@@ -72,10 +75,10 @@ def make(
     quantization = target.quantization
     if quantization.weights == "float32":
         _copy(workshop.float_artifact(target.format).files, folder)
-        return _checked(judge, judged_on, target, folder)
+        return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
     if quantization.weights == "float16":
         _half(workshop, target, folder)
-        return _checked(judge, judged_on, target, folder)
+        return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
     with scratch() as place:
         route = _route(workshop, target, division, static)
         tried: list[Tried] = []
@@ -84,7 +87,7 @@ def make(
             try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
         chosen = _keeping(tried, target)
-        _refuse_collapsed(chosen, tried, target)
+        warnings = _refuse_collapsed(chosen, tried, target, partial(_floor, workshop, judge))
         _copy(tuple(sorted(chosen.path.parent.iterdir())), folder)
     return Made(
         agreement=chosen.agreement or Agreement(sqnr_db=0.0),
@@ -92,6 +95,7 @@ def make(
         candidates=tuple(_candidate(t, t is chosen) for t in tried),
         treatments=_treatments(route.corrections) if chosen.attempt.bias_correction else (),
         estimator=chosen.attempt.estimator,
+        warnings=warnings,
     )
 
 
@@ -100,8 +104,9 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
 
     One that is passed over gets the broken promise as its problem, in place.
     """
-    left = list(tried)
-    while any(t.agreement is not None and _is_alive(t, target) for t in left):
+    judged = [t for t in tried if t.agreement is not None]
+    left = [t for t in judged if _is_alive(t, target)] or judged
+    while left:
         chosen = best(left)
         broken = broken_promises(audit(chosen.path), target)
         if not broken:
@@ -176,20 +181,33 @@ def _half(workshop: Workshop, target: Target, folder: Path) -> None:
     in_half_precision(path, folder / "model.onnx")
 
 
-def _checked(judge: Judge, judged_on: str, target: Target, folder: Path) -> Made:
+def _checked(
+    judge: Judge, judged_on: str, target: Target, folder: Path, floor: Callable[[Target], float]
+) -> Made:
     suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[target.format]
     agreement = judge(folder / f"model.{suffix}")
-    if agreement.sqnr_db < target.quality.min_sqnr_db:
+    least = target.quality.min_sqnr_db
+    if agreement.sqnr_db < least and agreement.sqnr_db < floor(target):
         raise ExportError(
             f"the file agrees with the source model by {agreement.sqnr_db:.1f} dB "
-            f"only, expected at least {target.quality.min_sqnr_db:g}; nothing was written"
+            f"only, expected at least {least:g}; nothing was written"
         )
     return Made(agreement=agreement, judged_on=judged_on)
 
 
-def _refuse_collapsed(chosen: Tried, tried: Sequence[Tried], target: Target) -> None:
+def _refuse_collapsed(
+    chosen: Tried, tried: Sequence[Tried], target: Target, floor: Callable[[Target], float]
+) -> tuple[str, ...]:
+    """Raise if the best candidate is no good; return a warning if the model itself is to blame."""
     if _is_alive(chosen, target):
-        return
+        return ()
+    got = chosen.agreement.sqnr_db if chosen.agreement else -np.inf
+    if got >= floor(target):
+        return (
+            f"unsteady-model: the file agrees with the source model by {got:.1f} dB only, but the "
+            "model hardly agrees with itself when nothing but its input is rounded: untrained "
+            "weights do that; check the file on labelled data",
+        )
     figures = ", ".join(
         f"{t.attempt.name} {t.agreement.sqnr_db:.1f} dB" for t in tried if t.agreement is not None
     )
@@ -198,6 +216,12 @@ def _refuse_collapsed(chosen: Tried, tried: Sequence[Tried], target: Target) -> 
         f"{target.quality.min_sqnr_db:g} dB of agreement with the source model; nothing was "
         "written. Give more or other calibration samples, or a target with wider activations"
     )
+
+
+def _floor(workshop: Workshop, judge: Judge, target: Target) -> float:
+    weights = target.quantization.weights
+    rounding: Rounding = "int8" if weights == "int4" else weights
+    return least_sqnr_db(workshop.predict, judge.inputs, judge.reference, rounding)
 
 
 def _candidate(tried: Tried, chosen: bool) -> Candidate:

@@ -167,7 +167,7 @@ class Workshop:
         folder = self.kept(
             f"export-{kind}-unrolled" if unrolled else f"export-{kind}",
             {},
-            lambda place: write_float(trace, kind, place, self.parity),
+            lambda place: write_float(trace, kind, place, parity=self.parity, predict=self.predict),
         )
         suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[kind]
         return runtimes.describe(folder / f"model.{suffix}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import MissingExtra, QuantizeError
+from edgekit.errors import ExportError, MissingExtra, QuantizeError
 from edgekit.files import scratch
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
@@ -25,6 +25,7 @@ def fold(model: Any) -> Any:
 
     Raises:
         MissingExtra: onnxruntime is not installed.
+        ExportError: ONNX Runtime cannot read the model.
     """
     onnx, ort = _libraries()
     with scratch() as folder:
@@ -33,7 +34,12 @@ def fold(model: Any) -> Any:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         options.log_severity_level = 3
-        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        content, providers = model.SerializeToString(), ["CPUExecutionProvider"]
+        try:
+            ort.InferenceSession(content, options, providers=providers)
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise ExportError(f"ONNX Runtime cannot read what was made: {reason}") from error
         return onnx.load(str(path))
 
 
@@ -144,6 +150,8 @@ def _lost(weights: NDArray[np.float32], node: Any, reduce_range: bool) -> NDArra
 def _apply(node: Any, mean: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[Any]:
     """Run the linear part of a node, by a model of this one node."""
     onnx, ort = _libraries()
+    if node.op_type == "Gemm":
+        mean = mean.reshape(-1, mean.shape[-1])
     one = onnx.helper.make_node(node.op_type, ["x", "w"], ["y"])
     one.attribute.extend(node.attribute)
     real = onnx.TensorProto.FLOAT

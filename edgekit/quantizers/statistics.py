@@ -18,7 +18,6 @@ from edgekit.calibrate.samples import Samples
 from edgekit.trace import Trace
 from edgekit.trace.observe import Observer, by_sample
 
-_OWN_BATCH = 8
 Progress = Callable[[int], None]
 Table = Mapping[str, tuple[float, float]]
 
@@ -103,7 +102,7 @@ def own_ranges(
     """
     found: dict[str, tuple[float, float]] = {}
     wanted: list[str] | None = None
-    for batch in samples.batches(_OWN_BATCH):
+    for batch in samples.batches(8):
         values = runtimes.tensors(artifact, batch.inputs, only=wanted)
         wanted = [name for name in values if name not in known] if wanted is None else wanted
         for name in wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
+from edgekit.source.containers import one_line
+from edgekit.trace.plain import plain_operators
 from edgekit.trace.shapes import Signature
 from edgekit.trace.unroll import unrolling
 
@@ -77,13 +80,15 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
     ``unrolled`` writes recurrent layers of modest length step by step instead of as loops.
 
     Raises:
-        TraceError: the model's call fails under tracing, or a variable cannot be frozen.
+        TraceError: the model's call fails under tracing, keeps state from one call to the next, or
+            a variable cannot be frozen.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2 as constants,
     )
 
+    _refuse_state(model)
     names: list[str] = []
 
     def call(*tensors: Any) -> list[Any]:
@@ -99,36 +104,38 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
         for i, spec in enumerate(signature.specs)
     ]
     try:
-        with computing_in_float32(model), _loops(model, unrolled), _without_xla():
+        with computing_in_float32(model), _loops(model, unrolled), plain_operators():
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )
             frozen = constants(concrete, lower_control_flow=False)
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
-        raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {first}") from error
+        raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {_cause(error)}") from error
     return _trace_of(frozen, signature, names)
 
 
-@contextlib.contextmanager
-def _without_xla() -> Iterator[None]:
-    """Let functions that are made meanwhile not ask for XLA: what asks for it is never inlined.
+def _refuse_state(model: Any) -> None:
+    stateful = [layer.name for layer in model._flatten_layers() if _keeps_state(layer)]
+    if stateful:
+        raise TraceError(
+            f"{model.name!r} keeps state from one call to the next in {', '.join(stateful[:5])}, "
+            "which a frozen file cannot: expected stateless layers; build the model again with "
+            "stateful=False, its states as inputs and outputs of its own, and the same weights"
+        )
 
-    Keras's own grouped convolution does, and no converter can look into it.
-    """
-    import tensorflow as tf
 
-    original = tf.function
+def _keeps_state(layer: Any) -> bool:
+    import keras
 
-    def plain(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **kwargs | {"jit_compile": False})
+    return isinstance(layer, keras.layers.RNN) and bool(layer.stateful)
 
-    tf.function = plain
-    try:
-        yield
-    finally:
-        tf.function = original
+
+def _cause(error: BaseException) -> str:
+    """Return what went wrong, without Keras's frame around it."""
+    text = one_line(error, 2000)
+    text = re.sub(r"^(Exception encountered when calling \S+ ?)+", "", text)
+    return text.split(" Arguments received by ")[0][:300]
 
 
 def _loops(model: Any, unrolled: bool) -> contextlib.AbstractContextManager[None]:
