@@ -6,7 +6,7 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ LONG = ("applications",)
 
 def main() -> int:
     """Run what is asked for; 1 if a bar was missed."""
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
     framework_environment()
     if given.list:
         print("\n".join(f"{name:16} {text}" for name, text in BENCHMARKS.items()))
@@ -49,7 +52,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--repeats", type=int, help="of whole processes")
@@ -59,9 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def function_of(name: str) -> Callable[..., Iterator[Row]]:
+    """Return the function ``rows`` of a benchmark's module."""
+    function: Callable[..., Iterator[Row]] = importlib.import_module(f"benchmarks.{name}").rows
+    return function
+
+
 def _rows(name: str, given: argparse.Namespace) -> Iterator[Row]:
     """Call a benchmark with those of the options that it knows."""
-    function = importlib.import_module(f"benchmarks.{name}").rows
+    function = function_of(name)
     known: dict[str, Any] = {
         "only": given.only.split(",") if given.only else None,
         "targets": given.targets.split(",") if given.targets else None,
