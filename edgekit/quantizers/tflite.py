@@ -24,8 +24,11 @@ Ranges = Mapping[str, tuple[float, float]]
 def native_ranges(content: bytes, inputs: Sequence[TensorSpec], samples: Samples) -> bytes:
     """Let the converter's own calibrator run the samples; return the file with its min-max ranges.
 
-    It sees what a trace cannot show: tensors that the converter made, and the bodies of loops.
+    It sees what a trace cannot show: tensors that the converter made. It crashes on loops, so a
+    file that has some comes back as it is.
     """
+    if has_loops(content):
+        return content
     from tensorflow.lite.python.optimize import calibrator
 
     prepared = calibrator.add_intermediate_tensors(content)
@@ -54,6 +57,15 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     Raises:
         QuantizeError: the converter refuses; the text is its own.
     """
+    if has_loops(content):
+        from edgekit.quantizers.isolated import quantize_apart
+
+        return quantize_apart(content, ranges, io=io)
+    return quantize_here(content, ranges, io=io)
+
+
+def quantize_here(content: bytes, ranges: Ranges, *, io: str) -> bytes:
+    """Quantize in this process; a crash of the native quantizer takes it along."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
@@ -84,6 +96,8 @@ def quantize_int16(
     Raises:
         QuantizeError: the converter refuses; the text is its own.
     """
+    if has_loops(content):
+        raise QuantizeError("the TFLite converter's 16-bit quantizer does not enter loops")
     import tensorflow as tf
     from tensorflow.lite.python.optimize import calibrator
 
@@ -96,6 +110,11 @@ def quantize_int16(
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
     return tflite.rename_io(bytes(quantized), *names)
+
+
+def has_loops(content: bytes) -> bool:
+    """Whether a file has loop bodies, on which the native calibrator crashes."""
+    return len(tflite.parse(content).subgraphs) > 1
 
 
 def _line(error: Exception) -> str:
