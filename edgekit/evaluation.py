@@ -70,7 +70,7 @@ def evaluate_artifact(
     """
     chosen = options or Options()
     scored = metric(chosen.metric) if chosen.metric else None
-    with open_cache(keep=cache and known_by_content(against, chosen)) as kept, quiet():
+    with quiet(), open_cache(keep=cache and known_by_content(against, chosen)) as kept:
         found = artifact if isinstance(artifact, Artifact) else runtimes.describe(artifact)
         shop = _workshop(Workshop(against, chosen, kept, progress or Silent()), found)
         samples = open_samples(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,10 @@ def run(
     ask(given, options, targets, places)
     if foreign_backend() is not None:
         return _elsewhere(given, targets, out, options, keep=keep)
-    kept = keep and known_by_content(given, options)
-    with open_cache(keep=kept) as cache, quiet(), scratch() as place_for_all:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(quiet())
+        cache = stack.enter_context(open_cache(keep=keep and known_by_content(given, options)))
+        place_for_all = stack.enter_context(scratch())
         prepared = _prepare(Workshop(given, options, cache, progress or Silent()), targets)
         reports, folders, failures = [], [], []
         for number, (target, place) in enumerate(zip(targets, places, strict=True)):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from edgekit.calibrate.facts import gather
 from edgekit.calibrate.lint import Finding, lint
@@ -65,9 +68,14 @@ def linted(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
     Raises:
         DataError: a finding is an error; the text holds all errors.
     """
-    with workshop.timed("lint"):
+
+    def write(folder: Path) -> None:
         facts = gather(workshop.loaded.model, samples, pack=workshop.signature.pack)
-        findings = tuple(lint(samples, facts))
+        found = msgspec.json.encode(list(lint(samples, facts)))
+        (folder / "findings.json").write_bytes(found)
+
+    kept = workshop.kept("lint", {"data": samples.digest, "seed": samples.seed}, write)
+    findings = msgspec.json.decode((kept / "findings.json").read_bytes(), type=tuple[Finding, ...])
     errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
     if errors:
         raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
