@@ -1,0 +1,110 @@
+"""Models of other Keras backends are converted in a process that runs on TensorFlow."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Bench, sha256, tiny_data, tiny_model
+
+import edgekit
+from edgekit import errors
+from edgekit.pipeline import child, convert
+from edgekit.pipeline.options import Options
+from edgekit.target import Target
+
+X, Y = tiny_data()
+FAST = Options(measure=False, estimator="min-max")
+INT8 = (Target.load("tflite-int8"),)
+
+
+@pytest.fixture
+def _as_if_foreign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the way of other backends although this process runs on TensorFlow."""
+    monkeypatch.setattr(convert, "foreign_backend", lambda: "jax")
+    monkeypatch.setattr(child, "foreign_backend", lambda: "jax")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_as_if_foreign")
+def test_an_object_goes_over_and_its_results_come_back(here: Path, monkeypatch) -> None:
+    model = tiny_model()
+    over = edgekit.convert(model, "tflite-int8", calibration=(X, Y), out="over", options=FAST)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    own = edgekit.convert(
+        model, "tflite-int8", calibration=(X, Y), out="own", options=FAST, cache=False
+    )
+    assert [r.target.name for r in over.reports] == ["tflite-int8"]
+    assert over.folders == (Path("over/tiny/tflite-int8"),)
+    assert over.reports[0].artifact.sha256 == own.reports[0].artifact.sha256
+    assert over.reports[0].options == own.reports[0].options
+    assert over.reports[0].source == own.reports[0].source
+    assert edgekit.verify(over.folders[0]) == []
+
+
+@pytest.mark.usefixtures("_as_if_foreign")
+def test_errors_come_back_as_what_they_are(here: Path) -> None:
+    with pytest.raises(errors.DataError, match=r"the given data: .*got"):
+        edgekit.convert(tiny_model(), "tflite-int8", calibration=X[:, :5], options=FAST)
+    with pytest.raises(errors.OptionError, match="give data as arrays, a file or module:function"):
+        edgekit.convert(tiny_model(), "tflite-int8", calibration=lambda: X, options=FAST)
+    assert list(here.iterdir()) == []
+    assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
+
+
+def test_the_command_converts_a_file_whatever_the_backend(
+    bench: Bench, here: Path, process
+) -> None:
+    words = ("convert", bench.model, "-t", "tflite-int8", "-c", bench.data, "--no-measure")
+    options = ("--estimator", "min-max", "--json")
+    done = process(*words, *options, KERAS_BACKEND="jax")
+    assert (done.returncode, done.stderr) == (0, "")
+    [report] = json.loads(done.stdout)["reports"]
+    artifact = here / "out" / "tiny" / "tflite-int8" / "model.tflite"
+    assert report["artifact"]["sha256"] == sha256(artifact)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        X, {"image": X}, (X, Y), ({"a/b": X, "c": X[:, 0]}, {"y": Y}), [X, X[:, :3]],
+        ([X, Y], Y), "module:data", Path("data.npz"), None,
+    ],
+)  # fmt: skip
+def test_data_go_over_unchanged(data, tmp_path: Path) -> None:
+    sent = json.loads(json.dumps(child._as_file(data, tmp_path / "data.npz")))
+    came = child._opened(sent)
+    expected = str(data) if isinstance(data, Path) else data
+    np.testing.assert_equal(came, expected)
+
+
+JAX = """
+import json, sys
+import keras, numpy as np
+import edgekit
+assert keras.backend.backend() == "jax"
+image = keras.Input((8, 8, 1), name="image")
+x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(image))
+model = keras.Model(image, keras.layers.Dense(3, activation="softmax", name="scores")(x), name="m")
+x = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
+options = edgekit.Options(measure=False)
+result = edgekit.convert(model, "tflite-int8", calibration=x, options=options)
+report = result.reports[0]
+print(json.dumps([report.verdict, report.parity_sqnr_db, report.artifact.outputs[0].name]))
+"""
+
+
+@pytest.mark.slow
+def test_a_model_on_jax(here: Path, process) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax, which is not installed here")
+    done = process(code=JAX, KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr
+    verdict, sqnr_db, output = json.loads(done.stdout.splitlines()[-1])
+    assert (verdict, output) == ("pass", "scores")
+    assert sqnr_db > 20
