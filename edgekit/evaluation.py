@@ -14,10 +14,11 @@ from edgekit import runtimes
 from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, metric
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import open_cache
-from edgekit.calibrate.samples import Batch, Samples
+from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import ArtifactError, DataError, OptionError
 from edgekit.pipeline.knowable import known_by_content
+from edgekit.pipeline.labels import has_labels, joined, labels_of
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quiet import quiet
@@ -76,7 +77,7 @@ def evaluate_artifact(
         samples = open_samples(
             data, shop.facts.inputs, count=chosen.samples, seed=chosen.seed, options=chosen.pictures
         )
-        if scored is not None and not _has_labels(samples):
+        if scored is not None and not has_labels(samples):
             raise DataError(
                 f"{samples.origin}: metric {scored.name} needs labels, and the data have none; "
                 "add an array y, or leave the metric out for agreement and SQNR"
@@ -179,34 +180,13 @@ def _run(
         for batch in samples.batches(_BATCH):
             fed = {ends.inputs[name]: array for name, array in batch.inputs.items()}
             parts.append(runner.run(fed))
-            labels.append(_labels(batch, list(ends.outputs)))
+            labels.append(labels_of(batch, list(ends.outputs)))
             bar.advance(len(batch))
     outputs = {
         name: np.concatenate([part[theirs] for part in parts])
         for name, theirs in ends.outputs.items()
     }
-    return outputs, _joined(labels)
-
-
-def _has_labels(samples: Samples) -> bool:
-    return samples.labelled or bool(next(iter(samples.batches(1))).targets)
-
-
-def _labels(batch: Batch, outputs: Sequence[str]) -> Any:
-    """Return an array, or arrays by output name where the data hold labels under such names."""
-    named = {name: rows for name, rows in batch.targets.items() if name in outputs}
-    if not named:
-        return batch.labels
-    rest = [name for name in outputs if name not in named]
-    return {rest[0]: batch.labels, **named} if rest and batch.labels is not None else named
-
-
-def _joined(labels: Sequence[Any]) -> Any:
-    if labels[0] is None:
-        return None
-    if isinstance(labels[0], Mapping):
-        return {name: np.concatenate([part[name] for part in labels]) for name in labels[0]}
-    return np.concatenate(labels)
+    return outputs, joined(labels)
 
 
 def _layers(shop: Workshop, artifact: Artifact, samples: Samples, ends: _Ends) -> LayerErrors:

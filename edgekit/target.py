@@ -130,8 +130,8 @@ def contradictions(target: Target) -> list[str]:
         said.append(f"io = {q.io!r} needs format = 'tflite' and int8 or int16 activations")
     if q.io != "float32" and (q.io == "int16") != (q.activations == "int16"):
         said.append(f"io = {q.io!r} does not fit activations = {q.activations!r}")
-    if q.reduce_range and q.weights != "int8":
-        said.append("reduce_range needs weights = 'int8'")
+    if q.reduce_range and (q.weights != "int8" or target.format == "tflite"):
+        said.append("reduce_range needs weights = 'int8' and format = 'openvino' or 'onnx'")
     if not audit.allow_float_ops and not q.needs_calibration:
         said.append("allow_float_ops = false needs int8 or int16 activations")
     for key in ("min_integer_mac_share", "min_integer_weight_share"):

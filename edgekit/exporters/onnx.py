@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ OPSET = 18
 _ALMOST_ZERO = 2.0**-126
 
 
-def export(trace: Trace) -> Any:
+def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
     """Convert a trace to an ``onnx.ModelProto`` whose inputs and outputs carry the Keras names.
+
+    tf2onnx moves transposes about to be rid of them, and gets some wrong where a picture has
+    shrunk to one pixel; ``keep_transposes`` leaves that to ONNX Runtime.
 
     Raises:
         MissingExtra: the extra ``onnx`` is not installed.
@@ -30,13 +35,14 @@ def export(trace: Trace) -> Any:
         raise MissingExtra("tf2onnx", "onnx") from error
     tf2onnx.utils.INTERNAL_NAME = 1  # it numbers its own tensors on and on: start anew, same bytes
     try:
-        model, _ = tf2onnx.convert.from_graph_def(
-            trace.graph_def(),
-            name="edgekit",
-            input_names=list(trace.input_tensors),
-            output_names=list(trace.output_tensors),
-            opset=OPSET,
-        )
+        with _without("optimize_transpose") if keep_transposes else contextlib.nullcontext():
+            model, _ = tf2onnx.convert.from_graph_def(
+                trace.graph_def(),
+                name="edgekit",
+                input_names=list(trace.input_tensors),
+                output_names=list(trace.output_tensors),
+                opset=OPSET,
+            )
     except Exception as error:
         raise ExportError(f"no ONNX file can be made: {str(error).splitlines()[0]}") from error
     names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
@@ -52,6 +58,21 @@ def export(trace: Trace) -> Any:
             reason = f"ONNX has no operator for {missing[0]}; replace the layers that need it"
         raise ExportError(f"no valid ONNX file can be made: {reason}") from error
     return model
+
+
+@contextlib.contextmanager
+def _without(step: str) -> Iterator[None]:
+    """Let tf2onnx leave out a step of its optimizer for a while."""
+    from tf2onnx import optimizer
+
+    steps = optimizer._optimizers
+    left_out = steps.pop(step, None)
+    try:
+        yield
+    finally:
+        if left_out is not None:
+            steps[step] = left_out
+            steps.move_to_end(step, last=False)
 
 
 def in_half_precision(source: Path, destination: Path) -> None:

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit import runtimes
+from edgekit import catalog, runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import audit, broken_promises
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
+from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline import learn
+from edgekit.pipeline.data import doubts
 from edgekit.pipeline.make import Division, make
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import ArtifactFacts, CalibrationFacts, Report, SourceFacts
@@ -87,6 +89,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         broken_promises=tuple(broken_promises(found, target)),
         warnings=(
             *(f"{f.code}: {f.text}" for f in prepared.findings),
+            *(doubts(workshop, prepared.evaluation) if prepared.evaluation is not None else ()),
             *cautions(target),
             *made.warnings,
         ),
@@ -197,7 +200,9 @@ def command(prepared: Run, target: Target) -> str:
     """Return the command line that makes the artifact again."""
     options, given = prepared.workshop.options, prepared.workshop.given
     words = ["edgekit", "convert", str(given) if isinstance(given, (str, Path)) else "MODEL"]
-    words += ["--target", target.name]
+    shipped = target.name in catalog.names("targets") and target == Target.load(target.name)
+    words += ["--target", target.name if shipped else f"{target.name}.toml"]
+    pictures = options.pictures or PictureOptions()
     for flag, value in (
         ("--calibration", options.calibration),
         ("--evaluate", options.evaluation),
@@ -205,9 +210,12 @@ def command(prepared: Run, target: Target) -> str:
         ("--output-name", options.output),
         ("--samples", options.samples),
         ("--seed", options.seed),
+        ("--scale", pictures.scale),
+        ("--offset", pictures.offset),
+        ("--threads", options.threads if options.threads > 1 else None),
     ):
         if value is not None:
-            words += [flag, str(value) if isinstance(value, (str, int, Path)) else "DATA"]
+            words += [flag, str(value) if isinstance(value, (str, int, float, Path)) else "DATA"]
     if options.estimator != "auto":
         words += ["--estimator", options.estimator]
     for name, shape in options.input_shapes.items():

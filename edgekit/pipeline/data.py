@@ -14,6 +14,7 @@ from edgekit.calibrate.profile import find_profile
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import DataError
+from edgekit.pipeline.labels import has_labels
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 
@@ -54,7 +55,7 @@ def evaluation_samples(workshop: Workshop, options: Options) -> Samples | None:
     if options.evaluation is None:
         return None
     samples = _open(workshop, options.evaluation, options, None)
-    if options.metric is not None and not samples.labelled:
+    if options.metric is not None and not has_labels(samples):
         raise DataError(
             f"{samples.origin}: --metric {options.metric} needs labels, and the data have none; "
             "add an array y (or drop --metric for agreement and SQNR)"
@@ -68,18 +69,30 @@ def linted(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
     Raises:
         DataError: a finding is an error; the text holds all errors.
     """
+    findings = _findings(workshop, samples)
+    errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
+    if errors:
+        raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
+    return findings
 
+
+def doubts(workshop: Workshop, samples: Samples) -> tuple[str, ...]:
+    """Say whether evaluation data are scaled unlike the training data: scores would mislead."""
+    return tuple(
+        f"evaluation data: {f.code}: {f.text}"
+        for f in _findings(workshop, samples)
+        if f.code == "wrong-scaling"
+    )
+
+
+def _findings(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
     def write(folder: Path) -> None:
         facts = gather(workshop.loaded.model, samples, pack=workshop.signature.pack)
         found = msgspec.json.encode(list(lint(samples, facts)))
         (folder / "findings.json").write_bytes(found)
 
     kept = workshop.kept("lint", {"data": samples.digest, "seed": samples.seed}, write)
-    findings = msgspec.json.decode((kept / "findings.json").read_bytes(), type=tuple[Finding, ...])
-    errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
-    if errors:
-        raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
-    return findings
+    return msgspec.json.decode((kept / "findings.json").read_bytes(), type=tuple[Finding, ...])
 
 
 def _open(workshop: Workshop, data: Any, options: Options, count: int | None) -> Samples:

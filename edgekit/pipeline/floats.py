@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,15 @@ def _tflite(trace: Trace, folder: Path) -> Path:
     return path
 
 
-def _onnx(trace: Trace, folder: Path) -> Path:
+def _onnx(trace: Trace, folder: Path, *, keep_transposes: bool = False) -> Path:
     import onnx as library
 
     from edgekit.exporters import onnx
     from edgekit.quantizers import ort
 
     path = folder / "model.onnx"
-    library.save(ort.fold(onnx.export(trace)), str(path))
+    model = onnx.export(trace, keep_transposes=keep_transposes)
+    library.save(ort.fold(model), str(path))
     return path
 
 
@@ -75,7 +76,7 @@ def _onnx_unfolded(trace: Trace, folder: Path) -> Path:
     from edgekit.exporters import onnx
 
     path = folder / "model.onnx"
-    library.save(onnx.export(trace), str(path))
+    library.save(onnx.export(trace, keep_transposes=True), str(path))
     return path
 
 
@@ -102,6 +103,10 @@ def _openvino_by_onnx(trace: Trace, folder: Path) -> Path:
 Write = Callable[[Trace, Path], Path]
 ROUTES: dict[str, list[tuple[str, Write]]] = {
     "tflite": [("TFLite converter", _tflite)],
-    "onnx": [("tf2onnx", _onnx), ("tf2onnx, not folded", _onnx_unfolded)],
+    "onnx": [
+        ("tf2onnx", _onnx),
+        ("tf2onnx, its transposes kept", partial(_onnx, keep_transposes=True)),
+        ("tf2onnx, not folded", _onnx_unfolded),
+    ],
     "openvino": [("TensorFlow frontend", _openvino), ("by ONNX", _openvino_by_onnx)],
 }

@@ -13,6 +13,7 @@ from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, 
 from edgekit.artifact import Artifact
 from edgekit.bench import measure, slower_than
 from edgekit.calibrate.samples import Samples
+from edgekit.pipeline.labels import joined, labels_of
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
@@ -32,13 +33,13 @@ def evaluated(
     with workshop.timed(f"evaluate {target.name}", len(samples)) as bar:
         for batch in samples.batches(64):
             parts.append(runner.run(batch.inputs))
-            labels.append(batch.labels)
+            labels.append(labels_of(batch, list(reference)))
             bar.advance(len(batch))
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return evaluate(
         reference,
         outputs,
-        np.concatenate(labels) if samples.labelled else None,
+        joined(labels),
         metric(options.metric) if options.metric else None,
         output=options.output,
         seed=options.seed or 0,
