@@ -83,8 +83,8 @@ def _rows(name: str, given: argparse.Namespace) -> Iterator[Row]:
 
 def _shown(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
-        parts = [f"{head} {cell}" for head, cell in zip(HEAD[1:], cells(row)[1:], strict=True)]
-        print(f"{row.what}: {', '.join(p for p in parts if not p.endswith(' '))}", flush=True)
+        named = zip(HEAD[1:], cells(row)[1:], strict=True)
+        print(f"{row.what}: {', '.join(f'{h} {c}' for h, c in named if c)}", flush=True)
         yield row
 
 

@@ -104,7 +104,7 @@ def spread(costs: Sequence[Cost]) -> str:
 def last_error(printed: str) -> str:
     """Return the last line that names an exception or an error, or the end of what was printed."""
     lines = [line for line in printed.splitlines() if "Error" in line.split(":")[0]]
-    return lines[-1][:300] if lines else " ".join(printed.split())[-300:]
+    return (lines[-1] if lines else " ".join(printed.split())[-300:])[:300].strip()
 
 
 def _cpu_seconds() -> float:

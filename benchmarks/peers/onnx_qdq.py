@@ -28,6 +28,7 @@ def main(model_path: str, data_path: str, out: str) -> None:
     """Convert one model."""
     model = keras.saving.load_model(model_path)
     samples = np.load(data_path)["x"]
+    model(samples[:1])  # export refuses a model that was loaded and never called
     with tempfile.TemporaryDirectory() as folder:
         plain, ready = f"{folder}/float.onnx", f"{folder}/ready.onnx"
         model.export(plain, format="onnx", verbose=False)
