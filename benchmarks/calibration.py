@@ -24,6 +24,7 @@ MOST_OF_LITERT, MOST_OF_NNCF, MOST_GROWTH = 0.3, 1.0, 1.05
 EXTRA = {
     "edgekit-ranges": "min-max",
     "edgekit-means": "min-max and mean maps",
+    "edgekit-every": "min-max of every tensor of the trace, before fusion",
     "edgekit-all": "five estimators and mean maps, as convert collects",
 }
 PAIRS = (
@@ -31,6 +32,7 @@ PAIRS = (
     ("edgekit-ranges", "nncf-ranges", MOST_OF_NNCF),
     ("edgekit-means", "nncf-means", MOST_OF_NNCF),
     ("edgekit-all", "litert", None),
+    ("edgekit-every", "litert", None),
 )
 PEER_NAMES = {
     "litert": "litert-quantizer calibrate",

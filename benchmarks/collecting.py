@@ -41,8 +41,12 @@ def write(path: Path, count: int) -> None:
             file.write(sample.tobytes())
 
 
-def edgekit_way(path: Path, data: Path, estimators: tuple[str, ...], means: bool) -> Collect:
-    """Return edgekit's collection over the trace at the batch that convert uses."""
+def edgekit_way(path: Path, data: Path, *, every: bool, means: bool, **options: Any) -> Collect:
+    """Return edgekit's collection over the trace, at the batch that convert uses.
+
+    ``every`` takes every tensor of the trace; otherwise those that a float TFLite or OpenVINO file
+    holds, which are the ones that quantizers ask for.
+    """
     import keras
 
     from edgekit.calibrate.sources import open_samples
@@ -51,16 +55,35 @@ def edgekit_way(path: Path, data: Path, estimators: tuple[str, ...], means: bool
     from edgekit.trace.observe import activations
 
     model = keras.saving.load_model(path)
-    trace = freeze(model, signature(model).with_batch(BATCH))
-    names = activations(trace)
-    opened = open_samples(str(data), signature(model).specs)
+    found = signature(model)
+    wide = freeze(model, found.with_batch(BATCH))
+    opened = open_samples(str(data), found.specs)
+    probe = next(iter(opened.batches(1))).inputs
+    names = activations(wide) if every else held(path, freeze(model, found), wide, probe)
 
     def run() -> tuple[float, int]:
         began = time.perf_counter()
-        collect(trace, opened, names, estimators=estimators, means=means)
+        collect(wide, opened, names, means=means, **options)
         return time.perf_counter() - began, len(names)
 
     return run
+
+
+def held(path: Path, trace: Any, wide: Any, probe: Any) -> list[str]:
+    """Return the tensors of the wide trace that the exported float files hold."""
+    import openvino as ov
+
+    from edgekit import runtimes
+    from edgekit.exporters import openvino, tflite
+    from edgekit.quantizers.matching import match_artifact
+    from edgekit.trace.observe import activations, one_sample
+
+    files = path.with_name("held.tflite"), path.with_name("held.xml")
+    files[0].write_bytes(tflite.export(trace))
+    ov.save_model(openvino.export(trace), str(files[1]), compress_to_fp16=False)
+    reference = one_sample(wide, activations(wide), probe)
+    matchings = [match_artifact(runtimes.describe(file), probe, reference) for file in files]
+    return sorted({name for matching in matchings for name in matching.tensors.values()})
 
 
 def litert_way(path: Path, data: Path) -> Collect:
@@ -121,9 +144,12 @@ def nncf_way(path: Path, data: Path, bias: bool) -> Collect:
 
 
 WAYS: dict[str, Callable[[Path, Path], Collect]] = {
-    "edgekit-ranges": lambda path, data: edgekit_way(path, data, ("min-max",), False),
-    "edgekit-means": lambda path, data: edgekit_way(path, data, ("min-max",), True),
-    "edgekit-all": lambda path, data: edgekit_way(path, data, ALL, True),
+    "edgekit-ranges": lambda path, data: edgekit_way(path, data, every=False, means=False),
+    "edgekit-means": lambda path, data: edgekit_way(path, data, every=False, means=True),
+    "edgekit-all": lambda path, data: edgekit_way(
+        path, data, every=False, means=True, estimators=ALL
+    ),
+    "edgekit-every": lambda path, data: edgekit_way(path, data, every=True, means=False),
     "litert": litert_way,
     "nncf-ranges": lambda path, data: nncf_way(path, data, False),
     "nncf-means": lambda path, data: nncf_way(path, data, True),
