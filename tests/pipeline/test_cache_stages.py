@@ -69,7 +69,7 @@ def test_a_changed_last_step_repeats_only_itself(bench: Bench, here: Path, stage
     x, y = tiny_data(20)
     np.savez("other.npz", image=x, y=y)
     other_data = stages("-c", bench.data, "-e", "other.npz", "-m", "top1")
-    assert LEARNT & made(other_data) <= {"load", "match-tflite"}, other_data
+    assert LEARNT & made(other_data) <= {"load", "lint", "match-tflite"}, other_data
     other_target = stages("-c", bench.data, target="tflite-int8-float-io")
     assert LEARNT.isdisjoint(made(other_target) - {"match-tflite"}), other_target
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import Bench, tree
 
+from edgekit.errors import ExportError
+
 FILES = ["manifest.json", "model.tflite", "report.json", "report.md"]
 
 
@@ -52,16 +54,18 @@ def test_a_missed_budget_is_written_and_ends_in_3(bench: Bench, here: Path, edge
     assert verdicts == ["fail", "pass"]
 
 
-def test_a_target_that_fails_stops_no_other(bench: Bench, here: Path, edgekit) -> None:
-    (here / "strict.toml").write_text(
-        'schema = 1\nname = "strict"\nsummary = "strict"\nformat = "tflite"\n'
-        '[quantization]\nweights = "int8"\nactivations = "dynamic"\n'
-        "[quality]\nmin_sqnr_db = 300.0\n"
-    )
-    words = ("convert", bench.model, "-t", "strict.toml", "-t", "tflite-fp32", "--no-measure", "-q")
+def test_a_target_that_fails_stops_no_other(
+    bench: Bench, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object, **options: object) -> bytes:
+        raise ExportError("no ONNX form of Frobnicate; leave it out of the model")
+
+    monkeypatch.setattr("edgekit.exporters.onnx.export", refuse)
+    words = ("convert", bench.model, "-t", "onnx-fp32", "-t", "tflite-fp32", "--no-measure", "-q")
     done = edgekit(*words, "--json")
     assert done.exit_code == 1
-    assert done.stderr.startswith("Error: strict: every candidate has collapsed")
+    assert done.stderr.startswith("Error: onnx-fp32: no float onnx file agrees")
+    assert "Frobnicate" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert [r["target"]["name"] for r in json.loads(done.stdout)["reports"]] == ["tflite-fp32"]
     assert tree(here / "out" / "tiny") == ["tflite-fp32", *(f"tflite-fp32/{n}" for n in FILES)]
