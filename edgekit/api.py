@@ -83,6 +83,8 @@ def reconvert(
 def raise_for_missed(conversion: Conversion) -> None:
     """Raise if a target could not be made, or a promise or a budget was missed.
 
+    The error's ``conversion`` holds what was handed over.
+
     Raises:
         ExportError, QuantizeError, MissingExtra: a target could not be made; the text names all.
         PromiseBroken: some promise was broken; the text names target, operators and layers.
@@ -91,7 +93,9 @@ def raise_for_missed(conversion: Conversion) -> None:
     if conversion.failures:
         text = " | ".join(f"{f.target}: {f.error}" for f in conversion.failures)
         first = conversion.failures[0].error
-        raise type(first)(text) if type(first) is not MissingExtra else first
+        failed = type(first)(text) if type(first) is not MissingExtra else first
+        failed.conversion = conversion
+        raise failed
     for kind, said in (
         (PromiseBroken, [(r.target.name, r.broken_promises) for r in conversion.reports]),
         (BudgetMissed, [(r.target.name, r.missed_budgets) for r in conversion.reports]),
@@ -99,6 +103,7 @@ def raise_for_missed(conversion: Conversion) -> None:
         lines = [f"{name}: {'; '.join(texts)}" for name, texts in said if texts]
         if lines:
             error: Missed = kind(" | ".join(lines))
+            error.conversion = conversion
             raise error
 
 

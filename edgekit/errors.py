@@ -24,12 +24,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class EdgekitError(Exception):
     """Base of every error that edgekit raises on purpose."""
 
     exit_code = 1
+    conversion: Any = None
+    """What ``edgekit.convert`` handed over all the same: a ``Conversion``, or None."""
 
 
 class OptionError(EdgekitError):
