@@ -95,8 +95,14 @@ def _find_quantized(flow: Flow) -> None:
             kind = states.pop() if len(states) == 1 else None
         if kind is not None:
             flow.quantized.update(dict.fromkeys(node.outputs, kind))
-        if node.kind == "DynamicQuantizeLinear":
+        if node.kind == "DynamicQuantizeLinear" or _looks_up_integers(flow, node):
             flow.dynamic.update(node.outputs)
+
+
+def _looks_up_integers(flow: Flow, node: Node) -> bool:
+    """Whether values are rows of a stored integer table: no range was fixed for them either."""
+    held = weight_of(flow, node) if node.role == "lookup" else None
+    return held is not None and held.dtype in QUANTIZED
 
 
 def _step(flow: Flow, node: Node) -> str | None:

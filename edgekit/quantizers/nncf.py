@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import MissingExtra, QuantizeError
+from edgekit.quantizers.attention import spread_attention
 
 Ranges = Mapping[str, tuple[float, float]]
 _LEVELS = 256
@@ -33,10 +34,12 @@ def quantize(model: Any, samples: Samples, *, reduce_range: bool, correct_bias: 
         for batch in samples.batches(1):
             yield dict(batch.inputs)
 
+    spread = model.clone()
+    spread_attention(spread)
     fix = nncf.OverflowFix.ENABLE if reduce_range else nncf.OverflowFix.DISABLE
     try:
         return nncf.quantize(
-            model.clone(),
+            spread,
             nncf.Dataset(_Repeatable(feed)),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),

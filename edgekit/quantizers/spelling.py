@@ -8,18 +8,23 @@ import numpy as np
 
 from edgekit.formats import tflite, tflite_edit
 
+_RELU6 = 3  # in the schema's ActivationFunctionType
 
-def respell(content: bytes) -> bytes:
+
+def respell(content: bytes, *, wide: bool = False) -> bytes:
     """Return a float file that computes the same with operators that quantizers know.
 
     SQUARE(x) becomes MUL(x, x), NEG(x) becomes MUL(x, -1), and DIV(a, b) becomes
-    MUL(a, DIV(1, b)): a function of one number, which ``tables`` can write down.
+    MUL(a, DIV(1, b)): a function of one number, which ``tables`` can write down. For ``wide``
+    (16-bit) activations, which no table can, DIV stays, and SQUARED_DIFFERENCE and HARD_SWISH
+    are spelled out.
     """
+    spellings = _WIDE_SPELLINGS if wide else _SPELLINGS
     model = tflite.parse(content)
     graph = model.subgraphs[0]
     made: list[Any] = []
     for operator in graph.operators:
-        spell = _SPELLINGS.get(tflite_edit.kind(model, operator))
+        spell = spellings.get(tflite_edit.kind(model, operator))
         made += spell(model, operator) if spell and _is_real(graph, operator) else [operator]
     if all(one is other for one, other in zip(made, graph.operators, strict=False)):
         return content
@@ -40,6 +45,32 @@ def _square(model: Any, operator: Any) -> list[Any]:
 def _negate(model: Any, operator: Any) -> list[Any]:
     minus = _scalar(model, operator, -1.0)
     return [_multiply(model, [operator.inputs[0], minus], operator.outputs)]
+
+
+def _difference(model: Any, operator: Any) -> list[Any]:
+    tensors = model.subgraphs[0].tensors
+    result = tensors[operator.outputs[0]]
+    shape, name = list(result.shape), f"{result.name.decode()};difference"
+    between = tflite_edit.tensor(model, name, shape, "float32")
+    inputs = list(operator.inputs)
+    subtract = tflite_edit.operator(model, "SUB", inputs, [between], _options("SubOptionsT"))
+    return [subtract, _multiply(model, [between, between], operator.outputs)]
+
+
+def _hard_swish(model: Any, operator: Any) -> list[Any]:
+    """Write x * relu6(x + 3) / 6 (Howard et al. 2019, section 5.2)."""
+    (value,), result = operator.inputs, model.subgraphs[0].tensors[operator.outputs[0]]
+    shape, name = list(result.shape), result.name.decode()
+    gate = tflite_edit.tensor(model, f"{name};gate", shape, "float32")
+    share = tflite_edit.tensor(model, f"{name};share", shape, "float32")
+    three, sixth = _scalar(model, operator, 3.0), _scalar(model, operator, 1 / 6)
+    add = _options("AddOptionsT")
+    add.fusedActivationFunction = _RELU6
+    return [
+        tflite_edit.operator(model, "ADD", [value, three], [gate], add),
+        _multiply(model, [gate, sixth], [share]),
+        _multiply(model, [value, share], operator.outputs),
+    ]
 
 
 def _divide(model: Any, operator: Any) -> list[Any]:
@@ -71,4 +102,10 @@ def _options(name: str) -> Any:
     return getattr(schema, name)()
 
 
+_WIDE_SPELLINGS = {
+    "SQUARE": _square,
+    "NEG": _negate,
+    "SQUARED_DIFFERENCE": _difference,
+    "HARD_SWISH": _hard_swish,
+}
 _SPELLINGS = {"SQUARE": _square, "NEG": _negate, "DIV": _divide}

@@ -9,11 +9,12 @@ from typing import Any
 
 @contextlib.contextmanager
 def plain_operators() -> Iterator[None]:
-    """Let Keras neither ask for XLA nor look at the bits of numbers; all is put back afterwards.
+    """Let Keras use neither XLA, nor Einsum, nor the bits of numbers; all is put back afterwards.
 
     A function that asks for XLA is never inlined, and no converter can look into it: Keras's
     grouped convolution does. Keras's argmax reads the sign bit to tell -0 from 0, which makes no
-    difference but between two zeros, and no format can read bits.
+    difference but between two zeros, and no format can read bits. No quantizer enters Einsum,
+    and TensorFlow can write it with matrix products.
     """
     import tensorflow as tf
     from keras.src import backend
@@ -23,7 +24,7 @@ def plain_operators() -> Iterator[None]:
     def without_xla(*args: Any, **kwargs: Any) -> Any:
         return original(*args, **kwargs | {"jit_compile": False})
 
-    changes = [(tf, "function", without_xla)]
+    changes = [(tf, "function", without_xla), (tf, "einsum", _einsum)]
     for name, search in (("argmax", tf.argmax), ("argmin", tf.argmin)):
         if backend.backend() == "tensorflow" and hasattr(backend.numpy, name):
             changes.append((backend.numpy, name, _searching(search)))
@@ -35,6 +36,15 @@ def plain_operators() -> Iterator[None]:
     finally:
         for holder, name, value in before:
             setattr(holder, name, value)
+
+
+def _einsum(equation: str, *operands: Any, **options: Any) -> Any:
+    """Write an Einsum of two operands as matrix products, others as they are."""
+    from tensorflow.python.ops import special_math_ops
+
+    if len(operands) != 2 or "." in equation:
+        return special_math_ops.einsum(equation, *operands, **options)
+    return special_math_ops._einsum_v1(equation, *operands)
 
 
 def _searching(search: Callable[..., Any]) -> Callable[..., Any]:

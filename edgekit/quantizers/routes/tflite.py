@@ -21,7 +21,8 @@ class TfliteRoute:
 
     def __init__(self, calibrated: Calibrated) -> None:
         self._calibrated = calibrated
-        self._float = respell(calibrated.artifact.path.read_bytes())
+        wide = calibrated.quantization.activations == "int16"
+        self._float = respell(calibrated.artifact.path.read_bytes(), wide=wide)
         self.corrections: list[Correction] = []
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
