@@ -21,7 +21,15 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([trace.function()])
+    with tf.Graph().as_default() as graph:
+        definition = trace.graph_def()
+        tf.graph_util.import_graph_def(definition, name="")
+        ends = [
+            [graph.get_tensor_by_name(name) for name in names]
+            for names in (trace.input_tensors, trace.output_tensors)
+        ]
+    # The same converter by its older door: from_concrete_functions would freeze the graph again.
+    converter = tf.compat.v1.lite.TFLiteConverter(definition, *ends)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if weights == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
