@@ -23,8 +23,9 @@ from edgekit.report.model import Candidate, Treatment
 from edgekit.target import Target
 
 Arrays = Mapping[str, NDArray[Any]]
-HELD_BACK = 0.2
-MOST_HELD_BACK = 128
+# A fifth of the samples is held back; of few samples more, or chance would choose.
+HELD_BACK, MOST_SHARE = 0.2, 0.4
+LEAST_HELD_BACK, MOST_HELD_BACK = 32, 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,9 @@ class Division:
 
     @classmethod
     def of(cls, samples: Samples) -> Division:
-        """Hold a fifth back, at most 128 samples."""
-        share = min(HELD_BACK, MOST_HELD_BACK / len(samples))
+        """Hold a fifth back: at most 128 samples, and at least 32 if that is within two fifths."""
+        least = min(MOST_SHARE, LEAST_HELD_BACK / len(samples))
+        share = min(max(HELD_BACK, least), MOST_HELD_BACK / len(samples))
         fit, held = samples.split(share)
         return cls(fit=fit, held=held if len(held) else fit)
 
