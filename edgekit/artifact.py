@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+# format -> the main file of an artifact that edgekit writes.
+MAIN_FILES: Mapping[str, str] = {
+    "tflite": "model.tflite",
+    "openvino": "model.xml",
+    "onnx": "model.onnx",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

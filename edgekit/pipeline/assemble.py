@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import catalog, runtimes
-from edgekit.artifact import Artifact
+from edgekit.artifact import MAIN_FILES, Artifact
 from edgekit.auditing import audit, broken_promises
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
@@ -59,7 +59,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         division=prepared.division,
         static=static_formats(prepared.targets),
     )
-    artifact = runtimes.describe(folder / _main_file(target))
+    artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.timed(f"audit {target.name}"):
         found = audit(artifact.path)
     evaluation = (
@@ -119,10 +119,6 @@ def cautions(target: Target) -> tuple[str, ...]:
             "measured here; set reduce_range = true unless you know the CPU",
         )
     return ()
-
-
-def _main_file(target: Target) -> str:
-    return {"tflite": "model.tflite", "openvino": "model.xml", "onnx": "model.onnx"}[target.format]
 
 
 def _source(prepared: Run, name: str) -> SourceFacts:

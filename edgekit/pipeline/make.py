@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.artifact import MAIN_FILES
 from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
@@ -186,8 +187,7 @@ def _half(workshop: Workshop, target: Target, folder: Path) -> None:
 def _checked(
     judge: Judge, judged_on: str, target: Target, folder: Path, floor: Callable[[Target], float]
 ) -> Made:
-    suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[target.format]
-    agreement = judge(folder / f"model.{suffix}")
+    agreement = judge(folder / MAIN_FILES[target.format])
     least = target.quality.min_sqnr_db
     if agreement.sqnr_db < least and agreement.sqnr_db < floor(target):
         raise ExportError(

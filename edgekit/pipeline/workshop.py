@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes, source
-from edgekit.artifact import Artifact, TensorSpec
+from edgekit.artifact import MAIN_FILES, Artifact, TensorSpec
 from edgekit.cache import Cache, key, tool_versions
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import TraceError
@@ -169,8 +169,7 @@ class Workshop:
             {},
             lambda place: write_float(trace, kind, place, parity=self.parity, predict=self.predict),
         )
-        suffix = {"tflite": "tflite", "openvino": "xml", "onnx": "onnx"}[kind]
-        return runtimes.describe(folder / f"model.{suffix}")
+        return runtimes.describe(folder / MAIN_FILES[kind])
 
     @cached_property
     def parity(self) -> tuple[Arrays, Arrays]:
