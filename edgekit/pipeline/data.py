@@ -69,7 +69,7 @@ def linted(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
     Raises:
         DataError: a finding is an error; the text holds all errors.
     """
-    findings = _findings(workshop, samples)
+    findings = _findings(workshop, samples, "lint")
     errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
     if errors:
         raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
@@ -80,18 +80,19 @@ def doubts(workshop: Workshop, samples: Samples) -> tuple[str, ...]:
     """Say whether evaluation data are scaled unlike the training data: scores would mislead."""
     return tuple(
         f"evaluation data: {f.code}: {f.text}"
-        for f in _findings(workshop, samples)
+        for f in _findings(workshop, samples, "lint (evaluate)")
         if f.code == "wrong-scaling"
     )
 
 
-def _findings(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
+def _findings(workshop: Workshop, samples: Samples, name: str) -> tuple[Finding, ...]:
     def write(folder: Path) -> None:
         facts = gather(workshop.loaded.model, samples, pack=workshop.signature.pack)
         found = msgspec.json.encode(list(lint(samples, facts)))
         (folder / "findings.json").write_bytes(found)
 
-    kept = workshop.kept("lint", {"data": samples.digest, "seed": samples.seed}, write)
+    parts = {"data": samples.digest, "seed": samples.seed}
+    kept = workshop.kept("lint", parts, write, name=name)
     return msgspec.json.decode((kept / "findings.json").read_bytes(), type=tuple[Finding, ...])
 
 
