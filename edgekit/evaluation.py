@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes
-from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, metric
+from edgekit.accuracy import Evaluation, LayerErrors, evaluate, metric
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import open_cache
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import ArtifactError, DataError, OptionError
 from edgekit.pipeline.knowable import known_by_content
-from edgekit.pipeline.labels import has_labels, joined, labels_of
+from edgekit.pipeline.labels import has_labels
+from edgekit.pipeline.learn import answers, tensor_errors
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quiet import quiet
@@ -26,8 +26,6 @@ from edgekit.report.progress import Progress, Silent
 from edgekit.version import VERSION
 
 SCHEMA = 1
-_BATCH = 64
-_LAYER_SAMPLES = 16
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -174,26 +172,17 @@ def _run(
 ) -> tuple[dict[str, NDArray[Any]], Any]:
     """Return the artifact's outputs under the model's names, and labels."""
     runner = runtimes.open_runner(artifact, threads=shop.options.threads)
-    parts: list[Arrays] = []
-    labels: list[Any] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        found = runner.run({ends.inputs[name]: array for name, array in inputs.items()})
+        return {name: found[theirs] for name, theirs in ends.outputs.items()}
+
     with shop.timed("evaluate", len(samples)) as bar:
-        for batch in samples.batches(_BATCH):
-            fed = {ends.inputs[name]: array for name, array in batch.inputs.items()}
-            parts.append(runner.run(fed))
-            labels.append(labels_of(batch, list(ends.outputs)))
-            bar.advance(len(batch))
-    outputs = {
-        name: np.concatenate([part[theirs] for part in parts])
-        for name, theirs in ends.outputs.items()
-    }
-    return outputs, joined(labels)
+        return answers(run, samples, list(ends.outputs), tick=bar.advance)
 
 
 def _layers(shop: Workshop, artifact: Artifact, samples: Samples, ends: _Ends) -> LayerErrors:
     """Compare tensors with those of the float file that edgekit writes in the same format."""
     baseline = shop.float_artifact(artifact.format)
-    few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
-    fed = {ends.inputs[name]: array for name, array in few.items()}
     with shop.timed("layers"):
-        pair = runtimes.tensors(baseline, few), runtimes.tensors(artifact, fed)
-        return compare_layers([pair])
+        return tensor_errors(baseline, artifact, samples, inputs=ends.inputs)

@@ -1,15 +1,15 @@
-"""What is learnt about a finished artifact: audit, accuracy, layers, latency, budgets."""
+"""What is learnt about a finished artifact: accuracy, layers, latency, budgets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes
-from edgekit.accuracy import Evaluation, LayerErrors, compare_layers, evaluate, metric
+from edgekit.accuracy import Evaluation, LayerErrors, collect, compare_layers, evaluate, metric
 from edgekit.artifact import Artifact
 from edgekit.bench import measure, slower_than
 from edgekit.calibrate.samples import Samples
@@ -18,6 +18,8 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
 
+Arrays = Mapping[str, NDArray[Any]]
+_BATCH = 64
 _LAYER_SAMPLES = 16
 
 
@@ -28,22 +30,36 @@ def evaluated(
     options = workshop.options
     reference = workshop.reference(samples, "reference (evaluate)")
     runner = runtimes.open_runner(artifact, threads=options.threads)
-    parts: list[Mapping[str, NDArray[Any]]] = []
-    labels: list[Any] = []
     with workshop.timed(f"evaluate {target.name}", len(samples)) as bar:
-        for batch in samples.batches(64):
-            parts.append(runner.run(batch.inputs))
-            labels.append(labels_of(batch, list(reference)))
-            bar.advance(len(batch))
-    outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        outputs, labels = answers(runner.run, samples, list(reference), tick=bar.advance)
     return evaluate(
         reference,
         outputs,
-        joined(labels),
+        labels,
         metric(options.metric) if options.metric else None,
         output=options.output,
         seed=options.seed or 0,
     )
+
+
+def answers(
+    run: Callable[[Arrays], Arrays], samples: Samples, outputs: Sequence[str], *,
+    tick: Callable[[int], None],
+) -> tuple[dict[str, NDArray[np.float32]], Any]:  # fmt: skip
+    """Return what ``run`` gives for all samples, by output name, and the labels of ``outputs``.
+
+    Raises:
+        DataError: all outputs together are more than memory should hold; see ``collect``.
+    """
+    labels: list[Any] = []
+
+    def inputs() -> Iterator[Arrays]:
+        for batch in samples.batches(_BATCH):
+            labels.append(labels_of(batch, outputs))
+            yield batch.inputs
+            tick(len(batch))
+
+    return collect(run, inputs()), joined(labels)
 
 
 def layer_errors(
@@ -52,10 +68,25 @@ def layer_errors(
     """Compare the artifact, tensor by tensor, with the float file of the same trace."""
     static = target.quantization.needs_calibration
     baseline = workshop.float_artifact(artifact.format, static=static)
-    few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
     with workshop.timed("layers"):
-        pair = (runtimes.tensors(baseline, few), runtimes.tensors(artifact, few))
-        return compare_layers([pair])
+        return tensor_errors(baseline, artifact, samples)
+
+
+def tensor_errors(
+    baseline: Artifact, artifact: Artifact, samples: Samples, *,
+    inputs: Mapping[str, str] | None = None,
+) -> LayerErrors:  # fmt: skip
+    """Compare two files, tensor by tensor, on the first sixteen samples.
+
+    Args:
+        baseline: The float file, which takes the samples by their own names.
+        artifact: The file that is held against it.
+        samples: For the model's inputs.
+        inputs: The artifact's name of each input; the same names if left out.
+    """
+    few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
+    fed = few if inputs is None else {inputs[name]: array for name, array in few.items()}
+    return compare_layers([(runtimes.tensors(baseline, few), runtimes.tensors(artifact, fed))])
 
 
 def latency(workshop: Workshop, artifact: Artifact, target: Target) -> Latency:
