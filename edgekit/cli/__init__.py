@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edgekit.errors import EdgekitError
+from edgekit.report.text import printable
 from edgekit.version import VERSION
 
 # name -> (where its click command is, what it does)
@@ -79,9 +80,7 @@ class LazyGroup(click.Group):
 
 def fail(text: str, *, label: str = "Error: ") -> None:
     """Write one line on stderr; what a terminal would obey in a hostile name is made visible."""
-    line = " ".join(text.split())
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    click.echo(f"{label}{shown}", err=True)
+    click.echo(label + printable(" ".join(text.split())), err=True)
 
 
 @click.group(

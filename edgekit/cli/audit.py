@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.options import json_option, print_json
+from edgekit.report import text
 
 if TYPE_CHECKING:
-    from edgekit.artifact import TensorSpec
     from edgekit.auditing import AuditResult
 
 WIDTH = 80
@@ -65,10 +65,12 @@ def _print(result: AuditResult, each: bool) -> None:
         ]
         _table(("", "operator", "layer", "precision", "MACs"), listed, numbers=(4,))
     else:
-        _table(("operator", "precision", "count", "MACs"), _groups(result), numbers=(2, 3))
+        _table(
+            ("operator", "precision", "count", "MACs"), text.operator_groups(result), numbers=(2, 3)
+        )
     for number, island in enumerate(result.float_islands, 1):
-        _say(f"float island {number}: {_brief(island.operators)}")
-        _say(f"  layers: {_brief(island.layers)}")
+        _say(f"float island {number}: {text.brief(island.operators)}")
+        _say(f"  layers: {text.brief(island.layers)}")
         _say(f"  why: {island.why}")
     for what, kinds in (("Flex", result.flex), ("custom", result.custom)):
         if kinds:
@@ -80,11 +82,7 @@ def _ends(result: AuditResult) -> Iterator[Row]:
         for spec in specs:
             scale = "" if spec.scale is None else f"{spec.scale:.6g}"
             point = "" if spec.zero_point is None else str(spec.zero_point)
-            yield what, spec.name, spec.dtype, _shape(spec), scale, point
-
-
-def _shape(spec: TensorSpec) -> str:
-    return "x".join("?" if size is None else str(size) for size in spec.shape) or "scalar"
+            yield what, spec.name, spec.dtype, text.shape(spec.shape), scale, point
 
 
 def _figures(result: AuditResult) -> Iterator[Row]:
@@ -95,21 +93,6 @@ def _figures(result: AuditResult) -> Iterator[Row]:
     yield "activations, at once", f"{result.peak_activation_bytes:,}", ""
     yield "weight tensors per channel", str(result.per_channel), ""
     yield "weight tensors per tensor", str(result.per_tensor), ""
-
-
-def _groups(result: AuditResult) -> list[Row]:
-    """Group operators by kind and precision, the costliest first; constants are left out."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for op in result.operators:
-        if not op.precision.startswith("constant"):
-            found.setdefault((op.kind, op.precision), []).append(op.macs)
-    ranked = sorted(found.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))
-    return [(*name, str(len(macs)), f"{sum(macs):,}") for name, macs in ranked]
-
-
-def _brief(names: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None:
@@ -124,14 +107,10 @@ def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None
         right = at in numbers
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_visible(cell)) for cell in row))
+        table.add_row(*(Text(text.printable(cell)) for cell in row))
     Console(width=WIDTH, highlight=False).print(table)
 
 
-def _say(text: str) -> None:
-    click.echo(_visible(text))
-
-
-def _visible(text: str) -> str:
-    """Make visible what a terminal would obey in a name from a hostile file."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+def _say(line: str) -> None:
+    """Print a line; what a terminal would obey in a name from a hostile file is made visible."""
+    click.echo(text.printable(line))

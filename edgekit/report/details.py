@@ -48,7 +48,7 @@ def audit_lines(report: Report) -> list[str]:
             f"custom operators: {', '.join(found.custom) or 'none'}",
         ]
     )
-    lines += ["", *table(("operator", "precision", "count", "MACs"), groups(found),
+    lines += ["", *table(("operator", "precision", "count", "MACs"), text.operator_groups(found),
                          numbers=(2, 3))]  # fmt: skip
     return [*lines, "", "### Float islands", "", *_islands(found)]
 
@@ -83,16 +83,6 @@ def layer_lines(report: Report) -> list[str]:
     return [*lines, "", *bullets(said)]
 
 
-def groups(found: AuditResult) -> list[tuple[str, str, str, str]]:
-    """Group operators by kind and precision, the costliest first; constants are left out."""
-    counted: dict[tuple[str, str], list[int]] = {}
-    for operator in found.operators:
-        if not operator.precision.startswith("constant"):
-            counted.setdefault((operator.kind, operator.precision), []).append(operator.macs)
-    ranked = sorted(counted.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))
-    return [(*name, str(len(macs)), f"{sum(macs):,}") for name, macs in ranked]
-
-
 def _ends(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Iterator[str]:
     for what, specs in (("input", inputs), ("output", outputs)):
         for spec in specs:
@@ -106,12 +96,7 @@ def _islands(found: AuditResult) -> list[str]:
     if not found.float_islands:
         return ["None."]
     rows = [
-        (_brief(island.operators), _brief(island.layers), island.why)
+        (text.brief(island.operators), text.brief(island.layers), island.why)
         for island in found.float_islands
     ]
     return table(("operators", "layers", "why"), rows)
-
-
-def _brief(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from edgekit.report.text import visible
+from edgekit.report.text import printable, visible
 
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|~&#!$@^])")
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -49,5 +49,4 @@ def code(text: str) -> list[str]:
     """Return a fenced block; its fence is longer than any run of backticks within."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    shown = "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
-    return [f"{fence}sh", *shown.split("\n"), fence]
+    return [f"{fence}sh", *printable(text, spare="\n").split("\n"), fence]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from edgekit.accuracy import Evaluation
+if TYPE_CHECKING:
+    from edgekit.accuracy import Evaluation
+    from edgekit.auditing import AuditResult
 
 
 def visible(text: str, *, most: int = 200) -> str:
@@ -12,9 +16,35 @@ def visible(text: str, *, most: int = 200) -> str:
 
     Line breaks and tabs become spaces; other characters that cannot be printed become U+FFFD.
     """
-    line = " ".join(text.split())
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def printable(text: str, *, spare: str = "") -> str:
+    """Return a text in which U+FFFD stands for what a terminal would obey, but for ``spare``."""
+    return "".join(
+        char if char.isprintable() or char in spare else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
+
+
+def brief(names: Sequence[str], most: int = 12) -> str:
+    """Return the first ``most`` names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def operator_groups(found: AuditResult) -> list[tuple[str, ...]]:
+    """Return kind, precision, count and multiply-accumulates, the costliest first.
+
+    Constants are left out.
+    """
+    counted: dict[tuple[str, str], list[int]] = {}
+    for operator in found.operators:
+        if not operator.precision.startswith("constant"):
+            counted.setdefault((operator.kind, operator.precision), []).append(operator.macs)
+    ranked = sorted(counted.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))
+    return [(*name, str(len(macs)), f"{sum(macs):,}") for name, macs in ranked]
 
 
 def kib(size_bytes: int) -> str:
