@@ -55,6 +55,24 @@ def tensor(
     return len(model.subgraphs[0].tensors) - 1
 
 
+def drop_dead(model: Any) -> None:
+    """Drop operators of the main graph whose results nobody reads: quantizers leave some behind.
+
+    Operators without results stay, since they may act on state.
+    """
+    graph = model.subgraphs[0]
+    while True:
+        read = {int(index) for op in graph.operators for index in op.inputs}
+        read.update(int(index) for index in graph.outputs)
+        alive = [
+            op for op in graph.operators if not len(op.outputs) or read.intersection(op.outputs)
+        ]
+        if len(alive) == len(graph.operators):
+            break
+        graph.operators = alive
+    drop_unused_codes(model)
+
+
 def drop_unused_codes(model: Any) -> None:
     """Forget kinds of operators that no graph has any more: runtimes want to know all listed."""
     operators = [operator for graph in model.subgraphs for operator in graph.operators]

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.formats import tflite, tflite_edit
 
+_INT32 = 2
 _RELU6 = 3  # in the schema's ActivationFunctionType
 
 
@@ -17,7 +18,8 @@ def respell(content: bytes, *, wide: bool = False) -> bytes:
     SQUARE(x) becomes MUL(x, x), NEG(x) becomes MUL(x, -1), and DIV(a, b) becomes
     MUL(a, DIV(1, b)): a function of one number, which ``tables`` can write down. For ``wide``
     (16-bit) activations, which no table can, DIV stays, and SQUARED_DIFFERENCE and HARD_SWISH
-    are spelled out.
+    are spelled out. SPLIT with a part that nobody reads, which the converter's quantizer leaves in
+    float, becomes a SLICE for each part that is read.
     """
     spellings = _WIDE_SPELLINGS if wide else _SPELLINGS
     model = tflite.parse(content)
@@ -34,7 +36,88 @@ def respell(content: bytes, *, wide: bool = False) -> bytes:
 
 
 def _is_real(graph: Any, operator: Any) -> bool:
-    return all(graph.tensors[index].type == 0 for index in operator.inputs)
+    return bool(graph.tensors[operator.outputs[0]].type == 0)
+
+
+def respell_lookups(content: bytes) -> bytes:
+    """Return a float file in which EMBEDDING_LOOKUP reads tables, where GATHER did.
+
+    litert-quantizer stores the tables of the former as integers, those of the latter not.
+    """
+    model = tflite.parse(content)
+    graph = model.subgraphs[0]
+    made: list[Any] = []
+    for operator in graph.operators:
+        is_lookup = tflite_edit.kind(model, operator) == "GATHER" and _is_table(model, operator)
+        made += _lookup(model, operator) if is_lookup else [operator]
+    if len(made) == len(graph.operators):
+        return content
+    graph.operators = made
+    tflite_edit.drop_unused_codes(model)
+    return tflite.pack(model)
+
+
+def _is_table(model: Any, operator: Any) -> bool:
+    table = tflite.constant(model, operator.inputs[0])
+    index = model.subgraphs[0].tensors[operator.inputs[1]]
+    options = operator.builtinOptions
+    plain = options is None or (options.axis == 0 and not options.batchDims)
+    return (
+        table is not None
+        and table.dtype == np.float32
+        and table.ndim == 2
+        and (plain and index.type == _INT32)
+    )
+
+
+def _lookup(model: Any, operator: Any) -> list[Any]:
+    tensors = model.subgraphs[0].tensors
+    table, index = operator.inputs
+    result = tensors[operator.outputs[0]]
+    name, count = result.name.decode(), int(np.prod(tensors[index].shape, initial=1))
+    flat = tflite_edit.tensor(model, f"{name};flat", [count], "int32")
+    width = int(tensors[table].shape[1])
+    rows = tflite_edit.tensor(model, f"{name};rows", [count, width], "float32")
+    return [
+        _reshape(model, index, flat, [count]),
+        tflite_edit.operator(model, "EMBEDDING_LOOKUP", [flat, table], [rows]),
+        _reshape(model, rows, int(operator.outputs[0]), [int(size) for size in result.shape]),
+    ]
+
+
+def _reshape(model: Any, source: int, result: int, shape: list[int]) -> Any:
+    options = _options("ReshapeOptionsT")
+    options.newShape = np.array(shape, np.int32)
+    name = f"{model.subgraphs[0].tensors[result].name.decode()};shape"
+    wanted = tflite_edit.tensor(model, name, [len(shape)], "int32", value=np.array(shape, np.int32))
+    return tflite_edit.operator(model, "RESHAPE", [source, wanted], [result], options)
+
+
+def _split(model: Any, operator: Any) -> list[Any]:
+    graph = model.subgraphs[0]
+    read = {int(index) for other in graph.operators for index in other.inputs}
+    read.update(int(index) for index in graph.outputs)
+    axis = tflite.constant(model, operator.inputs[0])
+    if axis is None or read.issuperset(int(index) for index in operator.outputs):
+        return [operator]
+    source, made = int(operator.inputs[1]), []
+    for number, output in enumerate(operator.outputs):
+        shape = [int(size) for size in graph.tensors[output].shape]
+        begin = [0] * len(shape)
+        begin[int(axis.ravel()[0])] = number * shape[int(axis.ravel()[0])]
+        if int(output) in read:
+            made.append(_slice(model, source, int(output), (begin, shape)))
+    return made
+
+
+def _slice(model: Any, source: int, output: int, place: tuple[list[int], list[int]]) -> Any:
+    name = model.subgraphs[0].tensors[output].name.decode()
+    begin, size = (
+        tflite_edit.tensor(model, f"{name};{what}", [len(value)], "int32", value=np.array(value))
+        for what, value in zip(("begin", "size"), place, strict=True)
+    )
+    options = _options("SliceOptionsT")
+    return tflite_edit.operator(model, "SLICE", [source, begin, size], [output], options)
 
 
 def _square(model: Any, operator: Any) -> list[Any]:
@@ -107,5 +190,6 @@ _WIDE_SPELLINGS = {
     "NEG": _negate,
     "SQUARED_DIFFERENCE": _difference,
     "HARD_SWISH": _hard_swish,
+    "SPLIT": _split,
 }
-_SPELLINGS = {"SQUARE": _square, "NEG": _negate, "DIV": _divide}
+_SPELLINGS = {"SQUARE": _square, "NEG": _negate, "DIV": _divide, "SPLIT": _split}

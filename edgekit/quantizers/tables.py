@@ -54,7 +54,7 @@ def hide(model: Any) -> dict[str, Function]:
 
 
 def reveal(content: bytes, hidden: Mapping[str, Function]) -> bytes:
-    """Put tables in the place of the stand-ins of a quantized file; others are left alone."""
+    """Put tables in the place of the stand-ins of a quantized file, and drop what is dead in it."""
     model = tflite.parse(content)
     graph = model.subgraphs[0]
     made: list[Any] = []
@@ -66,7 +66,7 @@ def reveal(content: bytes, hidden: Mapping[str, Function]) -> bytes:
         else:
             made.append(operator)
     graph.operators = made
-    tflite_edit.drop_unused_codes(model)
+    tflite_edit.drop_dead(model)
     return tflite.pack(model)
 
 

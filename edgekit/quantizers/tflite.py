@@ -84,8 +84,7 @@ def quantize_here(content: bytes, ranges: Ranges, *, io: str) -> bytes:
         )
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
-    content = tflite.rename_io(bytes(quantized), *names)
-    return tables.reveal(content, hidden) if hidden else content
+    return tables.reveal(tflite.rename_io(bytes(quantized), *names), hidden)
 
 
 def quantize_int16(

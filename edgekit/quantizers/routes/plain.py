@@ -16,6 +16,7 @@ from edgekit.quantizers import bias, litert, nncf, ort
 from edgekit.quantizers.attempts import Attempt, Tried
 from edgekit.quantizers.rounding import Correction, on_best_grid
 from edgekit.quantizers.routes.calibrated import write
+from edgekit.quantizers.spelling import respell_lookups
 from edgekit.target import Quantization
 
 _RECIPES = {
@@ -77,12 +78,12 @@ class PlainRoute:
         return _RECIPES[(self._quantization.weights, self._quantization.activations)]
 
     def _rounded(self, algorithm: str, path: Path) -> None:
-        content = self._artifact.path.read_bytes()
+        content = respell_lookups(self._artifact.path.read_bytes())
         write(path, litert.quantize(content, self._recipe, algorithm=algorithm))
 
     def _baked(self, corrected: bool, path: Path) -> None:
         """Put the weights onto the grid of least error first; then min-max finds it again."""
-        model = flatbuffer.parse(self._artifact.path.read_bytes())
+        model = flatbuffer.parse(respell_lookups(self._artifact.path.read_bytes()))
         if corrected and self._means is not None:
             self.corrections = bias.correct(model, self._means(), grid=_INT4_GRID)
         bias.bake(model, _INT4_GRID)
