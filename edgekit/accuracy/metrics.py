@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import usercode
 from edgekit.errors import DataError, OptionError, UnknownName
 
 Predictions = Mapping[str, NDArray[Any]]
@@ -138,14 +136,10 @@ def metric(name: str) -> Metric:
 
 
 def _import(module: str, name: str) -> Any:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
     try:
-        return importlib.import_module(module)
+        return usercode.import_module(module)
     except Exception as error:  # Whatever the user's module raises on import.
         raise OptionError(
             f"metric {name!r}: module {module!r} cannot be imported:"
             f" {type(error).__name__}: {error}"
         ) from error
-    finally:
-        sys.path.remove(here)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import usercode
 from edgekit.artifact import TensorSpec
 from edgekit.calibrate.arrays import MOST_SAMPLES, as_classes
 from edgekit.calibrate.fit import fit, show
@@ -32,10 +30,8 @@ def resolve(spec: str) -> Any:
         DataError: the module cannot be imported or has no such name.
     """
     module_name, _, name = spec.partition(":")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module_name)
+        found: Any = usercode.import_module(module_name)
         for part in name.split("."):
             found = getattr(found, part)
     except Exception as error:
@@ -43,8 +39,6 @@ def resolve(spec: str) -> Any:
             f"{spec}: expected an importable module:function, got "
             f"{type(error).__name__}: {_one_line(error)}; run from the folder that holds the module"
         ) from error
-    finally:
-        sys.path.remove(here)
     return found
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+from edgekit import usercode
 from edgekit.errors import OptionError
 
 
@@ -24,22 +21,21 @@ def import_objects(names: Sequence[str]) -> dict[str, Any]:
     import keras
 
     found: dict[str, Any] = {}
-    with _current_folder_on_path():
-        for text in names:
-            module, colon, name = text.partition(":")
-            if not (colon and module and name):
-                raise OptionError(f"--custom-objects wants module:name, got {text!r}")
-            thing = _import_one(text, module, name)
-            found[name] = thing
-            found[getattr(thing, "__name__", name)] = thing
-            if callable(thing):
-                found[keras.saving.get_registered_name(thing)] = thing
+    for text in names:
+        module, colon, name = text.partition(":")
+        if not (colon and module and name):
+            raise OptionError(f"--custom-objects wants module:name, got {text!r}")
+        thing = _import_one(text, module, name)
+        found[name] = thing
+        found[getattr(thing, "__name__", name)] = thing
+        if callable(thing):
+            found[keras.saving.get_registered_name(thing)] = thing
     return found
 
 
 def _import_one(text: str, module: str, name: str) -> Any:
     try:
-        loaded = importlib.import_module(module)
+        loaded = usercode.import_module(module)
     except Exception as error:
         raise OptionError(
             f"--custom-objects {text}: module {module!r} cannot be imported: "
@@ -48,16 +44,3 @@ def _import_one(text: str, module: str, name: str) -> Any:
     if not hasattr(loaded, name):
         raise OptionError(f"--custom-objects {text}: module {module!r} has no {name!r}")
     return getattr(loaded, name)
-
-
-@contextmanager
-def _current_folder_on_path() -> Iterator[None]:
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        if added and here in sys.path:
-            sys.path.remove(here)
