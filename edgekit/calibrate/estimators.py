@@ -14,7 +14,6 @@ from edgekit.calibrate.kernels import Range, entropy_range, mse_range, percentil
 from edgekit.errors import DataError, UnknownName
 
 ESTIMATORS = ("min-max", "moving-average", "percentile", "entropy", "mse")
-WITHOUT_HISTOGRAM = ("min-max", "moving-average")
 
 MOMENTUM = 0.9
 # The moving average takes the extremes of this many consecutive samples as one observation.

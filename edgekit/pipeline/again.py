@@ -9,13 +9,11 @@ from typing import Any
 
 from edgekit import manifest, source
 from edgekit.cache import tool_versions
-from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import ArtifactError, DigestMismatch, EdgekitError, OptionError, SourceError
 from edgekit.files import MARKER
 from edgekit.manifest import Manifest
 from edgekit.pipeline.convert import Conversion
-from edgekit.pipeline.options import Options
-from edgekit.table import build
+from edgekit.pipeline.options import Options, from_plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +91,7 @@ def _path_of(found: Manifest) -> str:
 def _options(found: Manifest, where: str) -> Options:
     plain = {name: value for name, value in found.options.items() if name not in _FACTS}
     try:
-        if plain.get("pictures") is not None:
-            plain["pictures"] = build(plain["pictures"], PictureOptions, where="pictures")
-        shapes = plain.get("input_shapes", {})
-        plain["input_shapes"] = {name: tuple(shape) for name, shape in shapes.items()}
-        return build(plain, Options, where="options")
+        return from_plain(plain, where="options")
     except (EdgekitError, AttributeError, TypeError) as error:
         raise ArtifactError(f"{where}: its options cannot be taken: {error}") from error
 

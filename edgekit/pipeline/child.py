@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import errors
-from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import EdgekitError, OptionError
 from edgekit.files import scratch
-from edgekit.pipeline.options import Options
+from edgekit.pipeline.options import Options, from_plain
 from edgekit.quiet import quiet
 from edgekit.source import load, save_object
 from edgekit.table import build
@@ -169,17 +168,12 @@ def main() -> None:
     from edgekit.pipeline.convert import run
 
     job = json.load(sys.stdin)
-    plain = job["options"]
-    if plain["pictures"] is not None:
-        plain["pictures"] = build(plain["pictures"], PictureOptions, where="pictures")
-    plain["input_shapes"] = {name: tuple(s) for name, s in plain["input_shapes"].items()}
-    plain["custom_objects"] = tuple(plain["custom_objects"])
     targets = tuple(build(target, Target, where="target") for target in job["targets"])
-    plain |= {name: _opened(sent) for name, sent in job["data"].items()}
+    data = {name: _opened(sent) for name, sent in job["data"].items()}
     answer: dict[str, Any]
     try:
         with quiet():
-            options = Options(**plain)
+            options = replace(from_plain(job["options"], where="options"), **data)
             given = _source(job, options)
             result = run(given, targets, Path(job["out"]), options, keep=job["keep"])
         answer = {

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.calibrate.estimators import ESTIMATORS
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import OptionError
+from edgekit.table import build
 from edgekit.target import Target
 
-ESTIMATORS = ("min-max", "moving-average", "percentile", "entropy", "mse")
 AUTO = ("min-max", "percentile", "mse", "moving-average", "entropy")
 
 
@@ -56,6 +57,20 @@ class Options:
     def estimators(self) -> tuple[str, ...]:
         """The range estimators to try, in order."""
         return AUTO if self.estimator == "auto" else (self.estimator,)
+
+
+def from_plain(plain: Mapping[str, Any], *, where: str) -> Options:
+    """Return options from plain data, as JSON holds them; ``where`` opens every error text.
+
+    Raises:
+        OptionError: an unknown key, or a value that cannot be taken.
+    """
+    fields = dict(plain)
+    if fields.get("pictures") is not None:
+        fields["pictures"] = build(fields["pictures"], PictureOptions, where="pictures")
+    shapes = fields.get("input_shapes", {})
+    fields["input_shapes"] = {name: tuple(shape) for name, shape in shapes.items()}
+    return build(fields, Options, where=where)
 
 
 def objections(options: Options, targets: list[Target]) -> list[str]:

@@ -1,6 +1,6 @@
 """Source models: loaded safely, and mended where Keras 2 left them behind."""
 
-from edgekit.source.backend import runs_on_tensorflow, save_object
+from edgekit.source.backend import save_object
 from edgekit.source.digest import digest
 from edgekit.source.load import load
 from edgekit.source.model import Mend, SourceModel, folder_name
@@ -13,6 +13,5 @@ __all__ = [
     "folder_name",
     "identify",
     "load",
-    "runs_on_tensorflow",
     "save_object",
 ]

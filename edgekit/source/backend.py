@@ -1,4 +1,4 @@
-"""Which backend Keras runs on, and how a model gets over to TensorFlow."""
+"""How a model gets over to a process whose Keras runs on TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from typing import Any
 from edgekit.errors import SourceError
 from edgekit.source.containers import one_line
 from edgekit.source.model import folder_name
-
-
-def runs_on_tensorflow() -> bool:
-    """Say whether this process's Keras computes with TensorFlow, as the trace needs it."""
-    import keras
-
-    return bool(keras.backend.backend() == "tensorflow")
 
 
 def save_object(model: Any, folder: Path) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import SourceError, UnsafeSource
-from edgekit.source import digest, load, runs_on_tensorflow, save_object
+from edgekit.source import digest, load, save_object
 
 TINY = "mlperf_tiny_models"
 
@@ -141,10 +141,6 @@ def test_digest_imports_no_framework(tmp_path):
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=True)
     assert len(digest(path)) == 64
-
-
-def test_backend_is_tensorflow():
-    assert runs_on_tensorflow()
 
 
 def test_keras3_h5_with_operations(tmp_path):
