@@ -20,7 +20,7 @@ class Mend:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceModel:
-    """A Keras 3 model that is ready for passes and the trace.
+    """A Keras 3 model that is ready for the trace.
 
     ``model`` is a ``keras.Model``; for ``kind = "object"`` it is the user's own, which nobody may
     change. ``name`` is safe as a folder's name; ``sha256`` names the baseline; ``origin`` is the
