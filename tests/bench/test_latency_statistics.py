@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.bench import HostFacts, Measurement, compare_latency, slower_than
-from edgekit.bench.host import features_of
 from edgekit.bench.measurement import notes_on, quantile
 from edgekit.bench.statistics import block_medians, compare_samples
+from edgekit.cpu import features_of
 
 HOST = HostFacts(
     cpu="Some CPU", machine="x86_64", cores=2, features=("avx2",), governor=None, load_before=0.1,

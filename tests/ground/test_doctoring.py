@@ -91,7 +91,7 @@ ARM = "processor : 0\nFeatures : fp asimd asimddp\n"
     [
         (XEON, ("avx2", "avx512", "vnni"), True),
         (OLD, ("avx2",), False),
-        (ARM, ("neon", "dotprod"), True),
+        (ARM, ("dotprod", "neon"), True),
         ("", (), None),
         ("nonsense", (), None),
     ],
