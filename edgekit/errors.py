@@ -49,6 +49,11 @@ class UnknownName(OptionError):
         super().__init__(f"no {kind} {name!r}; {hint}known: {', '.join(choices) or 'none'}")
 
 
+def one_line(error: BaseException, most: int = 300) -> str:
+    """Return the text of somebody else's error on one line, for one of ours; its type if empty."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 class SourceError(EdgekitError):
     """The model file cannot be loaded."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from edgekit.errors import DataError
+from edgekit.errors import DataError, one_line
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -188,7 +188,7 @@ def read_header(file: IO[bytes], where: str) -> tuple[Header, int]:
             raise ValueError(f"negative shape {shape}")
     except (ValueError, TypeError, SyntaxError, RecursionError) as error:
         raise DataError(
-            f"{where}: expected a numpy array (.npy), it is none: {_one_line(error)}; "
+            f"{where}: expected a numpy array (.npy), it is none: {one_line(error, 120)}; "
             f"write it with numpy.save or numpy.savez"
         ) from error
     return Header(shape=shape, dtype=dtype, column_major=column_major and len(shape) > 1), (
@@ -234,7 +234,3 @@ def _skip(file: IO[bytes], count: int) -> None:
         if not part:
             raise EOFError("the member is cut off")
         count -= len(part)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]

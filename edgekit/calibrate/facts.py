@@ -14,7 +14,7 @@ from edgekit.calibrate import choice
 from edgekit.calibrate.probe import Probe, probe
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.watch import Enough, Seen, Watch, watching
-from edgekit.errors import DataError
+from edgekit.errors import DataError, one_line
 
 Array = NDArray[Any]
 Pack = Callable[[Sequence[Any]], Any]
@@ -169,10 +169,9 @@ def _runner(model: Any, samples: Samples, pack: Pack | None) -> Pack:
         try:
             return model(nest([keras.ops.convert_to_tensor(x) for x in arrays]), training=False)
         except Exception as error:
-            text = " ".join(str(error).split())[:200]
             raise DataError(
                 f"{samples.origin}: expected samples that the model runs on, got "
-                f"{type(error).__name__}: {text}; check them with model.predict"
+                f"{type(error).__name__}: {one_line(error, 200)}; check them with model.predict"
             ) from error
 
     return run

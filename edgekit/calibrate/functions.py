@@ -17,7 +17,7 @@ from edgekit.calibrate.arrays import MOST_SAMPLES, as_classes
 from edgekit.calibrate.fit import fit, show
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.samples import Batch, Indices
-from edgekit.errors import DataError
+from edgekit.errors import DataError, one_line
 
 # Of a function that may never end, this many samples for each wanted one are the pool to choose of.
 POOL = 20
@@ -37,7 +37,8 @@ def resolve(spec: str) -> Any:
     except Exception as error:
         raise DataError(
             f"{spec}: expected an importable module:function, got "
-            f"{type(error).__name__}: {_one_line(error)}; run from the folder that holds the module"
+            f"{type(error).__name__}: {one_line(error, 160)}; "
+            "run from the folder that holds the module"
         ) from error
     return found
 
@@ -56,7 +57,7 @@ def call(start: Callable[[], Any], origin: str) -> Any:
 
 def _raised(origin: str, error: Exception) -> DataError:
     return DataError(
-        f"{origin}: expected samples, got {type(error).__name__}: {_one_line(error)}; "
+        f"{origin}: expected samples, got {type(error).__name__}: {one_line(error, 160)}; "
         f"mend the function"
     )
 
@@ -266,7 +267,7 @@ def _array(value: Any, spec: TensorSpec, origin: str, place: int) -> NDArray[Any
     except ValueError as error:
         raise DataError(
             f"{origin}: sample {place}: input {spec.name!r}: expected an array of shape "
-            f"{show(spec.shape[1:])}, got {type(value).__name__}: {_one_line(error)}"
+            f"{show(spec.shape[1:])}, got {type(value).__name__}: {one_line(error, 160)}"
         ) from error
 
 
@@ -306,7 +307,3 @@ def _classes(labels: Sequence[NDArray[Any]]) -> Indices | None:
         return None
     whole = np.concatenate(labels)
     return as_classes(whole) if whole.ndim <= 2 else None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

@@ -49,9 +49,3 @@ class Runner(Protocol):
         Raises:
             ArtifactError: nothing was prepared, or the runtime fails.
         """
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's text on one line, cut to a readable length."""
-    text = " ".join(str(error).split())
-    return text[:300] or type(error).__name__

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
-from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.errors import ArtifactError, MissingExtra, one_line
 from edgekit.runtimes import feed
-from edgekit.runtimes.runner import one_line
 
 _RUNTIMES = (
     ("ai_edge_litert.interpreter", "ai-edge-litert"),
