@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import BudgetMissed, Missed, MissingExtra, PromiseBroken
+from edgekit.errors import BudgetMissed, DigestMismatch, EdgekitError, Missed, PromiseBroken
 from edgekit.pipeline.again import read_order, refuse_different
 from edgekit.pipeline.ask import resolve
 from edgekit.pipeline.convert import Conversion, run
@@ -53,7 +54,8 @@ def convert(
 
 def reconvert(
     manifest: str | Path, *, model: str | Path | None = None, calibration: Any = None,
-    out: str | Path = "out", cache: bool = True, progress: Progress | None = None,
+    evaluate: Any = None, measure: bool = True, out: str | Path = "out", cache: bool = True,
+    progress: Progress | None = None,
 ) -> Conversion:  # fmt: skip
     """Make the files of a manifest again, from the same source, with the same options.
 
@@ -61,6 +63,8 @@ def reconvert(
         manifest: A ``manifest.json``, or its folder.
         model: Where the source model is now, if it has moved.
         calibration: Where its calibration data are now, if they have moved.
+        evaluate: Where its evaluation data are now, if they have moved.
+        measure: Whether to measure latency again, if it was measured.
         out: The folder that ``<model>/<target>`` goes into.
         cache: Whether to reuse and keep the results of stages.
         progress: Who listens to the stages.
@@ -70,13 +74,17 @@ def reconvert(
         SourceError: the source model is missing, or another one than the manifest's.
         EdgekitError: whatever ``convert`` raises.
     """
-    order = read_order(manifest, model=model, calibration=calibration)
+    order = read_order(manifest, model=model, calibration=calibration, evaluation=evaluate)
+    options = replace(order.options, measure=order.options.measure and measure)
     conversion = run(
-        order.model, (order.manifest.target,), Path(out), order.options,
-        keep=cache, progress=progress,
-    )  # fmt: skip
+        order.model, (order.manifest.target,), Path(out), options, keep=cache, progress=progress
+    )
     raise_for_missed(conversion)
-    refuse_different(order, conversion)
+    try:
+        refuse_different(order, conversion)
+    except DigestMismatch as error:
+        error.conversion = conversion
+        raise
     return conversion
 
 
@@ -92,17 +100,17 @@ def raise_for_missed(conversion: Conversion) -> None:
     """
     if conversion.failures:
         text = " | ".join(f"{f.target}: {f.error}" for f in conversion.failures)
-        first = conversion.failures[0].error
-        failed = type(first)(text) if type(first) is not MissingExtra else first
-        failed.conversion = conversion
+        kind = type(conversion.failures[0].error)
+        failed = EdgekitError.__new__(kind)
+        failed.args, failed.conversion = (text,), conversion
         raise failed
-    for kind, said in (
+    for missed, said in (
         (PromiseBroken, [(r.target.name, r.broken_promises) for r in conversion.reports]),
         (BudgetMissed, [(r.target.name, r.missed_budgets) for r in conversion.reports]),
     ):
         lines = [f"{name}: {'; '.join(texts)}" for name, texts in said if texts]
         if lines:
-            error: Missed = kind(" | ".join(lines))
+            error: Missed = missed(" | ".join(lines))
             error.conversion = conversion
             raise error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,36 +87,44 @@ def command(
 
     MODEL is a .keras or .h5 file or a SavedModel folder; it is never changed.
     """
-    from edgekit.api import raise_for_missed
+    from edgekit.errors import EdgekitError
     from edgekit.files import all_scratch
-    from edgekit.pipeline.again import read_order, refuse_different
-    from edgekit.pipeline.ask import resolve
-    from edgekit.pipeline.convert import run
     from edgekit.quiet import quiet
     from edgekit.report.document import documents
     from edgekit.report.progress import progress as listening
 
     _refuse_clash(context, model, manifest)
-    order = None
-    if manifest is not None:
-        order = read_order(
-            manifest, model=model, calibration=given["calibration"], evaluation=given["evaluation"]
-        )
-    targets = (order.manifest.target,) if order else resolve(given["targets"])
-    options = _again(order.options, given) if order else _options(given)
-    hidden = as_json or given["silent"]
-    with all_scratch(), quiet() as real, listening(None if hidden else real.err) as progress:
-        conversion = run(
-            order.model if order else model, targets, given["out"], options,
-            keep=not given["no_cache"], progress=progress,
-        )  # fmt: skip
+    hidden, missed = as_json or given["silent"], None
+    try:
+        with all_scratch(), quiet() as real, listening(None if hidden else real.err) as progress:
+            conversion = _convert(model, manifest, given, progress)
+    except EdgekitError as error:
+        if error.conversion is None:
+            raise
+        missed, conversion = error, error.conversion
     if as_json:
         click.echo(documents(conversion.reports))
     else:
         _show(conversion)
-    raise_for_missed(conversion)
-    if order:
-        refuse_different(order, conversion)
+    if missed is not None:
+        raise missed
+
+
+def _convert(
+    model: Path | None, manifest: Path | None, given: dict[str, Any], progress: Any
+) -> Any:
+    from edgekit import api
+
+    out, cache = given["out"], not given["no_cache"]
+    if manifest is not None:
+        return api.reconvert(
+            manifest, model=model, calibration=given["calibration"], evaluate=given["evaluation"],
+            measure=not given["no_measure"], out=out, cache=cache, progress=progress,
+        )  # fmt: skip
+    options = _options(given)
+    return api.convert(
+        model, given["targets"], out=out, options=options, cache=cache, progress=progress
+    )
 
 
 def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | None) -> None:
@@ -145,10 +152,6 @@ _BESIDE_FROM = frozenset(
     {"model", "manifest", "calibration", "evaluation", "out", "no_cache", "no_measure",
      "silent", "as_json"}
 )  # fmt: skip
-
-
-def _again(options: Any, given: dict[str, Any]) -> Any:
-    return replace(options, measure=options.measure and not given["no_measure"])
 
 
 def _show(conversion: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import ExportError, MissingExtra
+from edgekit.errors import ExportError, MissingExtra, one_line
 from edgekit.exporters.onnx_spelling import spell_out
 from edgekit.trace import Trace
 
@@ -44,7 +44,7 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
                 opset=OPSET,
             )
     except Exception as error:
-        raise ExportError(f"no ONNX file can be made: {str(error).splitlines()[0]}") from error
+        raise ExportError(f"no ONNX file can be made: {one_line(error)}") from error
     names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
     names |= dict(zip(trace.output_tensors, (spec.name for spec in trace.outputs), strict=True))
     _rename(model.graph, names)
@@ -53,7 +53,7 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
-        reason = str(error).splitlines()[0]
+        reason = one_line(error)
         if missing := re.findall(r"No Op registered for (\w+)", reason):
             reason = f"ONNX has no operator for {missing[0]}; replace the layers that need it"
         raise ExportError(f"no valid ONNX file can be made: {reason}") from error

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.calibrate.samples import Samples
-from edgekit.errors import MissingExtra, QuantizeError
+from edgekit.errors import MissingExtra, QuantizeError, one_line
 from edgekit.quantizers.attention import spread_attention
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -48,7 +48,7 @@ def quantize(model: Any, samples: Samples, *, reduce_range: bool, correct_bias: 
             ),
         )
     except Exception as error:
-        raise QuantizeError(f"NNCF refuses: {str(error).splitlines()[0]}") from error
+        raise QuantizeError(f"NNCF refuses: {one_line(error)}") from error
 
 
 def compress_weights(model: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import ExportError, MissingExtra, QuantizeError
+from edgekit.errors import ExportError, MissingExtra, QuantizeError, one_line
 from edgekit.files import scratch
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
@@ -38,7 +38,7 @@ def fold(model: Any) -> Any:
         try:
             ort.InferenceSession(content, options, providers=providers)
         except Exception as error:
-            reason = str(error).splitlines()[0]
+            reason = one_line(error)
             raise ExportError(f"ONNX Runtime cannot read what was made: {reason}") from error
         return onnx.load(str(path))
 
@@ -78,7 +78,7 @@ def quantize(model: Any, ranges: Ranges, *, reduce_range: bool) -> Any:
         quantizer.quantize_model()
         quantizer.model.topological_sort()  # ONNX wants it, ONNX Runtime alone does not
     except Exception as error:
-        raise QuantizeError(f"ONNX Runtime refuses: {str(error).splitlines()[0]}") from error
+        raise QuantizeError(f"ONNX Runtime refuses: {one_line(error)}") from error
     return quantizer.model.model
 
 
@@ -101,7 +101,7 @@ def quantize_dynamic(source: Path, destination: Path, *, reduce_range: bool) -> 
             weight_type=QuantType.QInt8,
         )
     except Exception as error:
-        raise QuantizeError(f"ONNX Runtime refuses: {str(error).splitlines()[0]}") from error
+        raise QuantizeError(f"ONNX Runtime refuses: {one_line(error)}") from error
 
 
 def correct(
