@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,9 +41,11 @@ def quantize(
         path = folder / "float.tflite"
         path.write_bytes(content)
         try:
-            engine = quantizer.Quantizer(str(path))
-            engine.load_quantization_recipe(getattr(recipes, recipe)(algorithm_key=chosen))
-            result = engine.quantize(_statistics(ranges) if ranges is not None else None)
+            with warnings.catch_warnings():  # the library's own use of the interpreter warns
+                warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+                engine = quantizer.Quantizer(str(path))
+                engine.load_quantization_recipe(getattr(recipes, recipe)(algorithm_key=chosen))
+                result = engine.quantize(_statistics(ranges) if ranges is not None else None)
         except Exception as error:
             raise QuantizeError(f"litert-quantizer refuses: {_line(error)}") from error
     return tflite.rename_io(bytes(result.quantized_model), *names)

@@ -13,6 +13,8 @@ from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
 from edgekit.quantizers.spelling import respell
 
+_ROOM = 2.0  # one of 16 bits
+
 
 class TfliteRoute:
     """Static integer TFLite."""
@@ -60,7 +62,7 @@ class TfliteRoute:
         )
 
     def _int16(self) -> Iterator[Attempt]:
-        """16-bit activations cover any range: min and max are what one wants."""
+        """16-bit activations cover any range: min and max, and room beyond for other samples."""
         calibrated = self._calibrated
 
         def convert(path: Path) -> None:
@@ -69,7 +71,8 @@ class TfliteRoute:
             ))  # fmt: skip
 
         def modern(path: Path) -> None:
-            ranges = {**self._native, **calibrated.ranges("min-max")}
+            tight = {**self._native, **calibrated.ranges("min-max")}
+            ranges = {name: (low * _ROOM, high * _ROOM) for name, (low, high) in tight.items()}
             write(path, litert.quantize(self._float, "static_wi8_ai16", ranges))
 
         for quantizer, build in (("TFLite converter", convert), ("litert-quantizer", modern)):
