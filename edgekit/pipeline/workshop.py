@@ -194,7 +194,8 @@ class Workshop:
 
         def write(folder: Path) -> None:
             done: list[dict[str, NDArray[np.float32]]] = []
-            for batch in samples.batches(32):
+            # Eager activations stay allocated: few samples are not worth the peak that they cost.
+            for batch in samples.batches(8 if len(samples) <= 128 else 32):
                 done.append(self.predict(batch.inputs))
                 self.progress.advance(len(batch))
             whole = {key: np.concatenate([part[key] for part in done]) for key in done[0]}
