@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.calibrate.estimators import Ranges
-from edgekit.calibrate.samples import Samples
+from edgekit.calibrate.samples import Batch, Samples
 from edgekit.trace import Trace
 from edgekit.trace.observe import Observer, by_sample
 
@@ -100,9 +100,18 @@ def own_ranges(
 
     For what the exporter made and no trace can show. Tensors that are not finite are left out.
     """
+    try:
+        return _own_ranges(artifact, samples.batches(8), known)
+    except ValueError:  # shapes that depend on the sample: no batch can hold two
+        return _own_ranges(artifact, samples.batches(1), known)
+
+
+def _own_ranges(
+    artifact: Artifact, batches: Iterable[Batch], known: Collection[str]
+) -> dict[str, tuple[float, float]]:
     found: dict[str, tuple[float, float]] = {}
     wanted: list[str] | None = None
-    for batch in samples.batches(8):
+    for batch in batches:
         values = runtimes.tensors(artifact, batch.inputs, only=wanted)
         wanted = [name for name in values if name not in known] if wanted is None else wanted
         for name in wanted:

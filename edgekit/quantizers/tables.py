@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.formats import tflite, tflite_edit
+from edgekit.quantizers.choices import read_integers
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 _INT8 = 9
@@ -66,6 +67,7 @@ def reveal(content: bytes, hidden: Mapping[str, Function]) -> bytes:
         else:
             made.append(operator)
     graph.operators = made
+    read_integers(model)
     tflite_edit.drop_dead(model)
     return tflite.pack(model)
 

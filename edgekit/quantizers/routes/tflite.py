@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit.formats import tflite as flatbuffer
 from edgekit.quantizers import bias, litert, tflite
 from edgekit.quantizers.attempts import Attempt, Tried
+from edgekit.quantizers.masks import find_masks, soften_masks
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
 from edgekit.quantizers.spelling import respell
@@ -25,6 +26,9 @@ class TfliteRoute:
         self._calibrated = calibrated
         wide = calibrated.quantization.activations == "int16"
         self._float = respell(calibrated.artifact.path.read_bytes(), wide=wide)
+        if find_masks(self._float):
+            first = flatbuffer.ranges(flatbuffer.parse(self._native_ranges()))
+            self._float = soften_masks(self._float, first)
         self.corrections: list[Correction] = []
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
@@ -83,6 +87,9 @@ class TfliteRoute:
     @cached_property
     def _ranged(self) -> bytes:
         """The float file with the converter's own ranges, for what no trace can show."""
+        return self._native_ranges()
+
+    def _native_ranges(self) -> bytes:
         calibrated = self._calibrated
         return tflite.native_ranges(self._float, calibrated.inputs, calibrated.samples)
 
