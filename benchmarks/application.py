@@ -29,7 +29,8 @@ def main(text: str) -> None:
 def _write(name: str, folder: Path, side: int) -> tuple[Path, Any]:
     from benchmarks.models import build, pictures
 
-    model = build(name, **({"input_shape": (side, side, 3)} if side else {}))
+    options: dict[str, Any] = {"input_shape": (side, side, 3)} if side else {}
+    model = build(name, **options)
     path = folder / f"{name}.keras"
     model.save(path)
     return path, pictures(model, CALIBRATION, seed=1)

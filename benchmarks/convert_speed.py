@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import fixture
 from benchmarks.processes import Cost, edgekit, middle, peer, run, spread
@@ -33,7 +34,7 @@ def rows(repeats: int = 3) -> Iterator[Row]:
     for variant, runs in ours.items():
         own = middle(runs)
         note = f"{spread(runs)}; peer {spread(theirs)}"
-        facts = {"peer_name": "TFLiteConverter", "note": note}
+        facts: Any = {"peer_name": "TFLiteConverter", "note": note}
         bars = (MOST_TIME, MOST_MEMORY) if not variant else (None, None)
         yield Row(what=f"time: convert tflite-int8{variant}", unit="s", edgekit=own.seconds,
                   peer=other.seconds, bar=bars[0], **facts)  # fmt: skip

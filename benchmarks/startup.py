@@ -9,7 +9,11 @@ from benchmarks.processes import Cost, edgekit, middle, run, spread
 from benchmarks.rows import Row
 
 MOST_SECONDS = 0.25
-COMMANDS = (("--help",), ("targets",), ("targets", "show", "tflite-int8"))
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("--help",),
+    ("targets",),
+    ("targets", "show", "tflite-int8"),
+)
 
 
 def rows(repeats: int = 21) -> Iterator[Row]:
