@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import runtimes
-from edgekit.artifact import Artifact
+from edgekit.artifact import MAIN_FILES, Artifact
 from edgekit.cache import key, open_cache
 from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
 from edgekit.files import scratch
@@ -49,7 +49,7 @@ class Conversion:
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts, as they lie in their folders."""
         return tuple(
-            runtimes.describe(folder / next(iter(report.artifact.files)))
+            runtimes.describe(folder / MAIN_FILES[report.target.format])
             for report, folder in zip(self.reports, self.folders, strict=True)
         )
 

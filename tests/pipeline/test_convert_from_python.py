@@ -62,7 +62,11 @@ def test_the_object_is_left_as_it_was(here: Path) -> None:
         )
 
     before = copy.copy(state())
-    edgekit.convert(model, ["tflite-int8", "openvino-fp32"], calibration=(X, Y), options=FAST)
+    result = edgekit.convert(
+        model, ["tflite-int8", "openvino-fp32"], calibration=(X, Y), options=FAST
+    )
+
+    assert [artifact.path.name for artifact in result.artifacts] == ["model.tflite", "model.xml"]
     assert state() == before
     model.fit(X, Y, verbose=0)
 
