@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgekit.errors import ArtifactError, ExportError, MissingExtra
+from edgekit.formats import openvino as openvino_files
 from edgekit.pipeline.steadiness import least_sqnr_db
 from edgekit.quantizers.attempts import Agreement, Judge
 from edgekit.trace import Trace
@@ -81,22 +82,20 @@ def _onnx_unfolded(trace: Trace, folder: Path) -> Path:
 
 
 def _openvino(trace: Trace, folder: Path) -> Path:
-    import openvino as ov
 
     from edgekit.exporters import openvino
 
     path = folder / "model.xml"
-    ov.save_model(openvino.export(trace), str(path), compress_to_fp16=False)
+    openvino_files.save(openvino.export(trace), path)
     return path
 
 
 def _openvino_by_onnx(trace: Trace, folder: Path) -> Path:
-    import openvino as ov
 
     from edgekit.exporters import onnx, openvino
 
     path = folder / "model.xml"
-    ov.save_model(openvino.from_onnx(onnx.export(trace)), str(path), compress_to_fp16=False)
+    openvino_files.save(openvino.from_onnx(onnx.export(trace)), path)
     return path
 
 

@@ -17,6 +17,7 @@ from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
 from edgekit.files import scratch
+from edgekit.formats import openvino as openvino_files
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Judge, Tried, best, try_all
@@ -177,7 +178,7 @@ def _half(workshop: Workshop, target: Target, folder: Path) -> None:
         import openvino as ov
 
         model = ov.Core().read_model(str(path))
-        ov.save_model(model, str(folder / "model.xml"), compress_to_fp16=True)
+        openvino_files.save(model, folder / "model.xml", half=True)
         return
     from edgekit.exporters.onnx import in_half_precision
 

@@ -15,7 +15,7 @@ PLACE = "work/out/tiny/tflite-int8"
 STAGES = (
     "facts", "load", "trace", "lint", "reference (held back)", "export-tflite", "calibrate",
     "match-tflite", "trace-wide", "quantize tflite-int8", "audit tflite-int8",
-    "reference (evaluate)", "evaluate tflite-int8", "measure tflite-int8",
+    "reference (evaluate)", "measure tflite-int8",
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench: Bench, forks
 
 @pytest.mark.slow
 def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, bench: Bench, forks) -> None:
-    stages = ["load", "trace", "calibrate", "quantize tflite-int8", "evaluate tflite-int8"]
+    stages = ["load", "trace", "calibrate", "quantize tflite-int8"]
     folders = [tmp_path / str(number) for number in range(len(stages))]
     killed = forks([job(f, bench, s, signal.SIGKILL) for f, s in zip(folders, stages, strict=True)])
     for stage, folder, answer in zip(stages, folders, killed, strict=True):
@@ -77,7 +77,7 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, bench: Bench, forks)
 def test_a_kill_during_a_second_run_leaves_the_first_result(
     tmp_path: Path, bench: Bench, forks
 ) -> None:
-    other = job(tmp_path, bench, "evaluate tflite-int8", signal.SIGKILL)
+    other = job(tmp_path, bench, "quantize tflite-int8", signal.SIGKILL)
     other["words"] += ["--samples", "20"]
     first, second = forks([job(tmp_path, bench), other])
     assert (first["code"], second["code"]) == (0, -signal.SIGKILL)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.calibrate.samples import Samples
+from edgekit.formats import openvino as openvino_files
 from edgekit.quantizers import nncf
 from edgekit.quantizers.attempts import Attempt, Tried
 from edgekit.quantizers.rounding import Correction
@@ -47,12 +48,11 @@ class OpenvinoRoute:
         )
 
     def _build(self, estimator: str | None, corrected: bool, path: Path) -> None:
-        import openvino as ov
 
         model = self._quantized(corrected)
         if estimator is not None:
             model = nncf.with_ranges(model, self._calibrated.ranges(estimator))
-        ov.save_model(model, str(path), compress_to_fp16=False)
+        openvino_files.save(model, path)
 
     def _quantize(self, corrected: bool) -> Any:
         import openvino as ov

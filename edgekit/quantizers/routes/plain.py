@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
+from edgekit.formats import openvino as openvino_files
 from edgekit.formats import tflite as flatbuffer
 from edgekit.quantizers import bias, litert, nncf, ort
 from edgekit.quantizers.attempts import Attempt, Tried
@@ -93,7 +94,7 @@ class PlainRoute:
         import openvino as ov
 
         model = ov.Core().read_model(str(self._artifact.path))
-        ov.save_model(nncf.compress_weights(model), str(path), compress_to_fp16=False)
+        openvino_files.save(nncf.compress_weights(model), path)
 
     def _onnx(self, path: Path) -> None:
         ort.quantize_dynamic(
