@@ -10,8 +10,7 @@ from pathlib import Path
 from edgekit.calibrate.columns import (
     CHUNK_BYTES,
     Column,
-    FileColumn,
-    MemberColumn,
+    StoredColumn,
     column_major,
     open_member,
     read_header,
@@ -29,7 +28,7 @@ def open_npy(path: Path) -> dict[str, Column]:
     with path.open("rb") as file:
         header, offset = read_header(file, str(path))
         if header.dtype.hasobject:
-            return {"x": FileColumn(path=path, header=header, offset=0)}
+            return {"x": StoredColumn(path=path, header=header, offset=0)}
         if path.stat().st_size - offset < header.data_bytes:
             raise DataError(
                 f"{path}: expected {header.data_bytes} bytes of data, got "
@@ -37,7 +36,7 @@ def open_npy(path: Path) -> dict[str, Column]:
             )
         if header.column_major or not header.shape:
             return {"x": column_major(file, header, str(path))}
-    return {"x": FileColumn(path=path, header=header, offset=offset)}
+    return {"x": StoredColumn(path=path, header=header, offset=offset)}
 
 
 def open_npz(path: Path) -> dict[str, Column]:
@@ -72,7 +71,7 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Colu
     with archive.open(info) as file:
         header, offset = read_header(file, where)
         if header.dtype.hasobject:  # never read: it is refused as soon as its name is asked for
-            return FileColumn(path=path, header=header, offset=0)
+            return StoredColumn(path=path, header=header, offset=0)
         if info.file_size != offset + header.data_bytes:
             raise DataError(
                 f"{where}: expected {offset + header.data_bytes} bytes for shape "
@@ -83,8 +82,8 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Colu
     if info.compress_type == zipfile.ZIP_STORED:
         start = _data_start(path, info)
         _verify(path, info)
-        return FileColumn(path=path, header=header, offset=start + offset)
-    return MemberColumn(path=path, member=info.filename, header=header, offset=offset)
+        return StoredColumn(path=path, header=header, offset=start + offset)
+    return StoredColumn(path=path, member=info.filename, header=header, offset=offset)
 
 
 def _data_start(path: Path, info: zipfile.ZipInfo) -> int:

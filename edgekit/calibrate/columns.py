@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -84,8 +84,8 @@ class Header:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FileColumn:
-    """Rows of an uncompressed array inside a file, read where they lie.
+class StoredColumn:
+    """Rows of an array in a file, or in a compressed member of an ``.npz``; never read whole.
 
     Reads instead of mapping: mapped pages would count as this process's memory.
     """
@@ -93,6 +93,7 @@ class FileColumn:
     path: Path
     header: Header
     offset: int
+    member: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -105,42 +106,9 @@ class FileColumn:
         return self.header.dtype
 
     def rows(self, wanted: Indices, size: int) -> Iterator[Array]:
-        """Yield the rows; neighbours are read in one go."""
-        row = self.header.row_bytes
-        with self.path.open("rb", buffering=0) as file:
-            for start in range(0, len(wanted), size):
-                places = wanted[start : start + size]
-                out = np.empty((len(places), *self.shape[1:]), self.dtype)
-                raw = out.reshape(-1).view(np.uint8) if out.size else np.empty(0, np.uint8)
-                for begin, end in _runs(places):
-                    file.seek(self.offset + int(places[begin]) * row)
-                    _fill(file, raw[begin * row : end * row], str(self.path))
-                yield out
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MemberColumn:
-    """Rows of a compressed array in an ``.npz``, decompressed in passing, never whole."""
-
-    path: Path
-    member: str
-    header: Header
-    offset: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return self.header.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the array."""
-        return self.header.dtype
-
-    def rows(self, wanted: Indices, size: int) -> Iterator[Array]:
-        """Yield the rows; decompresses everything before the last of them once."""
+        """Yield the rows; neighbours are read in one go, a member is decompressed once."""
         row, at = self.header.row_bytes, 0
-        with open_member(self.path, self.member) as file:
+        with self._open() as file:
             _skip(file, self.offset)
             for start in range(0, len(wanted), size):
                 places = wanted[start : start + size]
@@ -148,9 +116,18 @@ class MemberColumn:
                 raw = out.reshape(-1).view(np.uint8) if out.size else np.empty(0, np.uint8)
                 for begin, end in _runs(places):
                     _skip(file, (int(places[begin]) - at) * row)
-                    _fill(file, raw[begin * row : end * row], f"{self.path}: {self.member}")
+                    _fill(file, raw[begin * row : end * row], self._where)
                     at = int(places[end - 1]) + 1
                 yield out
+
+    def _open(self) -> AbstractContextManager[IO[bytes]]:
+        if self.member:
+            return open_member(self.path, self.member)
+        return self.path.open("rb", buffering=0)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.path}: {self.member}" if self.member else str(self.path)
 
 
 @contextmanager
@@ -229,6 +206,10 @@ def _fill(file: IO[bytes], raw: NDArray[np.uint8], where: str) -> None:
 
 
 def _skip(file: IO[bytes], count: int) -> None:
+    """Pass over bytes: a file jumps, a member has to be decompressed."""
+    if isinstance(file, io.FileIO):
+        file.seek(count, io.SEEK_CUR)
+        return
     while count > 0:
         part = file.read(min(CHUNK_BYTES, count))
         if not part:
