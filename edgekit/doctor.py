@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from edgekit import catalog
 from edgekit.cpu import Cpu, cpu_facts
-from edgekit.explain import extra_of
+from edgekit.extras import NEEDS
 from edgekit.target import Target
 from edgekit.version import VERSION
 
@@ -144,7 +144,7 @@ def _from_checkout(path: Path) -> list[str]:
 
 
 def _possible(name: str, broken: set[str]) -> Possible:
-    needs = {"base", extra_of(Target.load(name)) or "base"} & broken
+    needs = {"base", NEEDS[Target.load(name).format].extra or "base"} & broken
     extra = next((group for group in sorted(needs) if group != "base"), None)
     return Possible(target=name, possible=not needs, missing_extra=extra)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.extras import NEEDS
 from edgekit.target import Audit, Quantization, Target
 
 _FORMATS = {
@@ -10,12 +11,6 @@ _FORMATS = {
     "onnx": "an ONNX file (model.onnx), for ONNX Runtime",
 }
 _STEPS = {"int8": "256 steps", "int4": "16 steps", "int16": "65,536 steps"}
-_EXTRAS = {"openvino": "openvino", "onnx": "onnx"}
-
-
-def extra_of(target: Target) -> str | None:
-    """Return the extra that a target needs beyond the base install, if any."""
-    return _EXTRAS.get(target.format)
 
 
 def explain(target: Target) -> dict[str, list[str]]:
@@ -57,7 +52,7 @@ def _needs(target: Target) -> list[str]:
     said = ["Sample data to calibrate on (--calibration)."]
     if not target.quantization.needs_calibration:
         said = ["No sample data; with some (--calibration) the file is checked on them."]
-    if extra := extra_of(target):
+    if extra := NEEDS[target.format].extra:
         said.append(f"pip install 'edgekit-ml[{extra}]'.")
     return said
 

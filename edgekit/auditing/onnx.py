@@ -14,7 +14,8 @@ from edgekit.auditing import onnx_kinds as kinds
 from edgekit.auditing import onnx_tensors as tensors
 from edgekit.auditing.names import layer
 from edgekit.auditing.program import Node, Program, Value
-from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.errors import ArtifactError
+from edgekit.extras import load
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview.training")
 _INT, _STRING, _TENSOR = 2, 3, 4  # AttributeProto.AttributeType
@@ -27,12 +28,10 @@ def read(path: Path) -> Program:
         ArtifactError: it is not a whole ONNX model, or names data that it must not or cannot have.
         MissingExtra: onnx is not installed.
     """
-    try:
-        import onnx
-        import onnx.shape_inference
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise MissingExtra("onnx", "onnx") from error
+    onnx = load("onnx")
+    load("onnx.shape_inference")
+    from google.protobuf.message import DecodeError
+
     data = path.read_bytes()
     size = len(data)
     model = onnx.ModelProto()

@@ -12,7 +12,8 @@ from edgekit.auditing import tflite_kinds as kinds
 from edgekit.auditing.flatbuffer import Budget
 from edgekit.auditing.names import layer
 from edgekit.auditing.program import Node, Program, Value
-from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.errors import ArtifactError
+from edgekit.extras import load
 
 _MALFORMED = (
     struct.error, ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError,
@@ -27,10 +28,7 @@ def read(path: Path) -> Program:
         ArtifactError: it is not a whole TFLite flatbuffer.
         MissingExtra: ai-edge-litert, which carries the schema, is not installed.
     """
-    try:
-        from ai_edge_litert import schema_py_generated as schema
-    except ImportError as error:
-        raise MissingExtra("ai-edge-litert", "all") from error
+    schema = load("ai_edge_litert.schema_py_generated")
     data = path.read_bytes()
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise ArtifactError(

@@ -17,8 +17,8 @@ from edgekit.artifact import Artifact
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement
 from edgekit.errors import ArtifactError, OptionError
+from edgekit.extras import runtime_of
 from edgekit.files import scratch
-from edgekit.runtimes import require
 from edgekit.runtimes.feed import one_batch
 
 TIMEOUT_S = 900.0
@@ -65,7 +65,7 @@ def measure(
             f"expected threads >= 1, warmup >= 0, min_runs >= 1 and min_seconds in"
             f" 0..{TIMEOUT_S / 2:g}, got {threads}, {warmup}, {min_runs}, {min_seconds:g}"
         )
-    require(artifact.format)
+    runtime_of(artifact.format)
     if sample is not None:
         one_batch(artifact.inputs, sample, native=False)
     with contextlib.ExitStack() as stack:

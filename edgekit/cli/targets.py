@@ -8,7 +8,8 @@ import click
 
 from edgekit import catalog
 from edgekit.cli.options import json_option, print_columns, print_json
-from edgekit.explain import explain, extra_of
+from edgekit.explain import explain
+from edgekit.extras import NEEDS
 from edgekit.target import Target
 
 WIDTH = 80
@@ -57,4 +58,4 @@ def show(name: str, as_json: bool) -> None:
 def _row(target: Target) -> tuple[str, ...]:
     q = target.quantization
     data = "needed" if q.needs_calibration else "-"
-    return (target.name, q.weights, q.activations, q.io, data, extra_of(target) or "-")
+    return (target.name, q.weights, q.activations, q.io, data, NEEDS[target.format].extra or "-")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import ExportError, MissingExtra, one_line
+from edgekit.errors import ExportError, one_line
 from edgekit.exporters.onnx_spelling import spell_out
+from edgekit.extras import load
 from edgekit.trace import Trace
 
 OPSET = 18
@@ -28,11 +29,7 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
         MissingExtra: the extra ``onnx`` is not installed.
         ExportError: an operator has no ONNX form.
     """
-    try:
-        import onnx
-        import tf2onnx
-    except ImportError as error:
-        raise MissingExtra("tf2onnx", "onnx") from error
+    onnx, tf2onnx = load("onnx"), load("tf2onnx")
     tf2onnx.utils.INTERNAL_NAME = 1  # it numbers its own tensors on and on: start anew, same bytes
     try:
         with _without("optimize_transpose") if keep_transposes else contextlib.nullcontext():
@@ -82,13 +79,9 @@ def in_half_precision(source: Path, destination: Path) -> None:
         MissingExtra: the extra ``onnx`` is not installed.
         ExportError: the model holds values that half precision cannot.
     """
+    onnx, float16 = load("onnx"), load("onnxruntime.transformers.float16")
     try:
-        import onnx
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-    except ImportError as error:
-        raise MissingExtra("onnxruntime", "onnx") from error
-    try:
-        model = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
+        model = float16.convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
     except Exception as error:
         raise ExportError(f"no float16 ONNX file can be made: {error}") from error
     onnx.save(model, str(destination))

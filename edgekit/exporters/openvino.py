@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgekit.errors import ExportError, MissingExtra
+from edgekit.errors import ExportError
+from edgekit.extras import load
 from edgekit.files import scratch
 from edgekit.trace import Trace
 
@@ -16,22 +17,8 @@ def export(trace: Trace) -> Any:
         MissingExtra: the extra ``openvino`` is not installed.
         ExportError: an operator has no OpenVINO form.
     """
-    try:
-        import openvino as ov
-    except ImportError as error:
-        raise MissingExtra("openvino", "openvino") from error
-    with scratch() as folder:
-        path = folder / "graph.pb"
-        path.write_bytes(trace.graph)
-        try:
-            model = ov.convert_model(
-                str(path),
-                input=list(trace.input_tensors),
-                output=list(trace.output_tensors),
-            )
-        except Exception as error:
-            raise ExportError(f"no OpenVINO IR can be made: {_reason(error)}") from error
-    return _named(model, trace)
+    ends = list(trace.input_tensors), list(trace.output_tensors)
+    return _named(_convert("graph.pb", trace.graph, *ends), trace)
 
 
 def from_onnx(onnx_model: Any) -> Any:
@@ -41,15 +28,19 @@ def from_onnx(onnx_model: Any) -> Any:
         MissingExtra: the extra ``openvino`` is not installed.
         ExportError: an operator has no OpenVINO form.
     """
-    try:
-        import openvino as ov
-    except ImportError as error:
-        raise MissingExtra("openvino", "openvino") from error
+    return _convert("model.onnx", onnx_model.SerializeToString())
+
+
+def _convert(
+    name: str, content: bytes, inputs: list[str] | None = None, outputs: list[str] | None = None
+) -> Any:
+    """Convert a file's content; its name says what it is."""
+    ov = load("openvino")
     with scratch() as folder:
-        path = folder / "model.onnx"
-        path.write_bytes(onnx_model.SerializeToString())
+        path = folder / name
+        path.write_bytes(content)
         try:
-            return ov.convert_model(str(path))
+            return ov.convert_model(str(path), input=inputs, output=outputs)
         except Exception as error:
             raise ExportError(f"no OpenVINO IR can be made: {_reason(error)}") from error
 

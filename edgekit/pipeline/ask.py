@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgekit.calibrate.sources import check_there
-from edgekit.errors import MissingExtra, OptionError
+from edgekit.errors import OptionError
+from edgekit.extras import require_makers
 from edgekit.files import check_destination
 from edgekit.pipeline.options import Options, objections
 from edgekit.source import identify
 from edgekit.target import Target
 
-# format -> (modules that must be importable, the extra that brings them)
-_NEEDS = {
-    "tflite": (),
-    "openvino": (("openvino", "openvino"), ("nncf", "openvino")),
-    "onnx": (("onnx", "onnx"), ("onnxruntime", "onnx"), ("tf2onnx", "onnx")),
-}
 _ROOM_BYTES = 2**20
 
 
@@ -38,9 +32,7 @@ def ask(given: Any, options: Options, targets: Sequence[Target], places: Sequenc
     if said := objections(options, list(targets)):
         raise OptionError("; ".join(said))
     for target in targets:
-        for module, extra in _NEEDS[target.format]:
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtra(module, extra)
+        require_makers(target.format)
     if options.metric is not None:
         from edgekit.accuracy import metric
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.calibrate.samples import Samples
-from edgekit.errors import MissingExtra, QuantizeError, one_line
+from edgekit.errors import QuantizeError, one_line
+from edgekit.extras import load
 from edgekit.quantizers.attention import spread_attention
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -122,9 +123,6 @@ class _Repeatable:
 
 
 def _nncf() -> Any:
-    try:
-        import nncf
-    except ImportError as error:
-        raise MissingExtra("nncf", "openvino") from error
+    nncf = load("nncf")
     nncf.set_log_level(40)
     return nncf

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import ExportError, MissingExtra, QuantizeError, one_line
+from edgekit.errors import ExportError, QuantizeError, one_line
+from edgekit.extras import load
 from edgekit.files import scratch
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
@@ -212,9 +213,4 @@ def _attribute(node: Any, name: str, default: int) -> int:
 
 
 def _libraries() -> tuple[Any, Any]:
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtra("onnxruntime", "onnx") from error
-    return onnx, onnxruntime
+    return load("onnx"), load("onnxruntime")

@@ -8,7 +8,6 @@ arrays for quantized inputs hold stored integers instead.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
-from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.errors import ArtifactError
+from edgekit.extras import load, runtime_of
 from edgekit.runtimes.runner import Runner
 
 __all__ = [
@@ -26,18 +26,10 @@ __all__ = [
     "describe",
     "import_runtime",
     "open_runner",
-    "require",
     "tensors",
 ]
 
 SUFFIXES = {".tflite": "tflite", ".xml": "openvino", ".onnx": "onnx"}
-
-# format -> (modules of which one must be there), package, extra.
-_INSTALLED = {
-    "tflite": (("ai_edge_litert", "tflite_runtime"), "ai-edge-litert", "all"),
-    "openvino": (("openvino",), "openvino", "openvino"),
-    "onnx": (("onnxruntime",), "onnxruntime", "onnx"),
-}
 
 
 def describe(path: str | Path) -> Artifact:
@@ -93,28 +85,14 @@ def tensors(
     return found
 
 
-def require(kind: str) -> None:
-    """Make sure that the runtime of a format is installed, without importing it.
-
-    Raises:
-        MissingExtra: it is not.
-    """
-    choices, package, extra = _INSTALLED[kind]
-    if not any(importlib.util.find_spec(name) for name in choices):
-        raise MissingExtra(package, extra)
-
-
 def import_runtime(kind: str) -> None:
     """Import what runs a format, so that its cost is not taken for that of a model.
 
     Raises:
         MissingExtra: it is not installed.
     """
-    require(kind)
-    for name in _INSTALLED[kind][0]:
-        if importlib.util.find_spec(name):
-            importlib.import_module(f"{name}.interpreter" if kind == "tflite" else name)
-            return
+    package = runtime_of(kind)
+    load(f"{package}.interpreter" if kind == "tflite" else package)
 
 
 def _module(kind: str) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
-from edgekit.errors import ArtifactError, MissingExtra, one_line
+from edgekit.errors import ArtifactError, one_line
+from edgekit.extras import load
 from edgekit.runtimes import feed
 
 
@@ -42,7 +43,7 @@ class OnnxRunner:
         outputs: Mapping[str, str] | None = None,
     ) -> None:
         """Load a path or bytes; ``outputs`` map names to the tensors to fetch."""
-        self.versions: Mapping[str, str] = {"onnxruntime": _import().__version__}
+        self.versions: Mapping[str, str] = {"onnxruntime": load("onnxruntime").__version__}
         self.path = artifact.path
         self.specs = artifact.inputs
         self._session = self._guard(
@@ -142,7 +143,7 @@ def _activations(graph: Any) -> dict[str, str]:
 
 
 def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:
-    ort = _import()
+    ort = load("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -153,10 +154,7 @@ def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:
 
 
 def _load(path: Path, *, data: bool) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtra("onnx", "onnx") from error
+    onnx = load("onnx")
     try:
         model = onnx.load(str(path), load_external_data=data)
     except Exception as error:  # protobuf's DecodeError differs between its implementations.
@@ -164,14 +162,6 @@ def _load(path: Path, *, data: bool) -> Any:
     if not model.graph.node and not model.graph.output:
         raise ArtifactError(f"{path}: expected an ONNX model, got a file without a graph")
     return model
-
-
-def _import() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtra("onnxruntime", "onnx") from error
-    return onnxruntime
 
 
 def _paired(path: Path, specs: Sequence[TensorSpec], nodes: Sequence[Any]) -> dict[str, str]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
-from edgekit.errors import ArtifactError, MissingExtra
+from edgekit.errors import ArtifactError
+from edgekit.extras import load
 from edgekit.runtimes import feed
 
 # Without the precision hint, the plugin computes float models in bfloat16 on CPUs that have it
@@ -20,7 +21,7 @@ _PRECISION = "f32"
 
 def describe(path: Path) -> Artifact:
     """Read a file's inputs and outputs; see ``edgekit.runtimes.describe``."""
-    model = _read(_import().Core(), path)
+    model = _read(load("openvino").Core(), path)
     return Artifact(
         path=path, format="openvino", inputs=_specs(model.inputs), outputs=_specs(model.outputs)
     )
@@ -28,7 +29,7 @@ def describe(path: Path) -> Artifact:
 
 def open_runner(artifact: Artifact, *, threads: int = 1) -> OpenvinoRunner:
     """Load a file; see ``edgekit.runtimes.open_runner``."""
-    core = _import().Core()
+    core = load("openvino").Core()
     return OpenvinoRunner(artifact.path, core, _read(core, artifact.path), threads=threads)
 
 
@@ -37,7 +38,9 @@ class OpenvinoRunner:
 
     def __init__(self, path: Path, core: Any, model: Any, *, threads: int = 1) -> None:
         """Compile; ``threads`` is what one inference may use."""
-        self.versions: Mapping[str, str] = {"openvino": _import().__version__.partition("-")[0]}
+        self.versions: Mapping[str, str] = {
+            "openvino": load("openvino").__version__.partition("-")[0]
+        }
         self.path = path
         self.specs = _specs(model.inputs)
         self.names = [spec.name for spec in _specs(model.outputs)]
@@ -95,7 +98,7 @@ def tensors(
     artifact: Artifact, inputs: Mapping[str, NDArray[Any]], *, only: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.float32]]:
     """Run with every operator's result as an output; see ``edgekit.runtimes.tensors``."""
-    core = _import().Core()
+    core = load("openvino").Core()
     model = _read(core, artifact.path)
     wanted = [(name, port) for name, port in _activations(model) if only is None or name in only]
     model.add_outputs([port for _, port in wanted])
@@ -181,11 +184,3 @@ def _name(port: Any) -> str:
     """Return the least decorated of a port's names, or its node's."""
     named = sorted(port.get_names(), key=lambda name: (":" in name, "/" in name, len(name), name))
     return str(named[0] if named else port.get_node().get_friendly_name())
-
-
-def _import() -> Any:
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingExtra("openvino", "openvino") from error
-    return openvino

@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
-from edgekit.errors import ArtifactError, MissingExtra, one_line
+from edgekit.errors import ArtifactError, one_line
+from edgekit.extras import distribution_of, load, runtime_of
 from edgekit.runtimes import feed
 
-_RUNTIMES = (
-    ("ai_edge_litert.interpreter", "ai-edge-litert"),
-    ("tflite_runtime.interpreter", "tflite-runtime"),
-)
 _IDENTIFIER = b"TFL3"
 
 
@@ -182,12 +179,8 @@ def _check(path: Path) -> None:
 
 
 def _runtime() -> tuple[Any, str]:
-    for module, package in _RUNTIMES:
-        try:
-            return importlib.import_module(module), package
-        except ImportError:
-            continue
-    raise MissingExtra("ai-edge-litert", "all")
+    package = runtime_of("tflite")
+    return load(f"{package}.interpreter"), distribution_of(package)
 
 
 def _version() -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit import catalog
 from edgekit.errors import OptionError, UnknownName
-from edgekit.explain import explain, extra_of
+from edgekit.explain import explain
 from edgekit.target import Target
 
 PROMISED = [
@@ -96,12 +96,6 @@ def test_every_target_is_explained_in_sentences(name: str) -> None:
 def test_only_x86_unsafe_files_reduce_their_range() -> None:
     assert Target.load("onnx-int8").quantization.reduce_range
     assert not Target.load("openvino-int8").quantization.reduce_range
-
-
-def test_extras_follow_the_format() -> None:
-    assert extra_of(Target.load("tflite-int8")) is None
-    assert extra_of(Target.load("onnx-int8")) == "onnx"
-    assert extra_of(Target.load("openvino-int8")) == "openvino"
 
 
 def test_a_path_works_like_a_name(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What each format needs beyond the base install, and how it is imported."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.errors import MissingExtra
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """The packages of a format, by the names under which they are imported.
+
+    ``extra`` brings them, None the base install; ``make`` are all needed to make files, of ``run``
+    one is enough to run them.
+    """
+
+    extra: str | None
+    make: tuple[str, ...]
+    run: tuple[str, ...]
+
+
+NEEDS: Mapping[str, Needs] = {
+    "tflite": Needs(extra=None, make=(), run=("ai_edge_litert", "tflite_runtime")),
+    "openvino": Needs(extra="openvino", make=("openvino", "nncf"), run=("openvino",)),
+    "onnx": Needs(extra="onnx", make=("onnx", "onnxruntime", "tf2onnx"), run=("onnxruntime",)),
+}
+
+
+def load(module: str) -> Any:
+    """Import a package that an extra brings, or a module of it.
+
+    Raises:
+        MissingExtra: it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise _missing(module) from error
+
+
+def require_makers(kind: str) -> None:
+    """Make sure that what makes files of a format is installed, without importing it.
+
+    Raises:
+        MissingExtra: something is not.
+    """
+    for package in NEEDS[kind].make:
+        if importlib.util.find_spec(package) is None:
+            raise _missing(package)
+
+
+def runtime_of(kind: str) -> str:
+    """Name the installed package that runs files of a format, without importing it.
+
+    Raises:
+        MissingExtra: there is none.
+    """
+    for package in NEEDS[kind].run:
+        if importlib.util.find_spec(package) is not None:
+            return package
+    raise _missing(NEEDS[kind].run[0])
+
+
+def distribution_of(package: str) -> str:
+    """Return the name under which package indexes have a package."""
+    return package.replace("_", "-")
+
+
+def _missing(module: str) -> MissingExtra:
+    package = module.partition(".")[0]
+    extras = [need.extra for need in NEEDS.values() if package in need.make and need.extra]
+    return MissingExtra(distribution_of(package), extras[0] if extras else "all")
