@@ -62,8 +62,7 @@ def open_runner(artifact: Artifact, *, threads: int = 1) -> Runner:
         ArtifactError: the file cannot be opened by its runtime.
         MissingExtra: the runtime is not installed.
     """
-    runner: Runner = _module(artifact.format).open_runner(artifact, threads=threads)
-    return runner
+    return Runner(_module(artifact.format).open_session(artifact, threads=threads))
 
 
 def tensors(

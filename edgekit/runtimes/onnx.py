@@ -13,6 +13,7 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError, one_line
 from edgekit.extras import load
 from edgekit.runtimes import feed
+from edgekit.runtimes.runner import Stored
 
 
 def describe(path: Path) -> Artifact:
@@ -25,12 +26,12 @@ def describe(path: Path) -> Artifact:
     )
 
 
-def open_runner(artifact: Artifact, *, threads: int = 1) -> OnnxRunner:
+def open_session(artifact: Artifact, *, threads: int = 1) -> OnnxSession:
     """Load a file; see ``edgekit.runtimes.open_runner``."""
-    return OnnxRunner(artifact, str(artifact.path), threads=threads)
+    return OnnxSession(artifact, str(artifact.path), threads=threads)
 
 
-class OnnxRunner:
+class OnnxSession:
     """A session with all of ONNX Runtime's graph optimizations: that is what ships."""
 
     def __init__(
@@ -54,30 +55,21 @@ class OnnxRunner:
             self._outputs = _paired(self.path, artifact.outputs, self._session.get_outputs())
         else:
             self._outputs = dict(outputs)
-        self._prepared: dict[str, NDArray[Any]] | None = None
+        self._placed: dict[str, NDArray[Any]] = {}
 
-    def run(
-        self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run n samples; see ``Runner.run``."""
-        return feed.run_batches(self.specs, inputs, self._call, native=native)
+    def place(self, stored: Stored) -> None:
+        """Keep a batch for ``infer``; see ``Session.place``."""
+        self._placed = {self._inputs[name]: array for name, array in stored.items()}
 
-    def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
-        """Set inputs; see ``Runner.prepare``."""
-        stored = feed.one_batch(self.specs, sample, native=native)
-        self._prepared = {self._inputs[name]: array for name, array in stored.items()}
+    def infer(self) -> None:
+        """Run one inference; see ``Session.infer``."""
+        self._guard("run", lambda: self._session.run(None, self._placed))
 
-    def invoke(self) -> None:
-        """Run one inference; see ``Runner.invoke``."""
-        if self._prepared is None:
-            raise ArtifactError(f"{self.path}: expected prepare() before invoke()")
-        fed = self._prepared
-        self._guard("run", lambda: self._session.run(None, fed))
-
-    def _call(self, stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        fed = {self._inputs[name]: array for name, array in stored.items()}
+    def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
+        """Run one batch; see ``Session.call``."""
+        self.place(stored)
         raw = list(self._outputs.values())
-        results = self._guard("run", lambda: self._session.run(raw, fed))
+        results = self._guard("run", lambda: self._session.run(raw, self._placed))
         return {
             name: np.asarray(array).astype(np.float32)
             for name, array in zip(self._outputs, results, strict=True)
@@ -111,8 +103,8 @@ def tensors(
         content = model.SerializeToString()
     except ValueError as error:
         raise ArtifactError(f"{artifact.path}: expected a model below 2 GiB: {error}") from error
-    runner = OnnxRunner(artifact, content, optimize=False, outputs=wanted)
-    return runner.run(inputs)
+    session = OnnxSession(artifact, content, optimize=False, outputs=wanted)
+    return feed.run_batches(session.specs, inputs, session.call)
 
 
 def _activations(graph: Any) -> dict[str, str]:

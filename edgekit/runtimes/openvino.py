@@ -13,6 +13,7 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError
 from edgekit.extras import load
 from edgekit.runtimes import feed
+from edgekit.runtimes.runner import Stored
 
 # Without the precision hint, the plugin computes float models in bfloat16 on CPUs that have it
 # (seen with AMX), and one file would score differently from host to host.
@@ -27,13 +28,13 @@ def describe(path: Path) -> Artifact:
     )
 
 
-def open_runner(artifact: Artifact, *, threads: int = 1) -> OpenvinoRunner:
+def open_session(artifact: Artifact, *, threads: int = 1) -> OpenvinoSession:
     """Load a file; see ``edgekit.runtimes.open_runner``."""
     core = load("openvino").Core()
-    return OpenvinoRunner(artifact.path, core, _read(core, artifact.path), threads=threads)
+    return OpenvinoSession(artifact.path, core, _read(core, artifact.path), threads=threads)
 
 
-class OpenvinoRunner:
+class OpenvinoSession:
     """A model compiled for this CPU, float parts in float32."""
 
     def __init__(self, path: Path, core: Any, model: Any, *, threads: int = 1) -> None:
@@ -52,34 +53,24 @@ class OpenvinoRunner:
         self._request = self._guard(
             "compile", lambda: core.compile_model(model, "CPU", settings).create_infer_request()
         )
-        self._prepared: dict[int, NDArray[Any]] | None = None
+        self._placed: list[NDArray[Any]] = []
 
-    def run(
-        self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run n samples; see ``Runner.run``."""
-        return feed.run_batches(self.specs, inputs, self._call, native=native)
-
-    def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
-        """Set inputs; see ``Runner.prepare``."""
+    def place(self, stored: Stored) -> None:
+        """Set inputs; see ``Session.place``."""
         from openvino import Tensor
 
-        stored = feed.one_batch(self.specs, sample, native=native)
-        self._prepared = {}
-        for index, spec in enumerate(self.specs):
-            # The request keeps no reference to the array: it must stay alive here.
-            self._prepared[index] = np.ascontiguousarray(stored[spec.name])
-            self._request.set_input_tensor(index, Tensor(self._prepared[index], True))
+        # The request keeps no reference to the arrays: they must stay alive here.
+        self._placed = [np.ascontiguousarray(stored[spec.name]) for spec in self.specs]
+        for index, array in enumerate(self._placed):
+            self._request.set_input_tensor(index, Tensor(array, True))
 
-    def invoke(self) -> None:
-        """Run one inference; see ``Runner.invoke``."""
-        if self._prepared is None:
-            raise ArtifactError(f"{self.path}: expected prepare() before invoke()")
+    def infer(self) -> None:
+        """Run one inference; see ``Session.infer``."""
         self._guard("run", lambda: self._request.infer(share_outputs=True))
 
-    def _call(self, stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
+        """Run one batch; see ``Session.call``."""
         fed = {index: stored[spec.name] for index, spec in enumerate(self.specs)}
-        self._prepared = None
         self._guard("reset", self._request.reset_state)
         self._guard("run", lambda: self._request.infer(fed))
         return {
@@ -107,9 +98,9 @@ def tensors(
         _origin(result.input(0).get_source_output()): f"output {index}"
         for index, result in enumerate(model.get_results())
     }
-    runner = OpenvinoRunner(artifact.path, core, model)
-    runner.names = [f"output {index}" for index in range(len(model.outputs))]
-    found = runner.run(inputs)
+    session = OpenvinoSession(artifact.path, core, model)
+    session.names = [f"output {index}" for index in range(len(model.outputs))]
+    found = feed.run_batches(session.specs, inputs, session.call)
     return {name: found[places[_origin(port)]] for name, port in wanted}
 
 

@@ -1,20 +1,60 @@
-"""What every runtime offers."""
+"""An opened file: one way to run it, whatever its runtime."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.artifact import TensorSpec
+from edgekit.errors import ArtifactError
+from edgekit.runtimes import feed
 
-class Runner(Protocol):
-    """An artifact loaded into its runtime on this host's CPU."""
+Stored = dict[str, NDArray[Any]]
+
+
+class Session(Protocol):
+    """A file in its runtime: takes one batch of what its inputs store, by input name.
+
+    All raise ``ArtifactError`` where the runtime fails.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def specs(self) -> Sequence[TensorSpec]:
+        """What the file takes."""
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Name of the runtime's distribution to its version."""
+
+    def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
+        """Run one batch, state anew; return the real values of every output by its name."""
+
+    def place(self, stored: Stored) -> None:
+        """Put one batch where ``infer`` finds it."""
+
+    def infer(self) -> None:
+        """Run one inference on what is placed, and nothing besides."""
+
+
+class Runner:
+    """An artifact loaded into its runtime on this host's CPU."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._prepared = False
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name of the runtime's distribution to its version."""
+        return self._session.versions
 
     def run(
         self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
@@ -33,6 +73,8 @@ class Runner(Protocol):
             DataError: names, shapes, dtypes or numbers of rows do not fit.
             ArtifactError: the runtime fails.
         """
+        self._prepared = False
+        return feed.run_batches(self._session.specs, inputs, self._session.call, native=native)
 
     def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
         """Set the inputs that ``invoke`` uses; as many rows as the file's batch, or one row.
@@ -41,7 +83,10 @@ class Runner(Protocol):
 
         Raises:
             DataError: see ``run``.
+            ArtifactError: the runtime fails.
         """
+        self._session.place(feed.one_batch(self._session.specs, sample, native=native))
+        self._prepared = True
 
     def invoke(self) -> None:
         """Run one inference on what is set. This is what is timed.
@@ -49,3 +94,6 @@ class Runner(Protocol):
         Raises:
             ArtifactError: nothing was prepared, or the runtime fails.
         """
+        if not self._prepared:
+            raise ArtifactError(f"{self._session.path}: expected prepare() before invoke()")
+        self._session.infer()

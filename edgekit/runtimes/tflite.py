@@ -16,6 +16,7 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError, one_line
 from edgekit.extras import distribution_of, load, runtime_of
 from edgekit.runtimes import feed
+from edgekit.runtimes.runner import Stored
 
 _IDENTIFIER = b"TFL3"
 
@@ -31,12 +32,12 @@ def describe(path: Path) -> Artifact:
     )
 
 
-def open_runner(artifact: Artifact, *, threads: int = 1) -> TfliteRunner:
+def open_session(artifact: Artifact, *, threads: int = 1) -> TfliteSession:
     """Load a file; see ``edgekit.runtimes.open_runner``."""
-    return TfliteRunner(artifact, threads=threads)
+    return TfliteSession(artifact, threads=threads)
 
 
-class TfliteRunner:
+class TfliteSession:
     """A file in the TFLite interpreter, with the runtime's default delegates."""
 
     def __init__(self, artifact: Artifact, *, threads: int = 1, reference: bool = False) -> None:
@@ -50,38 +51,27 @@ class TfliteRunner:
         self._outputs = dict(outputs)
         self._shapes = {name: tuple(detail["shape"]) for name, detail in inputs}
         self._guard("allocate", self.interpreter.allocate_tensors)
-        self._prepared = False
 
-    def run(
-        self, inputs: Mapping[str, NDArray[Any]], *, native: bool = False
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run n samples; see ``Runner.run``."""
-        return feed.run_batches(self.specs, inputs, self._call, native=native)
-
-    def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
-        """Set inputs; see ``Runner.prepare``."""
-        self._set(feed.one_batch(self.specs, sample, native=native))
-
-    def invoke(self) -> None:
-        """Run one inference; see ``Runner.invoke``."""
-        if not self._prepared:
-            raise ArtifactError(f"{self.path}: expected prepare() before invoke()")
+    def infer(self) -> None:
+        """Run one inference; see ``Session.infer``."""
         self._guard("run", self.interpreter.invoke)
 
-    def once(self, stored: dict[str, NDArray[Any]]) -> None:
+    def once(self, stored: Stored) -> None:
         """Set inputs, forget recurrent state, and run one inference."""
-        self._set(stored)
+        self.place(stored)
         self._guard("reset", self.interpreter.reset_all_variables)
-        self.invoke()
+        self.infer()
 
-    def _call(self, stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
+        """Run one batch; see ``Session.call``."""
         self.once(stored)
         return {
             name: real_values(self.interpreter.get_tensor(detail["index"]), detail)
             for name, detail in self._outputs.items()
         }
 
-    def _set(self, stored: dict[str, NDArray[Any]]) -> None:
+    def place(self, stored: Stored) -> None:
+        """Set inputs; see ``Session.place``."""
         shapes = {name: array.shape for name, array in stored.items()}
         if changed := [name for name in shapes if shapes[name] != self._shapes[name]]:
             for name in changed:
@@ -91,7 +81,6 @@ class TfliteRunner:
             self._shapes = shapes
         for name, array in stored.items():
             self.interpreter.set_tensor(self._inputs[name], array)
-        self._prepared = True
 
     def _guard(self, verb: str, action: Callable[[], object]) -> None:
         try:
@@ -104,21 +93,21 @@ def tensors(
     artifact: Artifact, inputs: Mapping[str, NDArray[Any]], *, only: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.float32]]:
     """Run with every tensor kept and no delegate; see ``edgekit.runtimes.tensors``."""
-    runner = TfliteRunner(artifact, reference=True)
+    session = TfliteSession(artifact, reference=True)
 
-    def call(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        runner.once(stored)
+    def call(stored: Stored) -> dict[str, NDArray[np.float32]]:
+        session.once(stored)
         return {
-            detail["name"]: real_values(runner.interpreter.get_tensor(detail["index"]), detail)
+            detail["name"]: real_values(session.interpreter.get_tensor(detail["index"]), detail)
             for detail in wanted
         }
 
     wanted = [
         detail
-        for detail in _activations(runner.interpreter)
+        for detail in _activations(session.interpreter)
         if only is None or detail["name"] in only
     ]
-    return feed.run_batches(runner.specs, inputs, call)
+    return feed.run_batches(session.specs, inputs, call)
 
 
 def _activations(interpreter: Any) -> list[dict[str, Any]]:

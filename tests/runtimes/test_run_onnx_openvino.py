@@ -83,6 +83,8 @@ def test_invoke_needs_prepared_inputs(write, tmp_path):
     runner.prepare({"x": X[:1]})
     runner.invoke()
     assert runner.run({"x": X})["y"] == pytest.approx(EXPECTED, abs=1e-6)
+    with pytest.raises(ArtifactError, match="prepare"):
+        runner.invoke()
     assert all(version[0].isdigit() for version in runner.versions.values())
 
 
