@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option
+from edgekit.cli.options import (
+    code_options,
+    layers_option,
+    metric_option,
+    option,
+    output_option,
+    run_options,
+)
+from edgekit.pipeline.command import FLAGS
+
+if TYPE_CHECKING:
+    from edgekit.pipeline.options import Options
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
@@ -41,43 +52,39 @@ Examples:
               "your own. Repeatable.")  # fmt: skip
 @click.option("--from", "manifest", type=click.Path(path_type=Path), metavar="MANIFEST",
               help="Make the files of a manifest.json again; it says all the rest.")  # fmt: skip
-@click.option("-c", "--calibration", metavar="DATA",
-              help="Samples that the model was trained on, or like them; int8 and int16 "
-              "targets need some: .npz, .npy, .csv, a folder of pictures, module:function, "
-              "or a profile.")  # fmt: skip
-@click.option("-e", "--evaluate", "evaluation", metavar="DATA",
-              help="Other samples, to compare model and file on; in the same forms, with labels "
-              "for --metric.")  # fmt: skip
-@click.option("-m", "--metric", metavar="NAME",
-              help="What to score: top1, top5, auc, mse, mae, or module:function.")  # fmt: skip
+@option("calibration", "-c", metavar="DATA",
+        help="Samples that the model was trained on, or like them; int8 and int16 "
+        "targets need some: .npz, .npy, .csv, a folder of pictures, module:function, "
+        "or a profile.")  # fmt: skip
+@option("evaluation", "-e", metavar="DATA",
+        help="Other samples, to compare model and file on; in the same forms, with labels "
+        "for --metric.")  # fmt: skip
+@metric_option
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("out"),
               metavar="FOLDER", show_default=True,
               help="Results go to FOLDER/<model>/<target>.")  # fmt: skip
-@click.option("--samples", type=int, metavar="N",
-              help="Calibrate on N samples.  [default: 300, or what a profile says]")  # fmt: skip
-@click.option("--estimator", metavar="NAME", default="auto", show_default=True,
-              help="How ranges are taken: min-max, moving-average, percentile, entropy, mse; "
-              "auto tries all and keeps the one that agrees best with the model.")  # fmt: skip
-@click.option("--input-shape", "shapes", type=ShapeType(), multiple=True,
-              help="The whole shape of an input that has an unknown dimension, as in "
-              "image=1,224,224,3. Repeatable.")  # fmt: skip
-@click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (OpenVINO, ONNX).")
-@click.option("--scale", type=float, metavar="X", help="Multiply all values of the data by X.")
-@click.option("--offset", type=float, metavar="X", help="Then add X to them.")
-@click.option("--output-name", metavar="NAME", help="Which of several outputs the metric scores.")
-@click.option("--layers", is_flag=True, help="Report the error layer by layer, too.")
-@click.option("--no-measure", is_flag=True, help="Do not measure latency and memory.")
-@click.option("--threads", type=int, metavar="N", default=1, show_default=True,
-              help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
-@click.option("--seed", type=int, metavar="N",
-              help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
-@click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
-              help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
-@click.option("--allow-code", is_flag=True,
-              help="Run code inside the model file (Lambda): only if you trust it.")  # fmt: skip
-@click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
-@click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
-@json_option
+@option("samples", type=int, metavar="N",
+        help="Calibrate on N samples.  [default: 300, or what a profile says]")  # fmt: skip
+@option("estimator", metavar="NAME", default="auto", show_default=True,
+        help="How ranges are taken: min-max, moving-average, percentile, entropy, mse; "
+        "auto tries all and keeps the one that agrees best with the model.")  # fmt: skip
+@option("input_shapes", type=ShapeType(), multiple=True,
+        help="The whole shape of an input that has an unknown dimension, as in "
+        "image=1,224,224,3. Repeatable.")  # fmt: skip
+@option("dynamic_batch", is_flag=True, help="Leave the batch size open (OpenVINO, ONNX).")
+@option("scale", type=float, metavar="X", help="Multiply all values of the data by X.")
+@option("offset", type=float, metavar="X", help="Then add X to them.")
+@output_option
+@layers_option
+@click.option(
+    FLAGS["measure"], "no_measure", is_flag=True, help="Do not measure latency and memory."
+)
+@option("threads", type=int, metavar="N", default=1, show_default=True,
+        help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
+@option("seed", type=int, metavar="N",
+        help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
+@code_options
+@run_options
 @click.pass_context
 def command(
     context: click.Context, /, model: Path | None, manifest: Path | None, as_json: bool,
@@ -121,7 +128,7 @@ def _convert(
             manifest, model=model, calibration=given["calibration"], evaluate=given["evaluation"],
             measure=not given["no_measure"], out=out, cache=cache, progress=progress,
         )  # fmt: skip
-    options = _options(given)
+    options = options_of(given)
     return api.convert(
         model, given["targets"], out=out, options=options, cache=cache, progress=progress
     )
@@ -164,7 +171,8 @@ def _show(conversion: Any) -> None:
         click.echo(f"wrote {folder}")
 
 
-def _options(given: dict[str, Any]) -> Any:
+def options_of(given: dict[str, Any]) -> Options:
+    """Return the options of a conversion from the command's parameters."""
     from edgekit.calibrate.preprocessing import PictureOptions
     from edgekit.pipeline.options import Options
 
@@ -173,10 +181,10 @@ def _options(given: dict[str, Any]) -> Any:
         calibration=given["calibration"],
         evaluation=given["evaluation"],
         metric=given["metric"],
-        output=given["output_name"],
+        output=given["output"],
         samples=given["samples"],
         estimator=given["estimator"],
-        input_shapes=dict(given["shapes"]),
+        input_shapes=dict(given["input_shapes"]),
         dynamic_batch=given["dynamic_batch"],
         custom_objects=given["custom_objects"],
         allow_code=given["allow_code"],

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option
+from edgekit.cli.options import (
+    code_options,
+    layers_option,
+    metric_option,
+    output_option,
+    run_options,
+)
 
 if TYPE_CHECKING:
     from edgekit.evaluation import Comparison
@@ -24,19 +30,12 @@ _MOST_LAYERS = 10
 @click.option("--data", required=True, metavar="DATA",
               help="Samples, with labels for --metric: .npz, .npy, .csv, a folder of pictures, "
               "module:function, or a profile.")  # fmt: skip
-@click.option("-m", "--metric", metavar="NAME",
-              help="What to score: top1, top5, auc, mse, mae, or module:function.")  # fmt: skip
-@click.option("--layers", is_flag=True, help="Report the error layer by layer, too.")
-@click.option("--output-name", "--output", "output", metavar="NAME",
-              help="Which of several outputs the metric scores.")  # fmt: skip
+@metric_option
+@layers_option
+@output_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only N samples.")
-@click.option("--custom-objects", multiple=True, metavar="MODULE:NAME",
-              help="A custom layer or function that the model uses. Repeatable.")  # fmt: skip
-@click.option("--allow-code", is_flag=True,
-              help="Run code inside the model file (Lambda): only if you trust it.")  # fmt: skip
-@click.option("--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs.")
-@click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
-@json_option
+@code_options
+@run_options
 def command(artifact: Path, against: Path, data: str, as_json: bool, **given: Any) -> None:
     """Compare the file ARTIFACT with its source model, sample by sample.
 
@@ -66,7 +65,7 @@ def _options(given: dict[str, Any]) -> Options:
         output=given["output"],
         samples=given["limit"],
         layers=given["layers"],
-        custom_objects=tuple(given["custom_objects"]),
+        custom_objects=given["custom_objects"],
         allow_code=given["allow_code"],
     )
 

@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from edgekit.pipeline.command import FLAGS
+
 F = TypeVar("F", bound=Callable[..., object])
+
+
+def option(field: str, *short: str, **declared: Any) -> Callable[[F], F]:
+    """Declare the flag of a field of ``Options``, given to the function by the field's name."""
+    return click.option(*short, FLAGS[field], field, **declared)
+
+
+metric_option = option(
+    "metric", "-m", metavar="NAME",
+    help="What to score: top1, top5, auc, mse, mae, or module:function.",
+)  # fmt: skip
+output_option = option("output", metavar="NAME", help="Which of several outputs the metric scores.")
+layers_option = option("layers", is_flag=True, help="Report the error layer by layer, too.")
+
+
+def code_options(command: F) -> F:
+    """Add what the user allows to be imported or run: ``custom_objects``, ``allow_code``."""
+    command = option(
+        "allow_code", is_flag=True,
+        help="Run code inside the model file (Lambda): only if you trust it.",
+    )(command)  # fmt: skip
+    return option(
+        "custom_objects", multiple=True, metavar="MODULE:NAME",
+        help="A custom layer or function that the model uses. Repeatable.",
+    )(command)  # fmt: skip
+
+
+def run_options(command: F) -> F:
+    """Add ``--no-cache``, ``--quiet`` (given as ``silent``) and ``--json``."""
+    command = click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")(
+        json_option(command)
+    )
+    return click.option(
+        "--no-cache", is_flag=True, help="Neither use nor keep results of earlier runs."
+    )(command)
 
 
 def json_option(command: F) -> F:

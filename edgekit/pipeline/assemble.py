@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit import catalog, runtimes
+from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
 from edgekit.auditing import audit, broken_promises
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
-from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline import learn
+from edgekit.pipeline.command import spell
 from edgekit.pipeline.data import doubts
 from edgekit.pipeline.make import Division, make
 from edgekit.pipeline.workshop import Workshop
@@ -194,32 +193,4 @@ def _origin(data: Any) -> str | None:
 
 def command(prepared: Run, target: Target) -> str:
     """Return the command line that makes the artifact again."""
-    options, given = prepared.workshop.options, prepared.workshop.given
-    words = ["edgekit", "convert", str(given) if isinstance(given, (str, Path)) else "MODEL"]
-    shipped = target.name in catalog.names("targets") and target == Target.load(target.name)
-    words += ["--target", target.name if shipped else f"{target.name}.toml"]
-    pictures = options.pictures or PictureOptions()
-    for flag, value in (
-        ("--calibration", options.calibration),
-        ("--evaluate", options.evaluation),
-        ("--metric", options.metric),
-        ("--output-name", options.output),
-        ("--samples", options.samples),
-        ("--seed", options.seed),
-        ("--scale", pictures.scale),
-        ("--offset", pictures.offset),
-        ("--threads", options.threads if options.threads > 1 else None),
-    ):
-        if value is not None:
-            words += [flag, str(value) if isinstance(value, (str, int, float, Path)) else "DATA"]
-    if options.estimator != "auto":
-        words += ["--estimator", options.estimator]
-    for name, shape in options.input_shapes.items():
-        words += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
-    for item in options.custom_objects:
-        words += ["--custom-objects", item]
-    words += [flag for flag, given_ in (
-        ("--dynamic-batch", options.dynamic_batch), ("--allow-code", options.allow_code),
-        ("--layers", options.layers), ("--no-measure", not options.measure),
-    ) if given_]  # fmt: skip
-    return shlex.join(words)
+    return spell(prepared.workshop.given, target, prepared.workshop.options)

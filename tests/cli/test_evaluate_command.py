@@ -98,7 +98,7 @@ def test_a_file_of_another_tool_is_matched_by_shape(place: Path) -> None:
     [
         (("-m", "top1"), "bare.npz", "metric top1 needs labels"),
         (("-m", "top7"), "data.npz", "no metric 'top7'"),
-        (("--output", "z"), "data.npz", "no output 'z'"),
+        (("--output-name", "z"), "data.npz", "no output 'z'"),
         ((), "none.npz", "no such file"),
     ],
 )
