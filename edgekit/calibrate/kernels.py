@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ _CANDIDATES = 128
 _CLIPS = 96
 # A bin that the coarse distribution leaves empty counts as this likely (MXNet smooths the same).
 _UNLIKELY = 1e-4
+_TINY = 1e-300  # keeps the logarithm of nothing finite, where it is multiplied by 0
 
 
 def percentile_range(histogram: Histogram, share: float = PERCENTILE) -> Range:
@@ -62,8 +65,7 @@ def entropy_range(histogram: Histogram, *, bits: int = 8, symmetric: bool = Fals
     if len(magnitudes) <= levels:
         return histogram.lo, histogram.hi
     ends = np.unique(np.linspace(levels, len(magnitudes), _CANDIDATES).astype(np.int64))
-    divergences = [_divergence(magnitudes, int(end), levels) for end in ends]
-    end = int(ends[int(np.argmin(divergences))])
+    end = int(ends[int(np.argmin(_divergences(magnitudes, ends, levels)))])
     if end == len(magnitudes):
         return histogram.lo, histogram.hi
     threshold = end * histogram.width
@@ -140,17 +142,38 @@ def _folded(histogram: Histogram) -> NDArray[np.float64]:
     return folded[: filled[-1] + 1] if len(filled) else folded[:0]
 
 
-def _divergence(magnitudes: NDArray[np.float64], end: int, levels: int) -> float:
-    """Return KL(P || Q) of the first ``end`` bins, the rest clipped into the last of them."""
-    kept = magnitudes[:end]
-    reference = kept.copy()
-    reference[-1] += magnitudes[end:].sum()
-    starts = np.arange(levels) * end // levels
-    sizes = np.diff(np.append(starts, end))
-    filled = np.add.reduceat((kept > 0).astype(np.float64), starts)
-    mean = np.add.reduceat(kept, starts) / np.maximum(filled, 1)
-    coarse = np.where(kept > 0, np.repeat(mean, sizes), 0.0)
-    p = reference / reference.sum()
-    q = coarse / max(coarse.sum(), 1.0)
-    some = p > 0
-    return float(np.sum(p[some] * np.log(p[some] / np.maximum(q[some], _UNLIKELY * p[some].min()))))
+def _divergences(
+    magnitudes: NDArray[np.float64], ends: NDArray[np.int64], levels: int
+) -> NDArray[np.float64]:
+    """Return KL(P || Q) of the first ``end`` bins, for each end, from sums up to each bin.
+
+    P has what lies beyond in its last bin. Q spreads the sum of each of ``levels`` groups of bins
+    over those of them that are filled; where Q has nothing it is a ten-thousandth of P's least.
+    """
+    edges = np.arange(levels + 1) * ends[:, None] // levels
+    held, filled = _upto(magnitudes), _upto(magnitudes > 0)
+    sums, counts = np.diff(held[edges]), np.diff(filled[edges])
+    inside, last = held[ends], magnitudes[ends - 1]
+    beyond, whole = held[-1] - inside, held[-1]
+    mean = np.maximum(sums, _TINY) / np.maximum(counts, 1)
+    own = _upto(_xlogx(magnitudes))[ends - 1] + _xlogx(last + beyond)
+    spread = (sums * np.log(mean)).sum(axis=1) - _xlogx(inside)
+    least = np.minimum(_least_before(magnitudes)[ends - 1], np.maximum(last + beyond, _TINY))
+    likely = mean[:, -1] / np.maximum(inside, _TINY)
+    tail = np.where(last > 0, likely, _UNLIKELY * least / whole)
+    return np.asarray((own - whole * np.log(whole) - spread - beyond * np.log(tail)) / whole)
+
+
+def _upto(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sums of the first 0, 1, ... values."""
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
+def _xlogx(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values * np.log(np.maximum(values, _TINY)))
+
+
+def _least_before(magnitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the least count other than 0 among the first 0, 1, ... bins."""
+    some = np.where(magnitudes > 0, magnitudes, np.inf)
+    return np.concatenate([[np.inf], np.minimum.accumulate(some)])

@@ -18,10 +18,18 @@ _CHOICES = (55, 57, 64, 123)  # MAXIMUM, MINIMUM, SELECT, SELECT_V2
 
 
 def parse(content: bytes) -> Any:
-    """Return the flatbuffer as a mutable ``ModelT``."""
+    """Return the flatbuffer as a mutable ``ModelT``, which holds all of its constants.
+
+    Some writers put constants behind the flatbuffer, and only their place into it.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
-    return schema.ModelT.InitFromPackedBuf(content, 0)
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            held = content[buffer.offset : buffer.offset + buffer.size]
+            buffer.data, buffer.offset, buffer.size = np.frombuffer(held, np.uint8), 0, 0
+    return model
 
 
 def pack(model: Any) -> bytes:
@@ -34,28 +42,33 @@ def pack(model: Any) -> bytes:
 
 
 def name_io(content: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bytes:
-    """Give the main graph's inputs and outputs their Keras names, as tensors and as a signature.
+    """Give the main graph's inputs and outputs their Keras names, in a signature.
 
     The order of ``inputs`` and ``outputs`` is the order of the graph.
     """
+    model = parse(content)
+    sign(model, [spec.name for spec in inputs], [spec.name for spec in outputs])
+    return pack(model)
+
+
+def sign(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Write the signature of a parsed model anew, with these names in graph order."""
     from ai_edge_litert import schema_py_generated as schema
 
-    model = parse(content)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
-    for key, specs, indices in (
+    for key, names, indices in (
         ("inputs", inputs, graph.inputs),
         ("outputs", outputs, graph.outputs),
     ):
         entries = []
-        for spec, index in zip(specs, indices, strict=True):
+        for name, index in zip(names, indices, strict=True):
             entry = schema.TensorMapT()
-            entry.name, entry.tensorIndex = spec.name, int(index)
+            entry.name, entry.tensorIndex = name, int(index)
             entries.append(entry)
         setattr(signature, key, entries)
     model.signatureDefs = [signature]
-    return pack(model)
 
 
 def input_order(content: bytes, names: Sequence[str]) -> list[int]:
@@ -155,6 +168,15 @@ def io_names(model: Any) -> tuple[list[str], list[str]]:
     )
 
 
+def input_tensors(model: Any) -> dict[str, str]:
+    """Return the names of the main graph's input tensors, each with its name in the signature."""
+    graph = model.subgraphs[0]
+    return {
+        graph.tensors[index].name.decode(): name
+        for index, name in zip(graph.inputs, io_names(model)[0], strict=True)
+    }
+
+
 def signature_order(content: bytes, names: Sequence[str]) -> list[int]:
     """Return, for each graph input in file order, its position in ``names`` (signature names)."""
     found, _ = io_names(parse(content))
@@ -162,12 +184,26 @@ def signature_order(content: bytes, names: Sequence[str]) -> list[int]:
 
 
 def rename_io(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Write the signature anew with these names, in graph order."""
-    return name_io(content, [_nameless(n) for n in inputs], [_nameless(n) for n in outputs])
+    """Write the signature of a file anew, with these names in graph order."""
+    model = parse(content)
+    sign(model, inputs, outputs)
+    return pack(model)
 
 
-def _nameless(name: str) -> TensorSpec:
-    return TensorSpec(name=name, shape=(), dtype="float32")
+def has_loops(content: bytes) -> bool:
+    """Whether a file has subgraphs beside its main one: the bodies of loops and branches."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return bool(schema.Model.GetRootAs(content, 0).SubgraphsLength() > 1)
+
+
+def activation_names(model: Any) -> set[str]:
+    """Return the names of the main graph's float tensors that are not constants."""
+    return {
+        tensor.name.decode()
+        for tensor in model.subgraphs[0].tensors
+        if tensor.type == _FLOAT32 and model.buffers[tensor.buffer].data is None
+    }
 
 
 def _text(name: str | bytes) -> str:

@@ -22,6 +22,9 @@ Arrays = Mapping[str, NDArray[Any]]
 _BATCH = 64
 _LAYER_SAMPLES = 16
 
+# Of timing, and at least 50 runs: slow files are timed for longer.
+LEAST_SECONDS = 0.25
+
 
 def evaluated(
     workshop: Workshop, artifact: Artifact, samples: Samples, target: Target
@@ -93,10 +96,12 @@ def latency(workshop: Workshop, artifact: Artifact, target: Target) -> Latency:
     """Measure the artifact and the float file of the same format, in processes of their own."""
     threads = workshop.options.threads
     with workshop.timed(f"measure {target.name}"):
-        own = measure(artifact, threads=threads, min_seconds=0.5)
+        own = measure(artifact, threads=threads, min_seconds=LEAST_SECONDS)
         if target.quantization.weights == "float32":
             return Latency(artifact=own)
-        baseline = measure(workshop.float_artifact(target.format), threads=threads, min_seconds=0.5)
+        baseline = measure(
+            workshop.float_artifact(target.format), threads=threads, min_seconds=LEAST_SECONDS
+        )
     return Latency(artifact=own, float_baseline=baseline, warning=slower_than(own, baseline))
 
 

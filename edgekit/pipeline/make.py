@@ -75,8 +75,8 @@ def make(
         ExportError: there is no float file that agrees with the source.
         QuantizeError: every quantized candidate has collapsed, or none could be made.
     """
-    judge, judged_on = _judge(workshop, division)
     quantization = target.quantization
+    judge, judged_on = _judge(workshop, division, traced=quantization.needs_calibration)
     if quantization.weights == "float32":
         _copy(workshop.float_artifact(target.format).files, folder)
         return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
@@ -124,13 +124,14 @@ def _is_alive(tried: Tried, target: Target) -> bool:
     return tried.agreement is not None and tried.agreement.sqnr_db >= target.quality.min_sqnr_db
 
 
-def _judge(workshop: Workshop, division: Division | None) -> tuple[Judge, str]:
+def _judge(workshop: Workshop, division: Division | None, *, traced: bool) -> tuple[Judge, str]:
     if division is None:
         inputs, reference = workshop.parity
         return Judge(inputs=inputs, reference=reference), "seeded random inputs"
     batches = list(division.held.batches(64))
     held = {n: np.concatenate([b.inputs[n] for b in batches]) for n in batches[0].inputs}
-    reference = workshop.reference(division.held, "reference (held back)")
+    learn = workshop.traced_reference if traced else workshop.reference
+    reference = learn(division.held, "reference (held back)")
     return Judge(inputs=held, reference=reference), f"{len(division.held)} held-back samples"
 
 

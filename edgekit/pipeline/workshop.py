@@ -28,7 +28,8 @@ from edgekit.report.model import Stage
 from edgekit.report.progress import Progress
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
-from edgekit.trace.observe import activations, one_sample
+from edgekit.trace.observe import Observer, activations, filled, one_sample
+from edgekit.trace.widen import widen
 
 CALIBRATION_BATCH = 16
 Arrays = Mapping[str, NDArray[Any]]
@@ -126,34 +127,39 @@ class Workshop:
     @cached_property
     def trace(self) -> Trace:
         """The frozen graph that is exported."""
-        return self._trace("trace", None if self.options.dynamic_batch else 0)
+        return self._trace("trace")
 
     @cached_property
     def static_trace(self) -> Trace:
         """The graph that is quantized on ranges, without loops: no quantizer enters them."""
         if not self.facts.recurrent:
             return self.trace
-        return self._trace("trace-unrolled", None if self.options.dynamic_batch else 0)
+        return self._trace("trace-unrolled", unrolled=True)
 
     @cached_property
     def wide_trace(self) -> Trace:
         """The graph that is quantized on ranges, at the batch that calibration runs in."""
-        return self._trace("trace-wide", CALIBRATION_BATCH)
-
-    def _trace(self, name: str, batch: int | None) -> Trace:
-        unrolled = name != "trace" and self.facts.recurrent
 
         def write(folder: Path) -> None:
-            own = self.signature
-            wanted = own if batch == 0 else own.with_batch(batch)
-            try:
-                trace = freeze(self.loaded.model, wanted, unrolled=unrolled)
-            except TraceError:
-                if batch != CALIBRATION_BATCH:
-                    raise
-                # A model of one fixed batch: calibration has to run in that.
-                trace = freeze(self.loaded.model, own, unrolled=unrolled)
-            trace.save(folder)
+            wide = widen(self.static_trace, CALIBRATION_BATCH)
+            (wide or self._traced_wide()).save(folder)
+
+        return Trace.restore(self.kept("trace-wide", {"batch": CALIBRATION_BATCH}, write))
+
+    def _traced_wide(self) -> Trace:
+        model, own, unrolled = self.loaded.model, self.signature, self.facts.recurrent
+        try:
+            return freeze(model, own.with_batch(CALIBRATION_BATCH), unrolled=unrolled)
+        except TraceError:
+            # A model of one fixed batch: calibration has to run in that.
+            return freeze(model, own, unrolled=unrolled)
+
+    def _trace(self, name: str, *, unrolled: bool = False) -> Trace:
+        batch = None if self.options.dynamic_batch else 0
+
+        def write(folder: Path) -> None:
+            wanted = self.signature if batch == 0 else self.signature.with_batch(batch)
+            freeze(self.loaded.model, wanted, unrolled=unrolled).save(folder)
 
         return Trace.restore(self.kept(name, {"batch": batch}, write))
 
@@ -194,17 +200,47 @@ class Workshop:
     def reference(self, samples: Samples, name: str) -> dict[str, NDArray[np.float32]]:
         """Return the source model's outputs for samples, kept under the samples' digest."""
 
+        def run(arrays: Arrays) -> Arrays:
+            return self.predict(arrays)
+
+        # Eager activations stay allocated: few samples are not worth the peak that they cost.
+        size = 8 if len(samples) <= 128 else 32
+        return self._outputs("reference", samples, name, lambda: (run, size))
+
+    def traced_reference(self, samples: Samples, name: str) -> dict[str, NDArray[np.float32]]:
+        """Return the wide trace's outputs for samples: the source model's, several times as fast.
+
+        For choosing among candidates. That the trace is right, the float files' parity proves.
+        """
+        return self._outputs("reference-traced", samples, name, self._traced_run)
+
+    def _traced_run(self) -> tuple[Callable[[Arrays], Arrays], int]:
+        trace = self.wide_trace
+        observe, size = Observer(trace, trace.output_tensors), int(trace.inputs[0].shape[0] or 1)
+
+        def run(arrays: Arrays) -> Arrays:
+            count = len(next(iter(arrays.values())))
+            values = observe(filled(arrays, size)).values()
+            rows = [value[: len(value) // size * count] for value in values]
+            return {spec.name: row for spec, row in zip(trace.outputs, rows, strict=True)}
+
+        return run, size
+
+    def _outputs(
+        self, stage: str, samples: Samples, name: str,
+        prepare: Callable[[], tuple[Callable[[Arrays], Arrays], int]],
+    ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
         def write(folder: Path) -> None:
-            done: list[dict[str, NDArray[np.float32]]] = []
-            # Eager activations stay allocated: few samples are not worth the peak that they cost.
-            for batch in samples.batches(8 if len(samples) <= 128 else 32):
-                done.append(self.predict(batch.inputs))
+            run, size = prepare()
+            done: list[Arrays] = []
+            for batch in samples.batches(size):
+                done.append(run(batch.inputs))
                 self.progress.advance(len(batch))
             whole = {key: np.concatenate([part[key] for part in done]) for key in done[0]}
             np.savez(folder / "outputs.npz", **{str(i): v for i, v in enumerate(whole.values())})  # type: ignore[arg-type]
 
         parts = {"data": samples.digest}
-        folder = self.kept("reference", parts, write, name=name, total=len(samples))
+        folder = self.kept(stage, parts, write, name=name, total=len(samples))
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
 
@@ -224,7 +260,9 @@ class Workshop:
         digest = hashlib.sha256(b"".join(np.ascontiguousarray(v).tobytes() for v in probe.values()))
         name = digest.hexdigest()
         if name not in self._probed:
-            self._probed = {name: one_sample(self.wide_trace, activations(self.wide_trace), probe)}
+            names, narrow = activations(self.wide_trace), self.static_trace
+            alike = activations(narrow) == names
+            self._probed = {name: one_sample(narrow if alike else self.wide_trace, names, probe)}
         return self._probed[name]
 
     def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:

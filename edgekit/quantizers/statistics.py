@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from edgekit.artifact import Artifact
 from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Batch, Samples
 from edgekit.trace import Trace
-from edgekit.trace.observe import Observer, by_sample
+from edgekit.trace.observe import Observer, by_sample, filled
 
 Progress = Callable[[int], None]
 Table = Mapping[str, tuple[float, float]]
@@ -76,7 +75,7 @@ def collect(
     seen = 0
     for batch in samples.batches(size):
         count = len(batch)
-        values = observe(_filled(batch.inputs, size))
+        values = observe(filled(batch.inputs, size))
         real = {name: _cut(value, count, size) for name, value in values.items()}
         ranges.update(real)
         for name in names if means else ():
@@ -127,13 +126,3 @@ def _own_ranges(
 def _cut(value: NDArray[np.float32], count: int, size: int) -> NDArray[np.float32]:
     rows = by_sample(value, size)
     return value[None] if rows is None else np.asarray(rows[:count])
-
-
-def _filled(inputs: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[Any]]:
-    """Fill a short last batch up by repeating its last sample."""
-    return {
-        name: array
-        if len(array) == size
-        else np.concatenate([array, np.repeat(array[-1:], size - len(array), axis=0)])
-        for name, array in inputs.items()
-    }

@@ -54,9 +54,8 @@ def hide(model: Any) -> dict[str, Function]:
     return hidden
 
 
-def reveal(content: bytes, hidden: Mapping[str, Function]) -> bytes:
-    """Put tables in the place of the stand-ins of a quantized file, and drop what is dead in it."""
-    model = tflite.parse(content)
+def reveal(model: Any, hidden: Mapping[str, Function]) -> None:
+    """Put tables in the place of a quantized model's stand-ins, and drop what is dead in it."""
     graph = model.subgraphs[0]
     made: list[Any] = []
     for operator in graph.operators:
@@ -69,7 +68,6 @@ def reveal(content: bytes, hidden: Mapping[str, Function]) -> bytes:
     graph.operators = made
     read_integers(model)
     tflite_edit.drop_dead(model)
-    return tflite.pack(model)
 
 
 def table(

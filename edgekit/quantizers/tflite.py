@@ -27,7 +27,7 @@ def native_ranges(content: bytes, inputs: Sequence[TensorSpec], samples: Samples
     It sees what a trace cannot show: tensors that the converter made. It crashes on loops, so a
     file that has some comes back as it is.
     """
-    if has_loops(content):
+    if tflite.has_loops(content):
         return content
     from tensorflow.lite.python.optimize import calibrator
 
@@ -57,7 +57,7 @@ def quantize(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     Raises:
         QuantizeError: the converter refuses; the text is its own.
     """
-    if has_loops(content):
+    if tflite.has_loops(content):
         from edgekit.quantizers.isolated import quantize_apart
 
         return quantize_apart(content, ranges, io=io)
@@ -84,7 +84,10 @@ def quantize_here(content: bytes, ranges: Ranges, *, io: str) -> bytes:
         )
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
-    return tables.reveal(tflite.rename_io(bytes(quantized), *names), hidden)
+    made = tflite.parse(bytes(quantized))
+    tflite.sign(made, *names)
+    tables.reveal(made, hidden)
+    return tflite.pack(made)
 
 
 def quantize_int16(
@@ -95,7 +98,7 @@ def quantize_int16(
     Raises:
         QuantizeError: the converter refuses; the text is its own.
     """
-    if has_loops(content):
+    if tflite.has_loops(content):
         raise QuantizeError("the TFLite converter's 16-bit quantizer does not enter loops")
     import tensorflow as tf
     from tensorflow.lite.python.optimize import calibrator
@@ -109,11 +112,6 @@ def quantize_int16(
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
     return tflite.rename_io(bytes(quantized), *names)
-
-
-def has_loops(content: bytes) -> bool:
-    """Whether a file has loop bodies, on which the native calibrator crashes."""
-    return len(tflite.parse(content).subgraphs) > 1
 
 
 def _line(error: Exception) -> str:

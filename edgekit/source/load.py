@@ -13,6 +13,7 @@ from edgekit.source import containers, custom, h5, kerasfile, savedmodel, sniff,
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
 from edgekit.source.scope import Scope
+from edgekit.startup import import_keras
 
 
 def load(
@@ -33,6 +34,7 @@ def load(
         UnsafeSource: loading it would run code.
         OptionError: a custom object cannot be imported.
     """
+    import_keras()
     if not isinstance(source, (str, Path)):
         return _from_object(source)
     path = Path(source)

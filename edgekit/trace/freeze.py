@@ -84,9 +84,6 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
             a variable cannot be frozen.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2 as constants,
-    )
 
     _refuse_state(model)
     names: list[str] = []
@@ -108,11 +105,33 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )
-            frozen = constants(concrete, lower_control_flow=False)
+            frozen = _without_variables(concrete)
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
         shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
         raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {_cause(error)}") from error
-    return _trace_of(frozen, signature, names)
+    return _trace_of(concrete, frozen, signature, names)
+
+
+def _without_variables(concrete: Any) -> Any:
+    """Return the GraphDef of a function with its variables as constants, loops left as they are.
+
+    What ``convert_variables_to_constants_v2`` does, less the function that it builds around the
+    graph, which takes as long as the trace did and which nobody needs.
+    """
+    from tensorflow.python.framework import convert_to_constants as constants
+    from tensorflow.python.framework.graph_util_impl import extract_sub_graph
+
+    data = constants._FunctionConverterDataInEager(
+        func=concrete, lower_control_flow=False, aggressive_inlining=False
+    )
+    graph, _ = constants._replace_variables_by_constants(converter_data=data)
+    kept = [tensor.op.name for tensor in (*_arguments(concrete), *concrete.outputs)]
+    return extract_sub_graph(graph, kept)
+
+
+def _arguments(concrete: Any) -> list[Any]:
+    captured = {id(tensor) for tensor in concrete.graph.internal_captures}
+    return [tensor for tensor in concrete.inputs if id(tensor) not in captured]
 
 
 def _refuse_state(model: Any) -> None:
@@ -142,24 +161,23 @@ def _loops(model: Any, unrolled: bool) -> contextlib.AbstractContextManager[None
     return unrolling(model) if unrolled else contextlib.nullcontext()
 
 
-def _trace_of(frozen: Any, signature: Signature, names: Sequence[str]) -> Trace:
+def _trace_of(concrete: Any, graph: Any, signature: Signature, names: Sequence[str]) -> Trace:
     outputs = tuple(
         TensorSpec(
             name=name,
             shape=tuple(None if size is None else int(size) for size in tensor.shape),
             dtype=tensor.dtype.name,
         )
-        for name, tensor in zip(names, frozen.outputs, strict=True)
+        for name, tensor in zip(names, concrete.outputs, strict=True)
     )
-    graph = frozen.graph.as_graph_def()
     for node in graph.node:
         node.attr.pop(_GRADIENT, None)
     return Trace(
         graph=graph.SerializeToString(deterministic=True),
         inputs=signature.specs,
         outputs=outputs,
-        input_tensors=tuple(tensor.name for tensor in frozen.inputs),
-        output_tensors=tuple(tensor.name for tensor in frozen.outputs),
+        input_tensors=tuple(tensor.name for tensor in _arguments(concrete)),
+        output_tensors=tuple(tensor.name for tensor in concrete.outputs),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Observer:
     def __init__(self, trace: Trace, tensors: Sequence[str]) -> None:
         self._names = tuple(tensors)
         self._inputs = trace.inputs
-        self._run = _prepared(trace, self._names, lambda tensor: tensor)
+        self._run = _prepared(trace, self._names)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Return the tensors for one batch of exactly the trace's batch size."""
@@ -48,20 +49,28 @@ class Observer:
         return dict(zip(self._names, values, strict=True))
 
 
-def _prepared(trace: Trace, tensors: Sequence[str], give: Callable[[Any], Any]) -> Any:
-    """Return a function from the inputs' arrays to what ``give`` makes of each tensor.
+def _prepared(
+    trace: Trace, tensors: Sequence[str], give: Callable[[Any], Any] | None = None
+) -> Any:
+    """Return a function from the inputs' arrays to each tensor, or what ``give`` makes of it.
 
     A session, since a ``tf.function`` would copy the graph twice and, at each call of one that was
-    cut out of a wrapped graph, print its arguments into an error that nobody sees.
+    cut out of a wrapped graph, print its arguments into an error that nobody sees. Its graph is run
+    as it is: where nearly every tensor is fetched, optimizing takes longer than it saves.
     """
     import tensorflow as tf
 
+    options = tf.compat.v1.ConfigProto()
+    options.graph_options.rewrite_options.disable_meta_optimizer = True
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(trace.graph_def(), name="")
-        # An identity, because what is fed cannot be fetched.
-        fetches = [tf.identity(give(graph.get_tensor_by_name(name))) for name in tensors]
         feeds = [graph.get_tensor_by_name(name) for name in trace.input_tensors]
-        return tf.compat.v1.Session(graph=graph).make_callable(fetches, feed_list=feeds)
+        found = [graph.get_tensor_by_name(name) for name in tensors]
+        # An identity, because what is fed cannot be fetched.
+        whole = [tf.identity(t) if t.name in trace.input_tensors else t for t in found]
+        fetches = whole if give is None else [tf.identity(give(tensor)) for tensor in found]
+        session = tf.compat.v1.Session(graph=graph, config=options)
+        return session.make_callable(fetches, feed_list=feeds)
 
 
 def by_sample(value: Any, size: int) -> Any:
@@ -76,6 +85,16 @@ def by_sample(value: Any, size: int) -> Any:
     return value if shape[0] == size else value.reshape((size, shape[0] // size, *shape[1:]))
 
 
+def filled(inputs: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[Any]]:
+    """Fill a short last batch up by repeating its last sample."""
+    return {
+        name: array
+        if len(array) == size
+        else np.concatenate([array, np.repeat(array[-1:], size - len(array), axis=0)])
+        for name, array in inputs.items()
+    }
+
+
 def one_sample(
     trace: Trace, tensors: Sequence[str], inputs: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[np.float32]]:
@@ -84,13 +103,15 @@ def one_sample(
     Those that it cannot cut are left out. No more than one sample of each tensor is held.
     """
     size = int(trace.inputs[0].shape[0] or 1)
-    run = _prepared(trace, tensors, lambda tensor: _first(tensor, size))
+    first = None if size == 1 else partial(_first, size=size)
+    run = _prepared(trace, tensors, first)
     values = run(*(np.repeat(np.asarray(inputs[s.name], s.dtype), size, 0) for s in trace.inputs))
-    found = zip(tensors, values, strict=True)
-    return {name: value for name, value in found if value.ndim}
+    rows = [by_sample(value, 1) if size == 1 else value for value in values]
+    found = zip(tensors, rows, strict=True)
+    return {name: row for name, row in found if row is not None and row.ndim}
 
 
-def _first(tensor: Any, size: int) -> Any:
+def _first(tensor: Any, *, size: int) -> Any:
     """Cut out the first sample; a scalar stands for what cannot be cut."""
     import tensorflow as tf
 

@@ -54,11 +54,11 @@ class TfliteRoute:
     def _build(self, estimator: str, corrected: bool, path: Path) -> None:
         content = self._corrected if corrected else self._ranged
         io = self._calibrated.quantization.io
-        write(path, tflite.quantize(content, self._calibrated.ranges(estimator), io=io))
+        write(path, tflite.quantize(content, self._ranges(estimator), io=io))
 
     def _litert(self, estimator: str) -> Attempt:
         def build(path: Path) -> None:
-            ranges = {**self._native, **self._calibrated.ranges(estimator)}
+            ranges = {**self._native, **self._ranges(estimator)}
             write(path, litert.quantize(self._float, "static_wi8_ai8", ranges))
 
         return Attempt(
@@ -75,7 +75,7 @@ class TfliteRoute:
             ))  # fmt: skip
 
         def modern(path: Path) -> None:
-            tight = {**self._native, **calibrated.ranges("min-max")}
+            tight = {**self._native, **self._ranges("min-max")}
             ranges = {name: (low * _ROOM, high * _ROOM) for name, (low, high) in tight.items()}
             write(path, litert.quantize(self._float, "static_wi8_ai16", ranges))
 
@@ -84,9 +84,22 @@ class TfliteRoute:
                 quantizer=quantizer, estimator="min-max", bias_correction=False, build=build
             )
 
+    def _ranges(self, estimator: str) -> dict[str, tuple[float, float]]:
+        """Return the trace's ranges by tensor name; inputs go by that of the signature there."""
+        found = self._calibrated.ranges(estimator)
+        inputs = {t: found[name] for t, name in self._inputs.items() if name in found}
+        return {**inputs, **found}
+
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        return flatbuffer.input_tensors(flatbuffer.parse(self._float))
+
     @cached_property
     def _ranged(self) -> bytes:
-        """The float file with the converter's own ranges, for what no trace can show."""
+        """The float file; with the converter's own ranges where the trace does not show all."""
+        known = {*self._calibrated.matching.tensors, *self._inputs}
+        if flatbuffer.activation_names(flatbuffer.parse(self._float)) <= known:
+            return self._float
         return self._native_ranges()
 
     def _native_ranges(self) -> bytes:
