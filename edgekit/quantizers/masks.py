@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,21 @@ _HUGE = -1e4
 _OUT_OF_SIGHT = 16.0
 
 
+@dataclass(frozen=True)
+class _Mask:
+    """A mask: the operator that puts it on ``scores``, and where its huge constant is.
+
+    ``holder`` has the constant at ``place`` of its inputs. ``masked`` are the tensors from there to
+    the softmax.
+    """
+
+    producer: Any
+    scores: int
+    holder: Any
+    place: int
+    masked: tuple[int, ...]
+
+
 def find_masks(content: bytes) -> bool:
     """Whether a float file has a softmax over scores that a huge negative number hides."""
     model = tflite.parse(content)
@@ -23,8 +39,9 @@ def find_masks(content: bytes) -> bool:
 def soften_masks(content: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
     """Return a float file whose masks push scores just out of the softmax's sight.
 
-    A hidden score ends 16 below the least one that is seen, by the ranges of the scores. The tensor
-    behind a mask gets a name of its own: ranges that were found for the old one do not fit it.
+    A hidden score ends 16 below the least one that is seen, by the ranges of the scores; where
+    several softmaxes share a mask, by the lowest. The tensors behind a mask get names of their own:
+    ranges that were found for the old ones do not fit them.
 
     Args:
         content: A float TFLite file.
@@ -32,32 +49,37 @@ def soften_masks(content: bytes, ranges: Mapping[str, tuple[float, float]]) -> b
     """
     model = tflite.parse(content)
     tensors = model.subgraphs[0].tensors
+    by_holder: dict[tuple[int, int], list[_Mask]] = {}
     for softmax in _softmaxes(model):
-        found = _mask_of(model, softmax)
-        if found is None:
+        if (mask := _mask_of(model, softmax)) is not None:
+            by_holder.setdefault((id(mask.holder), mask.place), []).append(mask)
+    for masks in by_holder.values():
+        known = [ranges.get(tensors[mask.scores].name.decode()) for mask in masks]
+        floors = [_floor(model, m, *r) for m, r in zip(masks, known, strict=True) if r is not None]
+        if len(floors) < len(masks):
             continue
-        producer, scores, holder, place = found
-        low, high = ranges.get(tensors[scores].name.decode(), (None, None))
-        if low is None or high is None:
-            continue
-        kind = tflite_edit.kind(model, producer)
-        floor = low - _OUT_OF_SIGHT if "SELECT" in kind else low - high - _OUT_OF_SIGHT
-        _replace(model, holder, place, floor)
-        for index in {int(producer.outputs[0]), int(holder.outputs[0])}:
+        _replace(model, masks[0].holder, masks[0].place, min(floors))
+        for index in {index for mask in masks for index in mask.masked}:
             tensors[index].name = tensors[index].name + b";softened"
     return tflite.pack(model)
+
+
+def _floor(model: Any, mask: _Mask, low: float, high: float) -> float:
+    chosen = "SELECT" in tflite_edit.kind(model, mask.producer)
+    return low - _OUT_OF_SIGHT if chosen else low - high - _OUT_OF_SIGHT
 
 
 def _softmaxes(model: Any) -> list[Any]:
     return [op for op in model.subgraphs[0].operators if tflite_edit.kind(model, op) == "SOFTMAX"]
 
 
-def _mask_of(model: Any, softmax: Any) -> tuple[Any, int, Any, int] | None:
-    """Return (what puts the mask on, its scores, what holds the huge constant, where in that)."""
+def _mask_of(model: Any, softmax: Any) -> _Mask | None:
     makers = {int(out): op for op in model.subgraphs[0].operators for out in op.outputs}
-    producer = makers.get(int(softmax.inputs[0]))
-    while producer is not None and tflite_edit.kind(model, producer) == "RESHAPE":
-        producer = makers.get(int(producer.inputs[0]))
+    masked = [int(softmax.inputs[0])]
+    while (producer := makers.get(masked[-1])) is not None:
+        if tflite_edit.kind(model, producer) != "RESHAPE":
+            break
+        masked.append(int(producer.inputs[0]))
     if producer is None:
         return None
     kind = tflite_edit.kind(model, producer)
@@ -65,14 +87,14 @@ def _mask_of(model: Any, softmax: Any) -> tuple[Any, int, Any, int] | None:
         return None
     places = (1, 2) if "SELECT" in kind else (0, 1)
     for place, other in (places, places[::-1]):
-        scores = int(producer.inputs[other])
-        if _is_huge(model, producer.inputs[place]):
-            return producer, scores, producer, place
-        maker = makers.get(int(producer.inputs[place]))
+        scores, put_on = int(producer.inputs[other]), int(producer.inputs[place])
+        if _is_huge(model, put_on):
+            return _Mask(producer, scores, producer, place, tuple(masked))
+        maker = makers.get(put_on)
         if kind == "ADD" and maker is not None and tflite_edit.kind(model, maker) == "MUL":
             for inner in (0, 1):
                 if _is_huge(model, maker.inputs[inner]):
-                    return producer, scores, maker, inner
+                    return _Mask(producer, scores, maker, inner, (*masked, put_on))
     return None
 
 
