@@ -70,6 +70,30 @@ def tiny_data(count: int = 48) -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(-1, 1, (count, 8, 8, 1)).astype(np.float32), rng.integers(0, 3, count)
 
 
+@pytest.fixture(scope="session", name="tiny_model")
+def _tiny_model() -> Callable[[], Any]:
+    """Make the model of the bench as an object."""
+    return tiny_model
+
+
+@pytest.fixture(scope="session", name="tiny_data")
+def _tiny_data() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Make samples and labels for it."""
+    return tiny_data
+
+
+@pytest.fixture(scope="session", name="sha256")
+def _sha256() -> Callable[[Path], str]:
+    """Tell the digest of a file."""
+    return sha256
+
+
+@pytest.fixture(scope="session", name="tree")
+def _tree() -> Callable[[Path], list[str]]:
+    """List all that is below a folder."""
+    return tree
+
+
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")

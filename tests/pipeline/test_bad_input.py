@@ -9,20 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Bench, tiny_data, tiny_model, tree
 
 TOML = 'schema = 1\nname = "mine"\nsummary = "mine"\nformat = "{format}"\n{rest}\n'
-X, Y = tiny_data()
-NAN = X.copy()
-NAN[5, 3, 3, 0] = np.nan
 
 
 @pytest.fixture(scope="module")
-def bad(tmp_path_factory: pytest.TempPathFactory, bench: Bench) -> Path:
+def bad(tmp_path_factory: pytest.TempPathFactory, bench, tiny_data, tiny_model) -> Path:
     """Return a folder with every kind of bad file, and good ones."""
     import keras
 
     folder = tmp_path_factory.mktemp("bad")
+    x, y = tiny_data()
+    nan = x.copy()
+    nan[5, 3, 3, 0] = np.nan
     good = bench.model.read_bytes()
     tiny_model().save(folder / "good.h5")
     h5 = (folder / "good.h5").read_bytes()
@@ -49,16 +48,16 @@ def bad(tmp_path_factory: pytest.TempPathFactory, bench: Bench) -> Path:
         (folder / name).write_bytes(content)
     (folder / "folder").mkdir()
     for name, arrays in {
-        "good": {"image": X, "y": Y},
-        "unlabelled": {"image": X},
-        "shape": {"image": X[:, :5]},
+        "good": {"image": x, "y": y},
+        "unlabelled": {"image": x},
+        "shape": {"image": x[:, :5]},
         "text": {"image": np.array(["a", "b"])},
-        "complex": {"image": X.astype(np.complex64)},
-        "name": {"picture": X, "label": Y},
-        "none": {"image": X[:0]},
-        "nan": {"image": NAN},
-        "flat": {"image": np.zeros_like(X)},
-        "lengths": {"image": X, "y": Y[:7]},
+        "complex": {"image": x.astype(np.complex64)},
+        "name": {"picture": x, "label": y},
+        "none": {"image": x[:0]},
+        "nan": {"image": nan},
+        "flat": {"image": np.zeros_like(x)},
+        "lengths": {"image": x, "y": y[:7]},
         "pickled": {"image": np.array([{"a": 1}] * 4, dtype=object)},
     }.items():
         np.savez(folder / f"{name}.npz", **arrays)
@@ -66,9 +65,9 @@ def bad(tmp_path_factory: pytest.TempPathFactory, bench: Bench) -> Path:
     open_ended = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(image))
     keras.Model(image, open_ended, name="open").save(folder / "open.keras")
     raw = keras.Input((8, 8, 1), name="image")
-    x = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 127.5, -1.0)(raw))
-    x = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))
-    keras.Model(raw, x, name="rescaling").save(folder / "rescaling.keras")
+    scores = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 127.5, -1.0)(raw))
+    scores = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(scores))
+    keras.Model(raw, scores, name="rescaling").save(folder / "rescaling.keras")
     return folder
 
 
@@ -172,7 +171,7 @@ USAGE = {"no model", "no target", "a malformed shape", "a batch for tflite", "bo
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_ends_in_one_line(
-    case: str, bad: Path, kept: Path, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch
+    case: str, bad: Path, kept: Path, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch, tree
 ) -> None:
     model, words, expected = CASES[case]
     monkeypatch.setenv("EDGEKIT_CACHE", str(kept))
@@ -204,7 +203,7 @@ def test_bad_input_ends_in_one_line(
     ],
 )  # fmt: skip
 def test_a_missing_extra_is_named_before_anything_runs(
-    module: str, target: str, extra: str, bench: Bench, here: Path, edgekit, monkeypatch
+    module: str, target: str, extra: str, bench, here: Path, edgekit, monkeypatch, tree
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     result = edgekit("convert", bench.model, "-t", target, "-c", bench.data)
@@ -216,7 +215,7 @@ def test_a_missing_extra_is_named_before_anything_runs(
     assert tree(Path(os.environ["EDGEKIT_CACHE"])) == []
 
 
-def test_destinations_that_are_refused(bench: Bench, here: Path, edgekit, monkeypatch) -> None:
+def test_destinations_that_are_refused(bench, here: Path, edgekit, monkeypatch, tree) -> None:
     place = here / "out" / "tiny" / "tflite-fp32"
     words = ("convert", bench.model, "-t", "tflite-fp32", "-q", "--no-measure")
     place.parent.mkdir(parents=True)
@@ -243,7 +242,7 @@ def written(folder: Path) -> dict[str, int]:
     return {p.relative_to(folder).as_posix(): p.stat().st_mtime_ns for p in files}
 
 
-def test_a_disk_that_fills_leaves_the_old_result(bench: Bench, here: Path, process) -> None:
+def test_a_disk_that_fills_leaves_the_old_result(bench, here: Path, process, tree) -> None:
     """A limit on the size of files stands for the full disk: the report does not fit."""
     words = (bench.model, "-t", "tflite-fp32", "-q", "--no-measure")
     code = (

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Bench, sha256, tiny_data, tiny_model, tree
 
 HEAVY = ("tensorflow", "keras", "openvino", "onnx", "onnxruntime", "ai_edge_litert", "scipy")
 LISTED = """
@@ -24,7 +23,7 @@ Stages = dict[str, bool]
 
 
 @pytest.fixture
-def stages(bench: Bench, here: Path, edgekit) -> Callable[..., Stages]:
+def stages(bench, here: Path, edgekit) -> Callable[..., Stages]:
     """Convert, and say of each stage whether its result was there already."""
 
     def run(*words: object, target: str = "tflite-int8", model: object = None) -> Stages:
@@ -47,7 +46,7 @@ def made(stages: Stages) -> set[str]:
 LEARNT = {"load", "trace", "trace-wide", "lint", "calibrate", "export-tflite", "match-tflite"}
 
 
-def test_an_unchanged_run_is_a_lookup(bench: Bench, here: Path, stages, process) -> None:
+def test_an_unchanged_run_is_a_lookup(bench, here: Path, stages, process, sha256, tree) -> None:
     words = ("-c", bench.data, "-e", bench.data, "-m", "top1")
     first = stages(*words)
     assert made(first) >= LEARNT
@@ -61,7 +60,7 @@ def test_an_unchanged_run_is_a_lookup(bench: Bench, here: Path, stages, process)
     assert sha256(here / artifact) == before[artifact]
 
 
-def test_a_changed_last_step_repeats_only_itself(bench: Bench, here: Path, stages) -> None:
+def test_a_changed_last_step_repeats_only_itself(bench, here: Path, stages, tiny_data) -> None:
     first = ("-c", bench.data, "-e", bench.data, "-m", "top1")
     stages(*first)
     no_metric = stages("-c", bench.data, "-e", bench.data)
@@ -75,7 +74,7 @@ def test_a_changed_last_step_repeats_only_itself(bench: Bench, here: Path, stage
 
 
 @pytest.mark.parametrize("change", ["source", "data", "samples", "seed", "scale", "estimator"])
-def test_a_change_is_a_miss(bench: Bench, here: Path, stages, change: str) -> None:
+def test_a_change_is_a_miss(bench, here: Path, stages, change: str, tiny_data, tiny_model) -> None:
     model, data = here / "tiny.keras", here / "data.npz"
     shutil.copy(bench.model, model)
     shutil.copy(bench.data, data)
@@ -100,7 +99,7 @@ def test_a_change_is_a_miss(bench: Bench, here: Path, stages, change: str) -> No
     assert ("trace" in made(found)) == (change == "source")
 
 
-def test_a_damaged_entry_is_made_again(bench: Bench, here: Path, stages) -> None:
+def test_a_damaged_entry_is_made_again(bench, here: Path, stages, sha256) -> None:
     stages("-c", bench.data)
     root = Path(os.environ["EDGEKIT_CACHE"])
     [kept] = root.glob("v1/run/*/content/model.tflite")
@@ -116,7 +115,7 @@ def test_a_damaged_entry_is_made_again(bench: Bench, here: Path, stages) -> None
     assert sha256(here / "out/tiny/tflite-int8/model.tflite") == good
 
 
-def test_no_cache_leaves_the_folder_alone(bench: Bench, here: Path, stages) -> None:
+def test_no_cache_leaves_the_folder_alone(bench, here: Path, stages, tree) -> None:
     root = Path(os.environ["EDGEKIT_CACHE"])
     assert made(stages("-c", bench.data, "--no-cache")) >= LEARNT
     assert tree(root) == []
@@ -126,7 +125,7 @@ def test_no_cache_leaves_the_folder_alone(bench: Bench, here: Path, stages) -> N
     assert tree(root) == before
 
 
-def test_a_kept_result_goes_by_its_new_name(bench: Bench, here: Path, stages) -> None:
+def test_a_kept_result_goes_by_its_new_name(bench, here: Path, stages) -> None:
     stages("-c", bench.data)
     shutil.copy(bench.model, "renamed.keras")
     assert stages("-c", bench.data, model="renamed.keras") == {"everything": True}
@@ -150,7 +149,7 @@ def score(labels, outputs):
 
 
 def test_data_and_metrics_from_code_are_never_served(
-    bench: Bench, here: Path, process, monkeypatch: pytest.MonkeyPatch
+    bench, here: Path, process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 

@@ -7,14 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Bench, tree
 
 from edgekit.errors import ExportError
 
 FILES = ["manifest.json", "model.tflite", "report.json", "report.md"]
 
 
-def test_json_is_alone_on_stdout_in_a_new_process(bench: Bench, here: Path, process) -> None:
+def test_json_is_alone_on_stdout_in_a_new_process(bench, here: Path, process, tree) -> None:
     """TensorFlow and the converter are imported for the first time there, and are chatty."""
     before = bench.digests()
     targets = ("-t", "tflite-int8", "-t", "onnx-fp32", "-t", "openvino-fp32")
@@ -29,7 +28,7 @@ def test_json_is_alone_on_stdout_in_a_new_process(bench: Bench, here: Path, proc
     assert tree(Path(os.environ["TMPDIR"])) == []
 
 
-def test_stages_go_to_stderr_and_the_summary_to_stdout(bench: Bench, here: Path, process) -> None:
+def test_stages_go_to_stderr_and_the_summary_to_stdout(bench, here: Path, process) -> None:
     done = process("convert", bench.model, "-t", "tflite-fp32", "--no-measure")
     assert done.returncode == 0
     assert {"load", "trace", "export-tflite", "audit tflite-fp32"} <= set(done.stderr.splitlines())
@@ -37,7 +36,7 @@ def test_stages_go_to_stderr_and_the_summary_to_stdout(bench: Bench, here: Path,
     assert done.stdout.splitlines()[-1] == f"wrote {Path('out/tiny/tflite-fp32')}"
 
 
-def test_a_missed_budget_is_written_and_ends_in_3(bench: Bench, here: Path, edgekit) -> None:
+def test_a_missed_budget_is_written_and_ends_in_3(bench, here: Path, edgekit, tree) -> None:
     (here / "mine.toml").write_text(
         'schema = 1\nname = "mine"\nsummary = "mine"\nformat = "tflite"\n[budget]\nsize_kib = 0.5\n'
     )
@@ -55,7 +54,7 @@ def test_a_missed_budget_is_written_and_ends_in_3(bench: Bench, here: Path, edge
 
 
 def test_a_target_that_fails_stops_no_other(
-    bench: Bench, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch
+    bench, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch, tree
 ) -> None:
     def refuse(*given: object, **options: object) -> bytes:
         raise ExportError("no ONNX form of Frobnicate; leave it out of the model")
@@ -72,7 +71,7 @@ def test_a_target_that_fails_stops_no_other(
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_an_error_leaves_stdout_empty(bench: Bench, here: Path, process, flags) -> None:
+def test_an_error_leaves_stdout_empty(bench, here: Path, process, flags) -> None:
     """Also when it comes after the frameworks were imported."""
     words = ("convert", bench.model, "-t", "tflite-fp32", "--input-shape", "img=1,8,8,1", "-q")
     done = process(*words, *flags)
@@ -80,7 +79,7 @@ def test_an_error_leaves_stdout_empty(bench: Bench, here: Path, process, flags) 
     assert done.stderr == "Error: --input-shape: no input 'img'; the inputs: image\n"
 
 
-def test_a_model_in_an_odd_place(bench: Bench, here: Path, edgekit) -> None:
+def test_a_model_in_an_odd_place(bench, here: Path, edgekit, tree) -> None:
     place = here / "my models" / "ünï [1] $(x).keras"
     place.parent.mkdir()
     place.write_bytes(bench.model.read_bytes())

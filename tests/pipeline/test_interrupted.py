@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bench, sha256, tree
 
 from edgekit.manifest import verify
 
@@ -19,7 +19,7 @@ STAGES = (
 )  # fmt: skip
 
 
-def job(folder: Path, bench: Bench, stage: str | None = None, sent: int = 0) -> dict[str, Any]:
+def job(folder: Path, bench, stage: str | None = None, sent: int = 0) -> dict[str, Any]:
     for name in ("cache", "passing", "work"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     words = [
@@ -36,14 +36,19 @@ def job(folder: Path, bench: Bench, stage: str | None = None, sent: int = 0) -> 
     }  # fmt: skip
 
 
-def left_over(folder: Path) -> list[str]:
+@pytest.fixture
+def left_over(tree) -> Callable[[Path], list[str]]:
     """Name what lies about outside of results and of finished cache entries."""
-    hidden = [name for name in tree(folder / "work") if "/." in name or name.startswith(".")]
-    return [*hidden, *tree(folder / "passing"), *tree(folder / "cache" / "staging")]
+
+    def names(folder: Path) -> list[str]:
+        hidden = [name for name in tree(folder / "work") if "/." in name or name.startswith(".")]
+        return [*hidden, *tree(folder / "passing"), *tree(folder / "cache" / "staging")]
+
+    return names
 
 
 @pytest.mark.slow
-def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench: Bench, forks) -> None:
+def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench, forks, left_over, tree) -> None:
     folders = [tmp_path / str(number) for number in range(len(STAGES))]
     before = bench.digests()
     answers = forks([job(f, bench, s, signal.SIGINT) for f, s in zip(folders, STAGES, strict=True)])
@@ -60,7 +65,9 @@ def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench: Bench, forks
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, bench: Bench, forks) -> None:
+def test_a_killed_run_is_mended_by_the_next(
+    tmp_path: Path, bench, forks, left_over, sha256
+) -> None:
     stages = ["load", "trace", "calibrate", "quantize tflite-int8"]
     folders = [tmp_path / str(number) for number in range(len(stages))]
     killed = forks([job(f, bench, s, signal.SIGKILL) for f, s in zip(folders, stages, strict=True)])
@@ -75,9 +82,7 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, bench: Bench, forks)
     assert len({sha256(folder / PLACE / "model.tflite") for folder in folders}) == 1
 
 
-def test_a_kill_during_a_second_run_leaves_the_first_result(
-    tmp_path: Path, bench: Bench, forks
-) -> None:
+def test_a_kill_during_a_second_run_leaves_the_first_result(tmp_path: Path, bench, forks) -> None:
     other = job(tmp_path, bench, "quantize tflite-int8", signal.SIGKILL)
     other["words"] += ["--samples", "20"]
     first, second = forks([job(tmp_path, bench), other])
@@ -85,7 +90,7 @@ def test_a_kill_during_a_second_run_leaves_the_first_result(
     assert verify(tmp_path / PLACE) == []
 
 
-def test_two_conversions_into_one_place(tmp_path: Path, bench: Bench, forks) -> None:
+def test_two_conversions_into_one_place(tmp_path: Path, bench, forks, left_over) -> None:
     """Both are done, or one says that the other is writing; the result is whole in any case."""
     cold = {**job(tmp_path, bench), "copies": 2}
     warm = {**job(tmp_path, bench), "copies": 4}

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Bench, sha256, tiny_data, tiny_model
 
 from edgekit import catalog, manifest
 
 ARTIFACTS = ("model.tflite", "model.xml", "model.bin", "model.onnx")
 
 
-def artifacts(out: Path) -> dict[str, str]:
+@pytest.fixture
+def artifacts(sha256) -> Callable[[Path], dict[str, str]]:
     """Return the digest of every artifact file below a folder."""
-    found = sorted(p for p in out.rglob("model.*") if p.name in ARTIFACTS)
-    return {p.relative_to(out).as_posix(): sha256(p) for p in found}
+
+    def digests(out: Path) -> dict[str, str]:
+        found = sorted(p for p in out.rglob("model.*") if p.name in ARTIFACTS)
+        return {p.relative_to(out).as_posix(): sha256(p) for p in found}
+
+    return digests
 
 
 @pytest.mark.slow
-def test_clean_processes_give_the_same_bytes(bench: Bench, here: Path, process) -> None:
+def test_clean_processes_give_the_same_bytes(bench, here: Path, process, artifacts) -> None:
     """Every shipped target, under another hash seed, another folder and other threads."""
     targets = [word for name in catalog.names("targets") for word in ("-t", name)]
     words = ("convert", bench.model, *targets, "-c", bench.data, "--no-measure", "-q", "--no-cache")
@@ -36,7 +41,7 @@ def test_clean_processes_give_the_same_bytes(bench: Bench, here: Path, process) 
 
 
 @pytest.fixture
-def made(bench: Bench, here: Path, edgekit) -> Path:
+def made(bench, here: Path, edgekit) -> Path:
     """Return a folder with copies of model and data, and a result of them in ``out``."""
     shutil.copy(bench.model, here)
     shutil.copy(bench.data, here)
@@ -46,7 +51,7 @@ def made(bench: Bench, here: Path, edgekit) -> Path:
     return here
 
 
-def test_the_same_command_twice(made: Path, edgekit) -> None:
+def test_the_same_command_twice(made: Path, edgekit, artifacts) -> None:
     before = artifacts(made / "out")
     words = ("convert", "tiny.keras", "-t", "tflite-int8", "-c", "data.npz", "--samples", "30")
     options = ("--scale", "0.5", "--seed", "4", "--no-measure", "-q")
@@ -68,7 +73,7 @@ def test_verify_finds_one_other_byte(made: Path, edgekit) -> None:
         assert f"{name}: expected SHA-256" in changed.stderr
 
 
-def test_a_manifest_makes_its_files_again(made: Path, edgekit) -> None:
+def test_a_manifest_makes_its_files_again(made: Path, edgekit, artifacts) -> None:
     folder = made / "out" / "tiny" / "tflite-int8"
     described = manifest.read(folder)
     assert described.source.origin == "tiny.keras"
@@ -80,7 +85,7 @@ def test_a_manifest_makes_its_files_again(made: Path, edgekit) -> None:
     assert (made_again.options, made_again.target) == (described.options, described.target)
 
 
-def test_a_manifest_finds_what_has_moved(made: Path, edgekit) -> None:
+def test_a_manifest_finds_what_has_moved(made: Path, edgekit, artifacts) -> None:
     folder = made / "out" / "tiny" / "tflite-int8"
     (made / "elsewhere").mkdir()
     for name in ("tiny.keras", "data.npz"):
@@ -92,7 +97,7 @@ def test_a_manifest_finds_what_has_moved(made: Path, edgekit) -> None:
     assert artifacts(made / "again") == artifacts(made / "out")
 
 
-def test_a_manifest_refuses_another_model(made: Path, edgekit) -> None:
+def test_a_manifest_refuses_another_model(made: Path, edgekit, tiny_model) -> None:
     folder = made / "out" / "tiny" / "tflite-int8"
     other = tiny_model()
     other.layers[-1].bias.assign([1.0, 2.0, 3.0])
@@ -103,7 +108,7 @@ def test_a_manifest_refuses_another_model(made: Path, edgekit) -> None:
     assert not (made / "again").exists()
 
 
-def test_a_manifest_says_when_data_have_changed(made: Path, edgekit) -> None:
+def test_a_manifest_says_when_data_have_changed(made: Path, edgekit, tiny_data) -> None:
     folder = made / "out" / "tiny" / "tflite-int8"
     x, y = tiny_data()
     np.savez(made / "data.npz", image=x * 3, y=y)
