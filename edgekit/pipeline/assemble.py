@@ -50,7 +50,7 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
 def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     """Make the artifact in a folder, learn everything about it, and return the report."""
     workshop, options = prepared.workshop, prepared.workshop.options
-    before = len(workshop.stages)
+    before = len(workshop.keeper.stages)
     made = make(
         workshop,
         target,
@@ -59,7 +59,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         static=static_formats(prepared.targets),
     )
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
-    with workshop.timed(f"audit {target.name}"):
+    with workshop.keeper.timed(f"audit {target.name}"):
         found = audit(artifact.path)
     evaluation = (
         learn.evaluated(workshop, artifact, prepared.evaluation, target)
@@ -95,11 +95,11 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         tools=tool_versions(),
         command=command(prepared, target),
     )
-    shared = workshop.stages[:before] if not prepared.targets.index(target) else []
+    shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []
     return replace(
         report,
         missed_budgets=learn.missed_budgets(report),
-        stages=(*shared, *workshop.stages[before:]),
+        stages=(*shared, *workshop.keeper.stages[before:]),
     )
 
 

@@ -125,7 +125,7 @@ def _prepare(workshop: Workshop, targets: tuple[Target, ...]) -> Run:
 def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report, Path]:
     """Return the report of one target and the folder of its files: kept, or made now."""
     workshop, entry = prepared.workshop, _key(prepared, target)
-    if entry is not None and (found := workshop.cache.get(entry)) is not None:
+    if entry is not None and (found := workshop.keeper.cache.get(entry)) is not None:
         report = document.from_json((found / "report.json").read_bytes(), where="cache")
         return _of_this_run(report, prepared, target, name), found
     if prepared.calibration is not None and not prepared.linted:
@@ -140,7 +140,7 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
         place.mkdir()
         fill(place)
     else:
-        place = workshop.cache.put(entry, fill)
+        place = workshop.keeper.cache.put(entry, fill)
     return document.from_json((place / "report.json").read_bytes(), where="report"), place
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgekit.errors import ArtifactError, ExportError, MissingExtra
 from edgekit.formats import openvino as openvino_files
+from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.steadiness import least_sqnr_db
-from edgekit.quantizers.attempts import Agreement, Judge
+from edgekit.quantizers.attempts import Agreement
 from edgekit.trace import Trace
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -33,7 +33,7 @@ def evaluated(
     options = workshop.options
     reference = workshop.reference(samples, "reference (evaluate)")
     runner = runtimes.open_runner(artifact, threads=options.threads)
-    with workshop.timed(f"evaluate {target.name}", len(samples)) as bar:
+    with workshop.keeper.timed(f"evaluate {target.name}", len(samples)) as bar:
         outputs, labels = answers(runner.run, samples, list(reference), tick=bar.advance)
     return evaluate(
         reference,
@@ -71,7 +71,7 @@ def layer_errors(
     """Compare the artifact, tensor by tensor, with the float file of the same trace."""
     static = target.quantization.needs_calibration
     baseline = workshop.float_artifact(artifact.format, static=static)
-    with workshop.timed("layers"):
+    with workshop.keeper.timed("layers"):
         return tensor_errors(baseline, artifact, samples)
 
 
@@ -95,7 +95,7 @@ def tensor_errors(
 def latency(workshop: Workshop, artifact: Artifact, target: Target) -> Latency:
     """Measure the artifact and the float file of the same format, in processes of their own."""
     threads = workshop.options.threads
-    with workshop.timed(f"measure {target.name}"):
+    with workshop.keeper.timed(f"measure {target.name}"):
         own = measure(artifact, threads=threads, min_seconds=LEAST_SECONDS)
         if target.quantization.weights == "float32":
             return Latency(artifact=own)

@@ -18,9 +18,10 @@ from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
 from edgekit.files import scratch
 from edgekit.formats import openvino as openvino_files
+from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
-from edgekit.quantizers.attempts import Agreement, Judge, Tried, best, try_all
+from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
 from edgekit.report.model import Candidate, Treatment
 from edgekit.target import Target
 
@@ -87,7 +88,7 @@ def make(
         route = _route(workshop, target, division, static)
         tried: list[Tried] = []
         count = len(workshop.options.estimators) + 2 if quantization.needs_calibration else 1
-        with workshop.timed(f"quantize {target.name}", count) as bar:
+        with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
         chosen = _keeping(tried, target)

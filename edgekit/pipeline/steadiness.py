@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.quantizers.attempts import agreement
+from edgekit.pipeline.judge import agreement
 
 Arrays = Mapping[str, NDArray[Any]]
 Rounding = Literal["int8", "float16", "float32"]

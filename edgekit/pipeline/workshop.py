@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +15,14 @@ from numpy.typing import NDArray
 
 from edgekit import runtimes, source
 from edgekit.artifact import MAIN_FILES, Artifact, TensorSpec
-from edgekit.cache import Cache, key, tool_versions
+from edgekit.cache import Cache, tool_versions
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import TraceError
 from edgekit.pipeline.floats import write_float
+from edgekit.pipeline.keeper import Keeper
 from edgekit.pipeline.options import Options
 from edgekit.quantizers.matching import Matching, match_artifact
 from edgekit.quantizers.statistics import Statistics, collect
-from edgekit.report.model import Stage
 from edgekit.report.progress import Progress
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
@@ -59,12 +57,10 @@ class Workshop:
     """
 
     def __init__(self, given: Any, options: Options, cache: Cache, progress: Progress) -> None:
-        self.given, self.options, self.cache, self.progress = given, options, cache, progress
-        self.stages: list[Stage] = []
+        self.given, self.options = given, options
+        self.keeper = Keeper(cache, progress)
         self._matchings: dict[str, Matching] = {}
         self._probed: dict[str, Arrays] = {}
-        self._within: list[float] = []
-        self._had: dict[str, Path] = {}
 
     @cached_property
     def sha256(self) -> str:
@@ -89,7 +85,7 @@ class Workshop:
     @cached_property
     def loaded(self) -> SourceModel:
         """The model itself; loaded only when some result is missing."""
-        with self.timed("load"):
+        with self.keeper.timed("load"):
             return source.load(
                 self.given,
                 custom_objects=self.options.custom_objects,
@@ -235,7 +231,7 @@ class Workshop:
             done: list[Arrays] = []
             for batch in samples.batches(size):
                 done.append(run(batch.inputs))
-                self.progress.advance(len(batch))
+                self.keeper.progress.advance(len(batch))
             whole = {key: np.concatenate([part[key] for part in done]) for key in done[0]}
             np.savez(folder / "outputs.npz", **{str(i): v for i, v in enumerate(whole.values())})  # type: ignore[arg-type]
 
@@ -250,7 +246,7 @@ class Workshop:
         name = f"match-{kind}-unrolled" if unrolled else f"match-{kind}"
         if name not in self._matchings:
             probe = next(iter(samples.batches(1))).inputs
-            with self.timed(name):
+            with self.keeper.timed(name):
                 artifact = self.float_artifact(kind, static=unrolled)
                 self._matchings[name] = match_artifact(artifact, probe, self._seen(probe))
         return self._matchings[name]
@@ -272,7 +268,7 @@ class Workshop:
             wanted = {t for kind in kinds for t in self.matching(kind, samples).tensors.values()}
             collect(
                 self.wide_trace, samples, wanted, means=True,
-                estimators=self.options.estimators, progress=self.progress.advance,
+                estimators=self.options.estimators, progress=self.keeper.progress.advance,
             ).save(folder)  # fmt: skip
 
         parts = {
@@ -286,38 +282,8 @@ class Workshop:
         self, stage: str, parts: Mapping[str, Any], write: Callable[[Path], None], *,
         name: str = "", total: int | None = None,
     ) -> Path:  # fmt: skip
-        """Return the folder of a stage's result: from the cache, or written now.
-
-        A part that is None cannot be known, so the result is not looked up.
-        """
-        began, label = time.perf_counter(), name or stage
-        known = all(part is not None or k == "batch" for k, part in parts.items())
-        salt = {} if known else {"run": id(self), "at": time.time_ns()}
-        entry = key(stage, **self.base, **parts, **salt)
-        if entry in self._had:
-            return self._had[entry]
-        found = self.cache.get(entry)
-        if found is not None:
-            self.stages.append(Stage(name=label, seconds=time.perf_counter() - began, cached=True))
-        else:
-            with self.timed(label, total):
-                found = self.cache.put(entry, write)
-        self._had[entry] = found
-        return found
-
-    @contextmanager
-    def timed(self, name: str, total: int | None = None) -> Iterator[Progress]:
-        """Open a stage, and note how long it took, less the stages within it."""
-        began = time.perf_counter()
-        self._within.append(0.0)
-        try:
-            with self.progress.stage(name, total):
-                yield self.progress
-        finally:
-            whole, inner = time.perf_counter() - began, self._within.pop()
-            if self._within:
-                self._within[-1] += whole
-        self.stages.append(Stage(name=name, seconds=whole - inner))
+        """Return the folder of a stage's result; see ``Keeper.kept``."""
+        return self.keeper.kept(stage, self.base, parts, write, name=name or stage, total=total)
 
 
 def _random(spec: TensorSpec, rng: np.random.Generator) -> NDArray[Any]:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgekit import runtimes
 from edgekit.errors import ArtifactError, DataError, EdgekitError, QuantizeError
-
-Arrays = Mapping[str, NDArray[Any]]
-SQNR_CAP_DB = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,47 +47,7 @@ class Tried:
     problem: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Judge:
-    """Held-back samples and the source model's outputs for them."""
-
-    inputs: Arrays
-    reference: Arrays
-
-    def __call__(self, path: Path) -> Agreement:
-        """Run the artifact on the samples and compare.
-
-        Raises:
-            ArtifactError: it cannot run, or gives NaN or infinity.
-        """
-        outputs = runtimes.open_runner(runtimes.describe(path), threads=1).run(self.inputs)
-        return agreement(self.reference, outputs)
-
-
-def agreement(reference: Arrays, outputs: Arrays) -> Agreement:
-    """Compare outputs by name.
-
-    SQNR = 10 log10(sum r^2 / sum (r - o)^2), over all values of an output.
-
-    Raises:
-        ArtifactError: an output is missing, has another shape, or is not finite.
-    """
-    worst, same = SQNR_CAP_DB, []
-    for name, wanted in reference.items():
-        got = outputs.get(name)
-        if got is None or got.shape != wanted.shape:
-            came = "none" if got is None else str(got.shape)
-            raise ArtifactError(f"output {name!r}: expected shape {wanted.shape}, got {came}")
-        if not np.isfinite(got).all():
-            raise ArtifactError(f"output {name!r} holds NaN or infinity")
-        real = wanted.astype(np.float64)
-        noise = float(np.square(real - got).sum())
-        signal = float(np.square(real).sum())
-        if noise > 0:
-            worst = min(worst, 10 * np.log10(max(signal, 1e-30) / noise))
-        if wanted.ndim == 2 and wanted.shape[1] > 1:
-            same.append(float((wanted.argmax(-1) == got.argmax(-1)).mean()))
-    return Agreement(sqnr_db=float(worst), agreement=min(same) if same else None)
+Judge = Callable[[Path], Agreement]
 
 
 def try_all(

@@ -17,10 +17,8 @@ Ranges = Mapping[str, tuple[float, float]]
 _LEVELS = 256
 
 
-def quantize(model: Any, samples: Samples, *, reduce_range: bool, correct_bias: bool) -> Any:
-    """Quantize to int8 weights (per channel) and int8 activations.
-
-    ``correct_bias`` is NNCF's fast bias correction.
+def quantize(model: Any, samples: Samples, *, reduce_range: bool) -> Any:
+    """Quantize to int8 weights (per channel) and int8 activations, with fast bias correction.
 
     ``model`` is an ``openvino.Model`` and is left alone. With ``reduce_range`` every weight stays
     within 7 bits (NNCF's overflow fix), for CPUs without VNNI.
@@ -44,9 +42,7 @@ def quantize(model: Any, samples: Samples, *, reduce_range: bool, correct_bias: 
             nncf.Dataset(_Repeatable(feed)),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),
-            advanced_parameters=nncf.AdvancedQuantizationParameters(
-                overflow_fix=fix, disable_bias_correction=not correct_bias
-            ),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=fix),
         )
     except Exception as error:
         raise QuantizeError(f"NNCF refuses: {one_line(error)}") from error
@@ -82,6 +78,28 @@ def with_ranges(model: Any, ranges: Ranges) -> Any:
     return changed
 
 
+def with_biases_of(model: Any, original: Any) -> Any:
+    """Return a copy in which every constant that is added is what it was before quantization.
+
+    So bias correction is taken back: it changes the constants, not the names, of additions.
+    """
+    before = {node.get_friendly_name(): node for node in original.get_ops() if _adds(node)}
+    changed = model.clone()
+    for node in changed.get_ops():
+        old = before.get(node.get_friendly_name()) if _adds(node) else None
+        if old is None:
+            continue
+        for index in range(2):
+            was, now = (n.input_value(index).get_node() for n in (old, node))
+            if was.get_type_name() == now.get_type_name() == "Constant":
+                _put(node, index, was.get_data())
+    return changed
+
+
+def _adds(node: Any) -> bool:
+    return bool(node.get_type_name() == "Add")
+
+
 def nudged(low: float, high: float) -> tuple[float, float]:
     """Move a range that contains 0 so that 0 falls on one of its 256 levels exactly.
 
@@ -103,13 +121,13 @@ def _scalar(node: Any) -> bool:
 
 
 def _replace(node: Any, index: int, value: float) -> None:
+    _put(node, index, np.full(list(node.input_value(index).get_shape()), value, np.float32))
+
+
+def _put(node: Any, index: int, value: NDArray[Any]) -> None:
     from openvino import opset13 as ops
 
-    old = node.input_value(index)
-    shape = list(old.get_shape())
-    node.input(index).replace_source_output(
-        ops.constant(np.full(shape, value, np.float32)).output(0)
-    )
+    node.input(index).replace_source_output(ops.constant(value).output(0))
 
 
 class _Repeatable:

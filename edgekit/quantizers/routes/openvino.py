@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from edgekit.quantizers.attempts import Attempt, Tried
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best
 
-# NNCF runs sample by sample. Its ranges are replaced by ours, so few samples do for those; the
-# means that its bias correction takes are steady after some more.
-FOR_RANGES, FOR_BIASES = 16, 100
+# NNCF runs sample by sample, and once only: its ranges are replaced by ours, and the means that its
+# bias correction takes are steady after so many.
+MOST_SAMPLES = 100
 
 
 class OpenvinoRoute:
@@ -28,7 +28,6 @@ class OpenvinoRoute:
 
     def __init__(self, calibrated: Calibrated) -> None:
         self._calibrated = calibrated
-        self._quantized = cache(self._quantize)
         self.corrections: list[Correction] = []
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
@@ -48,21 +47,28 @@ class OpenvinoRoute:
         )
 
     def _build(self, estimator: str | None, corrected: bool, path: Path) -> None:
-
-        model = self._quantized(corrected)
+        model = self._corrected if corrected else self._plain
         if estimator is not None:
             model = nncf.with_ranges(model, self._calibrated.ranges(estimator))
         openvino_files.save(model, path)
 
-    def _quantize(self, corrected: bool) -> Any:
+    @cached_property
+    def _corrected(self) -> Any:
+        return nncf.quantize(
+            self._float,
+            _spread(self._calibrated.samples, MOST_SAMPLES),
+            reduce_range=self._calibrated.quantization.reduce_range,
+        )
+
+    @cached_property
+    def _plain(self) -> Any:
+        return nncf.with_biases_of(self._corrected, self._float)
+
+    @cached_property
+    def _float(self) -> Any:
         import openvino as ov
 
-        return nncf.quantize(
-            ov.Core().read_model(str(self._calibrated.artifact.path)),
-            _spread(self._calibrated.samples, FOR_BIASES if corrected else FOR_RANGES),
-            reduce_range=self._calibrated.quantization.reduce_range,
-            correct_bias=corrected,
-        )
+        return ov.Core().read_model(str(self._calibrated.artifact.path))
 
 
 def _spread(samples: Samples, most: int) -> Samples:
