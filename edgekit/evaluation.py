@@ -155,8 +155,8 @@ def _workshop(shop: Workshop, artifact: Artifact) -> Workshop:
     shaped = Workshop(
         shop.given,
         replace(shop.options, input_shapes={**known, **shop.options.input_shapes}),
-        shop.cache,
-        shop.progress,
+        shop.keeper.cache,
+        shop.keeper.progress,
     )
     shop.loaded = shaped.loaded
     try:
@@ -177,12 +177,12 @@ def _run(
         found = runner.run({ends.inputs[name]: array for name, array in inputs.items()})
         return {name: found[theirs] for name, theirs in ends.outputs.items()}
 
-    with shop.timed("evaluate", len(samples)) as bar:
+    with shop.keeper.timed("evaluate", len(samples)) as bar:
         return answers(run, samples, list(ends.outputs), tick=bar.advance)
 
 
 def _layers(shop: Workshop, artifact: Artifact, samples: Samples, ends: _Ends) -> LayerErrors:
     """Compare tensors with those of the float file that edgekit writes in the same format."""
     baseline = shop.float_artifact(artifact.format)
-    with shop.timed("layers"):
+    with shop.keeper.timed("layers"):
         return tensor_errors(baseline, artifact, samples, inputs=ends.inputs)
