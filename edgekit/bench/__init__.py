@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.bench.host import HostFacts
 from edgekit.bench.measurement import Measurement
-from edgekit.bench.process import measure
+from edgekit.bench.process import Waiting, measure
 from edgekit.bench.statistics import compare_latency, slower_than
 
-__all__ = ["HostFacts", "Measurement", "compare_latency", "measure", "slower_than"]
+__all__ = ["HostFacts", "Measurement", "Waiting", "compare_latency", "measure", "slower_than"]

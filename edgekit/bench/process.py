@@ -7,7 +7,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -26,10 +27,65 @@ TIMEOUT_S = 900.0
 # The child finds modules exactly where this process does, also from a checkout or a zip.
 _START = """\
 import sys
-sys.path[:] = sys.argv[1:]
+kind, sys.path[:] = sys.argv[1], sys.argv[2:]
 from edgekit.bench.worker import main
-sys.exit(main())
+sys.exit(main(kind))
 """
+
+
+class Waiting:
+    """A fresh process that has imported the runtime of a format, and waits for one file to time.
+
+    Started early, it is ready when the file is; on leaving it is gone, whether it was asked or not.
+
+    Raises:
+        MissingExtra: the runtime is not installed.
+    """
+
+    def __init__(self, kind: str) -> None:
+        runtime_of(kind)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, kind, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Self:
+        """Return the process."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def ask(self, job: Job) -> bytes:
+        """Return the worker's answer, a Measurement as JSON.
+
+        Raises:
+            ArtifactError: the process fails or dies, or takes over 15 minutes.
+        """
+        try:
+            out, err = self._process.communicate(job.encode(), timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise ArtifactError(
+                f"{job.artifact.path}: no figures after {TIMEOUT_S:g} s;"
+                f" lower min_runs ({job.min_runs}) or use a smaller model"
+            ) from error
+        code = self._process.returncode
+        if code:
+            lines = err.decode(errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "nothing on stderr"
+            how = f"signal {-code}" if code < 0 else f"exit {code}"
+            raise ArtifactError(f"{job.artifact.path}: measuring it failed ({how}): {last}")
+        return out
 
 
 def measure(
@@ -40,6 +96,7 @@ def measure(
     min_runs: int = 50,
     min_seconds: float = 1.0,
     sample: Mapping[str, NDArray[Any]] | None = None,
+    within: Waiting | None = None,
 ) -> Measurement:
     """Time single inferences in a fresh process, one after the other.
 
@@ -53,6 +110,7 @@ def measure(
         min_seconds: Least time in all.
         sample: Inputs by name, real values, one row; random from one seed if left out (integer
             inputs over their whole range, float inputs from the standard normal distribution).
+        within: A process that waits for a file of this format; one is started if left out.
 
     Raises:
         OptionError: a number is out of range.
@@ -65,10 +123,10 @@ def measure(
             f"expected threads >= 1, warmup >= 0, min_runs >= 1 and min_seconds in"
             f" 0..{TIMEOUT_S / 2:g}, got {threads}, {warmup}, {min_runs}, {min_seconds:g}"
         )
-    runtime_of(artifact.format)
     if sample is not None:
         one_batch(artifact.inputs, sample, native=False)
     with contextlib.ExitStack() as stack:
+        process = within or stack.enter_context(Waiting(artifact.format))
         job = Job(
             artifact=artifact,
             threads=threads,
@@ -77,7 +135,7 @@ def measure(
             min_seconds=min_seconds,
             sample=_kept(stack, sample),
         )
-        answer = _ask(job)
+        answer = process.ask(job)
     try:
         return msgspec.json.decode(answer, type=Measurement)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -93,26 +151,3 @@ def _kept(stack: contextlib.ExitStack, sample: Mapping[str, Any] | None) -> Path
     arrays = {f"a{place}": array for place, array in enumerate(sample.values())}
     np.savez(path, names=np.array(list(sample)), **arrays)
     return path
-
-
-def _ask(job: Job) -> bytes:
-    """Return the worker's answer, a Measurement as JSON."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", _START, *sys.path],
-            input=job.encode(),
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ArtifactError(
-            f"{job.artifact.path}: no figures after {TIMEOUT_S:g} s;"
-            f" lower min_runs ({job.min_runs}) or use a smaller model"
-        ) from error
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "nothing on stderr"
-        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
-        raise ArtifactError(f"{job.artifact.path}: measuring it failed ({how}): {last}")
-    return done.stdout

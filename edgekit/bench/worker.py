@@ -26,12 +26,13 @@ from edgekit.runtimes.feed import batch_of
 MAX_RUNS = 10_000
 
 
-def main() -> int:
-    """Answer one job."""
+def main(kind: str) -> int:
+    """Import the runtime of a format, wait for one job, and answer it."""
     answer = os.dup(1)
     os.dup2(2, 1)
-    job = Job.decode(sys.stdin.buffer.read())
     try:
+        import_runtime(kind)
+        job = Job.decode(sys.stdin.buffer.read())
         result = work(job)
     except EdgekitError as error:
         sys.stderr.write(f"\n{error}\n")
@@ -116,7 +117,3 @@ def _notes(job: Job, runs: int, cores: int) -> list[str]:
     if runs == MAX_RUNS > job.min_runs:
         said.append(f"stopped at {MAX_RUNS} runs, before {job.min_seconds:g} s had passed")
     return said
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,6 +10,7 @@ from typing import Any
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
 from edgekit.auditing import audit, broken_promises
+from edgekit.bench import Waiting
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
@@ -49,6 +50,13 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
 
 def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     """Make the artifact in a folder, learn everything about it, and return the report."""
+    with learn.measuring(prepared.workshop, target) as processes:
+        return _learn(prepared, target, folder, name, processes)
+
+
+def _learn(
+    prepared: Run, target: Target, folder: Path, name: str, processes: Sequence[Waiting]
+) -> Report:
     workshop, options = prepared.workshop, prepared.workshop.options
     before = len(workshop.keeper.stages)
     made = make(
@@ -84,7 +92,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
         layers=learn.layer_errors(workshop, artifact, data, target)
         if options.layers and data
         else None,
-        latency=learn.latency(workshop, artifact, target) if options.measure else None,
+        latency=learn.latency(workshop, artifact, target, processes) if processes else None,
         broken_promises=tuple(broken_promises(found, target)),
         warnings=(
             *(f"{f.code}: {f.text}" for f in prepared.findings),

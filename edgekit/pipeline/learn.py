@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.accuracy import Evaluation, LayerErrors, collect, compare_layers, evaluate, metric
 from edgekit.artifact import Artifact
-from edgekit.bench import measure, slower_than
+from edgekit.bench import Measurement, Waiting, measure, slower_than
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline.labels import joined, labels_of
 from edgekit.pipeline.workshop import Workshop
@@ -92,16 +93,34 @@ def tensor_errors(
     return compare_layers([(runtimes.tensors(baseline, few), runtimes.tensors(artifact, fed))])
 
 
-def latency(workshop: Workshop, artifact: Artifact, target: Target) -> Latency:
-    """Measure the artifact and the float file of the same format, in processes of their own."""
-    threads = workshop.options.threads
+@contextmanager
+def measuring(workshop: Workshop, target: Target) -> Iterator[tuple[Waiting, ...]]:
+    """Start the processes that will time a target's file and its float baseline, if any shall."""
+    count = 1 if target.quantization.weights == "float32" else 2
+    with ExitStack() as stack:
+        wanted = count if workshop.options.measure else 0
+        yield tuple(stack.enter_context(Waiting(target.format)) for _ in range(wanted))
+
+
+def latency(
+    workshop: Workshop, artifact: Artifact, target: Target, processes: Sequence[Waiting]
+) -> Latency:
+    """Measure the artifact, and the float file of the same format if there is a second process."""
+    figures: list[Measurement] = []
     with workshop.keeper.timed(f"measure {target.name}"):
-        own = measure(artifact, threads=threads, min_seconds=LEAST_SECONDS)
-        if target.quantization.weights == "float32":
-            return Latency(artifact=own)
-        baseline = measure(
-            workshop.float_artifact(target.format), threads=threads, min_seconds=LEAST_SECONDS
-        )
+        for process in processes:
+            file = workshop.float_artifact(target.format) if figures else artifact
+            figures.append(
+                measure(
+                    file,
+                    threads=workshop.options.threads,
+                    min_seconds=LEAST_SECONDS,
+                    within=process,
+                )
+            )
+    if len(figures) == 1:
+        return Latency(artifact=figures[0])
+    own, baseline = figures
     return Latency(artifact=own, float_baseline=baseline, warning=slower_than(own, baseline))
 
 

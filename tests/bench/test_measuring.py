@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from edgekit.artifact import Artifact, TensorSpec
@@ -135,6 +136,19 @@ def test_a_child_that_hangs_is_ended(monkeypatch, tmp_path):
     artifact = Artifact(path=tmp_path / "m.tflite", format="tflite", inputs=(), outputs=())
     with pytest.raises(ArtifactError, match=r"no figures after 0\.5 s"):
         measure(artifact, warmup=0, min_runs=1, min_seconds=0)
+
+
+def test_a_process_that_was_never_asked_is_gone_afterwards():
+    with process.Waiting("tflite") as waiting:
+        number = waiting._process.pid
+        assert psutil.pid_exists(number)
+    assert not psutil.pid_exists(number)
+
+
+def test_a_waiting_process_times_a_file(assets):
+    with process.Waiting("tflite") as waiting:
+        found = measure(describe(assets / f"{RESNET}.tflite"), within=waiting, **FAST)
+    assert len(found.samples_ms) >= FAST["min_runs"]
 
 
 def test_a_missing_runtime_is_told_before_a_process_starts(monkeypatch, tmp_path):
