@@ -1,4 +1,4 @@
-"""TFLite: the converter's quantizer on our ranges, then litert-quantizer on the same."""
+"""TFLite: the converter's quantizer on our ranges; litert-quantizer where that is no good."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
 from edgekit.quantizers.spelling import respell
 
 _ROOM = 2.0  # one of 16 bits
+# The two quantizers round to the same grids: where one agrees this well, the other adds nothing.
+_GOOD_DB = 20.0
 
 
 class TfliteRoute:
@@ -40,7 +42,7 @@ class TfliteRoute:
             yield self._converter(estimator, corrected=True)
         chosen = first_best(tried) or self._calibrated.estimators[0]
         yield self._converter(chosen, corrected=False)
-        if self._calibrated.quantization.io == "int8":
+        if self._calibrated.quantization.io == "int8" and not _is_good(tried):
             yield self._litert(chosen)
 
     def _converter(self, estimator: str, *, corrected: bool) -> Attempt:
@@ -115,3 +117,7 @@ class TfliteRoute:
         model = flatbuffer.parse(self._ranged)
         self.corrections = bias.correct(model, self._calibrated.means())
         return flatbuffer.pack(model)
+
+
+def _is_good(tried: Sequence[Tried]) -> bool:
+    return any(t.agreement is not None and t.agreement.sqnr_db >= _GOOD_DB for t in tried)
