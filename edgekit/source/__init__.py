@@ -4,6 +4,7 @@ from edgekit.source.backend import save_object
 from edgekit.source.digest import digest
 from edgekit.source.load import load
 from edgekit.source.model import Mend, SourceModel, folder_name
+from edgekit.source.origins import importable
 from edgekit.source.sniff import identify
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "digest",
     "folder_name",
     "identify",
+    "importable",
     "load",
     "save_object",
 ]

@@ -43,7 +43,7 @@ def _layer(config: Mapping[str, Any], scope: Scope) -> Any:
     import keras
 
     where = _name(config)
-    fresh = modernize(_with_built_models(config, scope), scope)
+    fresh = dict(modernize(_with_built_models(config, scope), scope))
     if isinstance(fresh["config"], dict) and isinstance(fresh["config"].get("name"), str):
         fresh["config"] = {**fresh["config"], "name": _safe_name(where, scope)}
     fresh.pop("inbound_nodes", None)

@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, trust, weights
 from edgekit.source.scope import Scope
+from edgekit.source.stand_in import stand_in
 
 _WEIGHTS_ONLY = (
     "the file holds weights only, no model: load them in Python into the model they belong to "
@@ -33,6 +34,7 @@ def load_h5(path: Path, scope: Scope) -> Any:
         with h5py.File(path, "r") as file:
             config = _config(file)
             scope = dataclasses.replace(scope, keras2=not _version(file).startswith("3."))
+            config, scope = stand_in(config, scope)
             trust.check(config, scope.custom, allow_code=scope.allow_code)
             stored = _stored(file["model_weights"]) if "model_weights" in file else {}
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:

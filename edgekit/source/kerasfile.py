@@ -15,6 +15,7 @@ import numpy as np
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, layerconfig, trust
 from edgekit.source.scope import Scope
+from edgekit.source.stand_in import stand_in
 
 
 def load_archive(path: Path, work: Path, scope: Scope) -> Any:
@@ -33,10 +34,16 @@ def load_archive(path: Path, work: Path, scope: Scope) -> Any:
     config = h5.parse_config(text)
     if stored := files.get("model.weights.h5"):
         containers.check_hdf5(stored)
-    trust.check(config, scope.custom, allow_code=scope.allow_code)
+    fresh, scope = stand_in(config, scope)
+    trust.check(fresh, scope.custom, allow_code=scope.allow_code)
     if str(metadata.get("keras_version", "3")).startswith("2."):
-        return _load_keras2(config, files, scope)
-    return _load_keras3(path, config, files, work, scope)
+        return _load_keras2(fresh, files, scope)
+    mended = _without_compile(layerconfig.drop_unknown(fresh, scope))
+    if mended != _without_compile(config) or _nested_compile(config):
+        path = _rewrite(mended, files, work / "mended.keras")
+    elif path.suffix != ".keras":
+        path = path.rename(path.with_suffix(".keras"))
+    return _load_keras3(path, scope)
 
 
 def _metadata(files: Mapping[str, Path]) -> dict[str, Any]:
@@ -49,16 +56,9 @@ def _metadata(files: Mapping[str, Path]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _load_keras3(
-    path: Path, config: dict[str, Any], files: Mapping[str, Path], work: Path, scope: Scope
-) -> Any:
+def _load_keras3(path: Path, scope: Scope) -> Any:
     import keras
 
-    fresh = _without_compile(layerconfig.drop_unknown(config, scope))
-    if fresh != _without_compile(config) or _nested_compile(config):
-        path = _rewrite(fresh, files, work / "mended.keras")
-    elif path.suffix != ".keras":
-        path = path.rename(path.with_suffix(".keras"))
     try:
         with warnings.catch_warnings():
             # Keras only warns when it leaves a layer's random weights as they are.

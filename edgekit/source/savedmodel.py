@@ -16,6 +16,7 @@ import numpy as np
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, trust, weights
 from edgekit.source.scope import Scope
+from edgekit.source.stand_in import stand_in
 
 _EXPORTED = (
     "the SavedModel holds a graph but no Keras model (as model.export writes it, or any TensorFlow "
@@ -40,6 +41,7 @@ def load_savedmodel(folder: Path, scope: Scope) -> Any:
     if 0 not in metadata:
         raise SourceError(_EXPORTED)
     config = _model_config(metadata[0])
+    config, scope = stand_in(config, scope)
     trust.check(config, scope.custom, allow_code=scope.allow_code)
     arrays = _Checkpoint(folder, nodes)
     stored = {

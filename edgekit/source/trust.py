@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import platform
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgekit.errors import SourceError, UnsafeSource
+from edgekit.source import bytecode
 
 # Public namespaces of plain modelling objects, in the order that a bare name is looked up in.
 NAMESPACES = (
@@ -33,7 +35,6 @@ _KERAS2 = re.compile(r"(tf_keras|tensorflow\.python\.keras|tensorflow\.keras|ker
 # Keras classes that open other files, or run code that the file brings.
 _REACHING = {
     "TFSMLayer": "opens a SavedModel elsewhere on this machine and runs its graph",
-    "TorchModuleWrapper": "unpickles a PyTorch module",
     "JaxLayer": "runs a Python function",
     "FlaxLayer": "runs a Python function",
 }
@@ -65,9 +66,16 @@ def check(config: Any, custom: Mapping[str, Any], *, allow_code: bool) -> None:
     """
     missing: dict[str, str] = {}
     for item, where in _objects(config, "model"):
+        if item["class_name"] == "TorchModuleWrapper" and "TorchModuleWrapper" not in custom:
+            raise SourceError(
+                f"{where} is a TorchModuleWrapper: a PyTorch module, which only PyTorch can run; "
+                "build the model of Keras layers, and copy the module's weights into them"
+            )
         if not allow_code:
             _check_code(item, where, custom)
         name = item["class_name"]
+        if name in ("Lambda", "__lambda__"):
+            _check_version(item, where)
         if not isinstance(name, str):
             raise SourceError(f"{where}: class_name is {type(name).__name__}, expected a string")
         if not _known(item, custom):
@@ -149,8 +157,8 @@ def _check_code(item: Mapping[str, Any], where: str, custom: Mapping[str, Any]) 
     name, config = item["class_name"], item.get("config")
     if name == "__lambda__" or (name == "Lambda" and _carries_code(config, custom)):
         raise UnsafeSource(
-            f"{where} is a Lambda that carries Python code, which loading would run; {_ALLOW}, "
-            "or save the model with a layer class instead and give --custom-objects module:name"
+            f"{where} is a Lambda that carries Python code{_called(item)}, which loading would "
+            f"run; write it in a module of yours and {_instead(item, where)}, or {_ALLOW}"
         )
     if name in _REACHING and name not in custom:
         raise UnsafeSource(f"{where} is a {name}, which {_REACHING[name]}; {_ALLOW}")
@@ -161,6 +169,27 @@ def _check_code(item: Mapping[str, Any], where: str, custom: Mapping[str, Any]) 
             f"{where} reads its vocabulary from the file {config['vocabulary']!r} on this "
             f"machine; {_ALLOW}, or save the model with the vocabulary inside"
         )
+
+
+def _check_version(item: Mapping[str, Any], where: str) -> None:
+    """Refuse code that another Python wrote: running it can end this process without a word."""
+    code = bytecode.carried(item)
+    if code is not None and not code.runs_here:
+        raise SourceError(
+            f"{where} carries the code of another Python{_called(item)}, which cannot run on "
+            f"{platform.python_version()}; write it in a module of yours and "
+            f"{_instead(item, where)}, or load and save the model with the Python that wrote it"
+        )
+
+
+def _called(item: Mapping[str, Any]) -> str:
+    code = bytecode.carried(item)
+    return f" (function {code.name!r})" if code else ""
+
+
+def _instead(item: Mapping[str, Any], where: str) -> str:
+    layer = where.removeprefix("layer ").strip("'")
+    return f"give --custom-objects your_module:{bytecode.names_for(item, layer)[0]}"
 
 
 def _carries_code(config: Any, custom: Mapping[str, Any]) -> bool:

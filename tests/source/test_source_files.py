@@ -219,7 +219,7 @@ def test_hostile_module_is_not_even_imported(tmp_path, saved, monkeypatch):
     assert "--custom-objects" in one_line_error(path)
 
 
-@pytest.mark.parametrize("name", ["TFSMLayer", "TorchModuleWrapper", "JaxLayer"])
+@pytest.mark.parametrize("name", ["TFSMLayer", "JaxLayer"])
 def test_layers_that_open_other_files_are_refused(tmp_path, saved, name):
     def change(config):
         config["config"]["layers"][1].update(module="keras.layers", class_name=name)
@@ -227,6 +227,15 @@ def test_layers_that_open_other_files_are_refused(tmp_path, saved, name):
     assert "--allow-code" in one_line_error(
         rewritten(saved, tmp_path / "r.keras", change), UnsafeSource
     )
+
+
+def test_a_layer_of_pytorch_is_no_matter_of_trust(tmp_path, saved):
+    def change(config):
+        config["config"]["layers"][1].update(class_name="TorchModuleWrapper")
+
+    path = rewritten(saved, tmp_path / "t.keras", change)
+    assert "'d' is a TorchModuleWrapper" in one_line_error(path)
+    assert "which only PyTorch can run" in one_line_error(path, allow_code=True)
 
 
 def test_vocabulary_files_are_refused(tmp_path, saved):

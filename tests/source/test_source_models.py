@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import SourceError, UnsafeSource
-from edgekit.source import digest, load, save_object
+from edgekit.source import digest, importable, load, save_object
 
 TINY = "mlperf_tiny_models"
 
@@ -183,3 +183,102 @@ def test_unknown_harmless_key_of_a_newer_keras_is_mended(tmp_path):
     assert [(m.where, "from_the_future" in m.what) for m in loaded.mends] == [("d", True)]
     with pytest.raises(SourceError, match="from_the_future"):
         load(write(7))
+
+
+MODULE = """
+import keras
+
+class Twice(keras.layers.Layer):
+    def call(self, x):
+        return x * 2
+
+class Halves(keras.initializers.Initializer):
+    def __call__(self, shape, dtype=None):
+        return keras.ops.full(shape, 0.5, dtype)
+
+def bent(x):
+    return keras.ops.maximum(x, 0.1 * x)
+"""
+
+
+def test_where_the_parts_of_a_model_can_be_imported_from(tmp_path, monkeypatch):
+    import keras
+
+    (tmp_path / "parts_of_mine.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    import parts_of_mine as parts
+
+    dense = keras.layers.Dense(2, activation=parts.bent, kernel_initializer=parts.Halves())
+    own = keras.layers.Lambda(lambda x: x)
+    model = keras.Sequential([keras.Input((3,)), keras.Sequential([parts.Twice()]), dense, own])
+    found = importable(model)
+    assert set(found) == {f"parts_of_mine:{name}" for name in ("Twice", "Halves", "bent")}
+
+    class Local(parts.Twice):
+        pass
+
+    model = keras.Sequential([keras.Input((3,)), Local()], name="m")
+    with pytest.raises(SourceError, match=r"'m' uses the class '.*Local' .* a module of its own"):
+        importable(model)
+    assert importable(model, ["elsewhere:Local"]) == ()
+
+
+USERS = """
+import keras
+
+class Scale(keras.layers.Layer):
+    def __init__(self, factor=2.0, **others):
+        super().__init__(**others)
+        self.factor = factor
+        self.inner = keras.layers.Dense(3)
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.inner(x) * self.factor
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+def bent(x):
+    return keras.ops.maximum(x, 0.1 * x)
+"""
+REGISTERING = "keras.saving.register_keras_serializable('of_ours')"
+SAVING = f"""
+import sys, warnings
+import keras, numpy as np
+import users_of_then as users
+
+warnings.simplefilter("ignore")
+users.Scale = {REGISTERING}(users.Scale)
+users.bent = {REGISTERING}(users.bent)
+x = keras.Input((4,), name="x")
+y = keras.layers.Dense(3, activation=users.bent)(users.Scale(3.0, name="scale")(x))
+model = keras.Model(x, keras.Sequential([keras.Input((3,)), users.Scale(0.5)], name="inner")(y))
+for place, weight in enumerate(model.weights):
+    weight.assign(np.random.default_rng(place).normal(size=weight.shape))
+model.save("model.keras"), model.save("model.h5")
+np.savez("data.npz", x=np.ones((2, 4), "float32"), y=model(np.ones((2, 4), "float32")))
+"""
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory):
+    """Files of a model whose custom objects were registered in a package, by another process."""
+    folder = tmp_path_factory.mktemp("registered")
+    (folder / "users_of_then.py").write_text(USERS)
+    subprocess.run([sys.executable, "-c", SAVING], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_custom_objects_by_their_plain_name(registered, tmp_path, monkeypatch, ending):
+    path = registered / f"model.{ending}"
+    with pytest.raises(SourceError, match="--custom-objects your_module:Scale"):
+        load(path)
+    (tmp_path / "users_of_now.py").write_text(USERS)
+    monkeypatch.chdir(tmp_path)
+    loaded = load(path, custom_objects=["users_of_now:Scale", "users_of_now:bent"])
+    data = np.load(registered / "data.npz")
+    np.testing.assert_allclose(run(loaded.model, data["x"])[0], data["y"], rtol=1e-6)
