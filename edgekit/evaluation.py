@@ -16,12 +16,14 @@ from edgekit.cache import open_cache
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import ArtifactError, DataError, OptionError
+from edgekit.pipeline.child import ask_child, foreign_backend, serve
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.labels import has_labels
 from edgekit.pipeline.learn import answers, tensor_errors
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quiet import quiet
+from edgekit.report.plain import from_plain, to_plain
 from edgekit.report.progress import Progress, Silent
 from edgekit.version import VERSION
 
@@ -68,6 +70,8 @@ def evaluate_artifact(
         SourceError, DataError, OptionError, MissingExtra: model, data or options cannot be used.
     """
     chosen = options or Options()
+    if foreign_backend() is not None:
+        return _elsewhere(artifact, against, data, chosen, keep=cache)
     scored = metric(chosen.metric) if chosen.metric else None
     with quiet(), open_cache(keep=cache and known_by_content(against, chosen)) as kept:
         found = artifact if isinstance(artifact, Artifact) else runtimes.describe(artifact)
@@ -95,6 +99,31 @@ def evaluate_artifact(
             layers=_layers(shop, found, samples, ends) if chosen.layers else None,
             notes=ends.notes,
         )
+
+
+def _elsewhere(
+    artifact: str | Path | Artifact, against: Any, data: Any, options: Options, *, keep: bool
+) -> Comparison:
+    """Compare in a process whose Keras runs on TensorFlow."""
+    path = artifact.path if isinstance(artifact, Artifact) else artifact
+    bare = replace(options, calibration=None, evaluation=None)
+    job = {"artifact": str(path), "keep": keep}
+    answer = ask_child(f"{__name__}:in_child", against, {"data": data}, bare, job)
+    return from_plain(answer["comparison"], Comparison, where="the comparison")
+
+
+def in_child() -> None:
+    """Compare, as another process asks on stdin."""
+    serve(_compare)
+
+
+def _compare(
+    job: Mapping[str, Any], against: Any, data: Mapping[str, Any], options: Options
+) -> dict[str, Any]:
+    found = evaluate_artifact(
+        job["artifact"], against, data=data["data"], options=options, cache=job["keep"]
+    )
+    return {"comparison": to_plain(found)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Runs a conversion in a process of its own, where Keras computes with TensorFlow.
+"""Runs a job in a process of its own, where Keras computes with TensorFlow.
 
 A process has one Keras backend. Where it is JAX or torch, the model goes over as a ``.keras``
 file, arrays as ``.npz``, and the reports come back from the folders that were written.
@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import errors
-from edgekit.errors import EdgekitError, OptionError
+from edgekit.errors import EdgekitError, OptionError, SourceError
 from edgekit.files import scratch
 from edgekit.pipeline.options import Options, from_plain
 from edgekit.quiet import quiet
-from edgekit.source import load, save_object
+from edgekit.source import importable, load, save_object
+from edgekit.startup import this_process_is_ours
 from edgekit.table import build
 from edgekit.target import Target
 
-_CODE = "from edgekit.pipeline.child import main; main()"
+Answer = dict[str, Any]
 
 
 def foreign_backend() -> str | None:
@@ -43,24 +45,45 @@ def convert_in_child(
         OptionError: data are code of this process, which cannot go over.
         EdgekitError: what the child raised.
     """
+    job = {"targets": [asdict(target) for target in targets], "out": str(out), "keep": keep}
+    data = {"calibration": options.calibration, "evaluation": options.evaluation}
+    bare = replace(options, calibration=None, evaluation=None)
+    answer = ask_child(f"{__name__}:main", given, data, bare, job)
+    failures = [(f["target"], _error(f["error"], f["text"])) for f in answer["failures"]]
+    return [Path(folder) for folder in answer["folders"]], failures
+
+
+def ask_child(
+    task: str, given: Any, data: Mapping[str, Any], options: Options, job: Mapping[str, Any]
+) -> Answer:
+    """Let a process whose Keras runs on TensorFlow do a job, and return its answer.
+
+    Args:
+        task: ``module:function``, which calls ``serve``.
+        given: The source model: a path, or an object, which goes over as a file.
+        data: Samples by name, in any form but code of this process.
+        options: Without data.
+        job: Everything else, as JSON can hold it.
+
+    Raises:
+        OptionError: data are code of this process, which cannot go over.
+        EdgekitError: what the child raised.
+    """
+    module, _, function = task.partition(":")
     with scratch() as place:
         is_object = not isinstance(given, (str, Path))
-        data = {
-            name: _as_file(getattr(options, name), place / f"{name}.npz")
-            for name in ("calibration", "evaluation")
-        }
-        job = {
+        objects = importable(given, options.custom_objects) if is_object else None
+        files = {name: _as_file(value, place / f"{name}.npz") for name, value in data.items()}
+        whole = {
+            **job,
             "model": str(save_object(given, place) if is_object else given),
-            "is_object": is_object,
-            "targets": [asdict(target) for target in targets],
-            "out": str(out),
-            "options": asdict(replace(options, calibration=None, evaluation=None)),
-            "data": data,
-            "keep": keep,
+            "objects": objects,
+            "data": files,
+            "options": asdict(options),
         }
         done = subprocess.run(
-            [sys.executable, "-c", _CODE],
-            input=json.dumps(job),
+            [sys.executable, "-c", f"from {module} import {function}; {function}()"],
+            input=json.dumps(whole),
             capture_output=True,
             text=True,
             env={
@@ -73,18 +96,26 @@ def convert_in_child(
     return _answer(done)
 
 
-def _answer(
-    done: subprocess.CompletedProcess[str],
-) -> tuple[list[Path], list[tuple[str, EdgekitError]]]:
+def _answer(done: subprocess.CompletedProcess[str]) -> Answer:
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
-        tail = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise EdgekitError(f"the conversion's own process failed: {tail}")
-    answer = json.loads(lines[-1])
+        failed = EdgekitError(f"the process that runs on TensorFlow {_cause(done)}")
+        failed.add_note(done.stderr.strip())
+        raise failed
+    answer: Answer = json.loads(lines[-1])
     if "error" in answer:
         raise _error(answer["error"], answer["text"])
-    failures = [(f["target"], _error(f["error"], f["text"])) for f in answer["failures"]]
-    return [Path(folder) for folder in answer["folders"]], failures
+    return answer
+
+
+def _cause(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what ended a child: a signal, or the exception that its traceback ends in."""
+    if done.returncode < 0:
+        name = signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
+        return f"was ended: {name}; is there enough memory?"
+    _, _, trace = done.stderr.rpartition("Traceback (most recent call last):")
+    raised = (line for line in trace.splitlines() if line and not line.startswith(" "))
+    return f"failed: {next(raised, 'no message')}"
 
 
 def _error(name: str, text: str) -> EdgekitError:
@@ -156,33 +187,54 @@ def _unnamed(part: Mapping[str, Any]) -> Any:
     return list(part.values()) if "[0]" in part else part
 
 
-def _source(job: Mapping[str, Any], options: Options) -> Any:
-    """Return the path that was given, or the object; its code is that of the asking process."""
-    if not job["is_object"]:
-        return job["model"]
-    return load(job["model"], custom_objects=options.custom_objects, allow_code=True).model
+def serve(work: Callable[[Mapping[str, Any], Any, Mapping[str, Any], Options], Answer]) -> None:
+    """Do the job on stdin; print the answer as the last line of stdout.
 
-
-def main() -> None:
-    """Do the job on stdin; print the answer as the last line of stdout."""
-    from edgekit.pipeline.convert import run
-
+    Args:
+        work: Takes the job, the source model, data by name and options; returns the answer.
+    """
+    this_process_is_ours()
     job = json.load(sys.stdin)
-    targets = tuple(build(target, Target, where="target") for target in job["targets"])
-    data = {name: _opened(sent) for name, sent in job["data"].items()}
-    answer: dict[str, Any]
     try:
         with quiet():
-            options = replace(from_plain(job["options"], where="options"), **data)
-            given = _source(job, options)
-            result = run(given, targets, Path(job["out"]), options, keep=job["keep"])
-        answer = {
-            "folders": [str(folder) for folder in result.folders],
-            "failures": [
-                {"target": f.target, "error": type(f.error).__name__, "text": str(f.error)}
-                for f in result.failures
-            ],
-        }
+            data = {name: _opened(sent) for name, sent in job["data"].items()}
+            options = from_plain(job["options"], where="options")
+            answer = work(job, _source(job, options), data, options)
     except EdgekitError as error:
         answer = {"error": type(error).__name__, "text": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _source(job: Mapping[str, Any], options: Options) -> Any:
+    """Return the path that was given, or the object; its code is that of the asking process."""
+    path, objects = job["model"], job["objects"]
+    if objects is None:
+        return path
+    try:
+        return load(path, custom_objects=(*options.custom_objects, *objects), allow_code=True).model
+    except SourceError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        raise SourceError(
+            f"the model {Path(path).stem!r} cannot go over to a process on TensorFlow: {text}"
+        ) from error
+
+
+def main() -> None:
+    """Convert, as ``convert_in_child`` asks."""
+    serve(_convert)
+
+
+def _convert(
+    job: Mapping[str, Any], given: Any, data: Mapping[str, Any], options: Options
+) -> Answer:
+    from edgekit.pipeline.convert import run
+
+    targets = tuple(build(target, Target, where="target") for target in job["targets"])
+    result = run(given, targets, Path(job["out"]), replace(options, **data), keep=job["keep"])
+    return {
+        "folders": [str(folder) for folder in result.folders],
+        "failures": [
+            {"target": f.target, "error": type(f.error).__name__, "text": str(f.error)}
+            for f in result.failures
+        ],
+    }

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from conftest import Bench, sha256, tiny_data, tiny_model
 
 import edgekit
-from edgekit import errors
+from edgekit import errors, evaluation
 from edgekit.pipeline import child, convert
 from edgekit.pipeline.options import Options
 from edgekit.target import Target
@@ -27,6 +30,7 @@ def _as_if_foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the way of other backends although this process runs on TensorFlow."""
     monkeypatch.setattr(convert, "foreign_backend", lambda: "jax")
     monkeypatch.setattr(child, "foreign_backend", lambda: "jax")
+    monkeypatch.setattr(evaluation, "foreign_backend", lambda: "jax")
 
 
 @pytest.mark.slow
@@ -45,6 +49,18 @@ def test_an_object_goes_over_and_its_results_come_back(here: Path, monkeypatch) 
     assert over.reports[0].options == own.reports[0].options
     assert over.reports[0].source == own.reports[0].source
     assert edgekit.verify(over.folders[0]) == []
+    file = own.folders[0] / "model.tflite"
+    assert edgekit.evaluate(file, against=model, data=X).evaluation.agreement > 0.9
+
+
+@pytest.mark.usefixtures("_as_if_foreign")
+def test_a_file_is_compared_there_too(here: Path, bench: Bench) -> None:
+    with pytest.raises(errors.ArtifactError, match=r"nothing\.tflite"):
+        edgekit.evaluate("nothing.tflite", against=tiny_model(), data=X)
+    mine = tiny_model()
+    mine.__class__ = type("Mine", (type(mine),), {})
+    with pytest.raises(errors.SourceError, match=r"another process cannot import"):
+        edgekit.evaluate("nothing.tflite", against=mine, data=X)
 
 
 @pytest.mark.usefixtures("_as_if_foreign")
@@ -67,6 +83,24 @@ def test_the_command_converts_a_file_whatever_the_backend(
     [report] = json.loads(done.stdout)["reports"]
     artifact = here / "out" / "tiny" / "tflite-int8" / "model.tflite"
     assert report["artifact"]["sha256"] == sha256(artifact)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", r"TensorFlow was ended: Killed; is there enough"),
+        (
+            "error = ValueError('too odd'); error.add_note('chatter'); raise error",
+            r"TensorFlow failed: ValueError: too odd$",
+        ),
+        ("pass", "failed: no message"),
+    ],
+)
+def test_a_process_that_fails_is_told_apart_from_its_chatter(code: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    with pytest.raises(errors.EdgekitError) as caught:
+        child._answer(done)
+    assert re.search(said, str(caught.value))
 
 
 @pytest.mark.parametrize(
