@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ExportError, one_line
+from edgekit.exporters.onnx_conversion import converted
 from edgekit.exporters.onnx_spelling import spell_out
 from edgekit.extras import load
 from edgekit.trace import Trace
@@ -29,17 +28,9 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
         MissingExtra: the extra ``onnx`` is not installed.
         ExportError: an operator has no ONNX form.
     """
-    onnx, tf2onnx = load("onnx"), load("tf2onnx")
-    tf2onnx.utils.INTERNAL_NAME = 1  # it numbers its own tensors on and on: start anew, same bytes
+    onnx, _ = load("onnx"), load("tf2onnx")
     try:
-        with _without("optimize_transpose") if keep_transposes else contextlib.nullcontext():
-            model, _ = tf2onnx.convert.from_graph_def(
-                trace.graph_def(),
-                name="edgekit",
-                input_names=list(trace.input_tensors),
-                output_names=list(trace.output_tensors),
-                opset=OPSET,
-            )
+        model = converted(trace, OPSET, keep_transposes=keep_transposes)
     except Exception as error:
         raise ExportError(f"no ONNX file can be made: {one_line(error)}") from error
     names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
@@ -55,21 +46,6 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
             reason = f"ONNX has no operator for {missing[0]}; replace the layers that need it"
         raise ExportError(f"no valid ONNX file can be made: {reason}") from error
     return model
-
-
-@contextlib.contextmanager
-def _without(step: str) -> Iterator[None]:
-    """Let tf2onnx leave out a step of its optimizer for a while."""
-    from tf2onnx import optimizer
-
-    steps = optimizer._optimizers
-    left_out = steps.pop(step, None)
-    try:
-        yield
-    finally:
-        if left_out is not None:
-            steps[step] = left_out
-            steps.move_to_end(step, last=False)
 
 
 def in_half_precision(source: Path, destination: Path) -> None:
