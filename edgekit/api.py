@@ -12,7 +12,7 @@ from edgekit.pipeline.again import read_order, refuse_different
 from edgekit.pipeline.ask import resolve
 from edgekit.pipeline.convert import Conversion, run
 from edgekit.pipeline.options import Options
-from edgekit.report.progress import Progress
+from edgekit.progress import Progress
 from edgekit.target import Target
 
 Targets = str | Target | Sequence[str | Target]

@@ -73,6 +73,14 @@ class MissingExtra(EdgekitError):
         super().__init__(f"{package} is not installed: pip install 'edgekit-ml[{extra}]'")
 
 
+class PassError(EdgekitError):
+    """A pass cannot be run on a model, or failed on it."""
+
+
+class TrainingError(EdgekitError):
+    """Training cannot begin, or went astray: no labels, no loss, NaN."""
+
+
 class TraceError(EdgekitError):
     """The model cannot be frozen at static shapes."""
 

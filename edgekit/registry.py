@@ -15,11 +15,12 @@ from edgekit.errors import OptionError, UnknownName
 class Registry:
     """What answers to the names of a kind.
 
-    ``shipped`` maps a name to ``module:object``. Installed plugins add to it through the entry
-    point group ``edgekit.<kind>s``, for instance ``edgekit.exporters``.
+    ``shipped`` maps a name to ``module:object``. Installed plugins add to it through an entry
+    point group, for instance ``edgekit.passes``.
     """
 
     kind: str
+    group: str
     shipped: Mapping[str, str]
 
     def names(self) -> list[str]:
@@ -55,7 +56,7 @@ class Registry:
 
     def _places(self) -> dict[str, str]:
         places = dict(self.shipped)
-        for point in importlib.metadata.entry_points(group=f"edgekit.{self.kind}s"):
+        for point in importlib.metadata.entry_points(group=self.group):
             if places.setdefault(point.name, point.value) != point.value:
                 raise OptionError(
                     f"{self.kind} {point.name!r} is claimed by {places[point.name]} and by "

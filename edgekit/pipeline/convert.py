@@ -21,10 +21,10 @@ from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.make import Division
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
+from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report import document
 from edgekit.report.model import Report, Stage
-from edgekit.report.progress import Progress, Silent
 from edgekit.source import folder_name
 from edgekit.target import Target
 

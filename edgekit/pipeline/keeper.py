@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.cache import Cache, key
+from edgekit.progress import Progress
 from edgekit.report.model import Stage
-from edgekit.report.progress import Progress
 
 
 class Keeper:

@@ -18,11 +18,12 @@ from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
 from edgekit.files import scratch
 from edgekit.formats import openvino as openvino_files
+from edgekit.passes import Treatment
 from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
-from edgekit.report.model import Candidate, Treatment
+from edgekit.report.model import Candidate
 from edgekit.target import Target
 
 Arrays = Mapping[str, NDArray[Any]]

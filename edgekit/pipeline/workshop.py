@@ -21,9 +21,9 @@ from edgekit.errors import TraceError
 from edgekit.pipeline.floats import write_float
 from edgekit.pipeline.keeper import Keeper
 from edgekit.pipeline.options import Options
+from edgekit.progress import Progress
 from edgekit.quantizers.matching import Matching, match_artifact
 from edgekit.quantizers.statistics import Statistics, collect
-from edgekit.report.progress import Progress
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
 from edgekit.trace.observe import Observer, activations, filled, one_sample

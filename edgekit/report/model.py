@@ -10,6 +10,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.auditing import AuditResult
 from edgekit.bench import Measurement
 from edgekit.calibrate.lint import Finding
+from edgekit.passes.base import Treatment
 from edgekit.source import Mend
 from edgekit.target import Target
 
@@ -47,15 +48,6 @@ class Candidate:
     agreement: float | None = None
     chosen: bool = False
     problem: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Treatment:
-    """What quantization did to one layer, or why it was left alone."""
-
-    layer: str
-    done: str | None = None
-    skipped: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,33 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from edgekit.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
-
-
-class Progress(Protocol):
-    """What a long run tells about itself."""
-
-    def stage(self, name: str, total: int | None = None) -> contextlib.AbstractContextManager[None]:
-        """Enter a stage of ``total`` steps, or of unknown length; stages may nest."""
-
-    def advance(self, count: int = 1) -> None:
-        """Count steps of the innermost stage; outside of any stage nothing happens."""
-
-
-class Silent:
-    """Tells nothing."""
-
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int | None = None) -> Iterator[None]:
-        """Enter a stage."""
-        yield
-
-    def advance(self, count: int = 1) -> None:
-        """Count steps."""
 
 
 @dataclass(frozen=True)

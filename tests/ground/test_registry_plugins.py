@@ -7,7 +7,7 @@ import pytest
 from edgekit.errors import OptionError, UnknownName
 from edgekit.registry import Registry
 
-SHIPPED = Registry(kind="thing", shipped={"path": "pathlib:Path", "sep": "os:path.sep"})
+SHIPPED = Registry(kind="thing", group="edgekit.things", shipped={"path": "pathlib:Path", "sep": "os:path.sep"})
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_shipped_names_load() -> None:
 
 
 def test_nothing_is_imported_before_it_is_asked_for() -> None:
-    assert Registry(kind="thing", shipped={"x": "no_such_module:X"}).names() == ["x"]
+    assert Registry(kind="thing", group="edgekit.things", shipped={"x": "no_such_module:X"}).names() == ["x"]
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
@@ -65,4 +65,4 @@ def test_a_broken_plugin_is_the_users_matter(plugin, value: str) -> None:
 
 def test_a_broken_shipped_name_is_a_bug() -> None:
     with pytest.raises(ModuleNotFoundError):
-        Registry(kind="thing", shipped={"x": "no_such_module:X"}).load("x")
+        Registry(kind="thing", group="edgekit.things", shipped={"x": "no_such_module:X"}).load("x")

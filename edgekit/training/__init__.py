@@ -1,0 +1,1 @@
+"""Trains Keras models, reproducibly and resumably."""
