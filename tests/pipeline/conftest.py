@@ -34,68 +34,59 @@ class Bench:
     def data(self) -> Path:
         return self.folder / "data.npz"
 
-    def digests(self) -> dict[str, str]:
-        return {p.name: sha256(p) for p in sorted(self.folder.iterdir())}
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def tree(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
-
-
-def tiny_model() -> Any:
-    """Return a small classifier of 8x8 pictures; the same weights at every call."""
-    import keras
-
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1), name="image"),
-            layers.Conv2D(4, 3, activation="relu", name="conv"),
-            layers.GlobalAveragePooling2D(name="pool"),
-            layers.Dense(3, activation="softmax", name="scores"),
-        ],
-        name="tiny",
-    )
-    rng = np.random.default_rng(7)
-    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
-    return model
-
-
-def tiny_data(count: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(3)
-    return rng.uniform(-1, 1, (count, 8, 8, 1)).astype(np.float32), rng.integers(0, 3, count)
-
-
-@pytest.fixture(scope="session", name="tiny_model")
-def _tiny_model() -> Callable[[], Any]:
-    """Make the model of the bench as an object."""
-    return tiny_model
-
-
-@pytest.fixture(scope="session", name="tiny_data")
-def _tiny_data() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Make samples and labels for it."""
-    return tiny_data
-
-
-@pytest.fixture(scope="session", name="sha256")
-def _sha256() -> Callable[[Path], str]:
-    """Tell the digest of a file."""
-    return sha256
-
-
-@pytest.fixture(scope="session", name="tree")
-def _tree() -> Callable[[Path], list[str]]:
-    """List all that is below a folder."""
-    return tree
+    def contents(self) -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in self.folder.iterdir()}
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def sha256() -> Callable[[Path], str]:
+    """Tell the digest of a file."""
+    return lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], list[str]]:
+    """List all that is below a folder."""
+    return lambda folder: sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Callable[[], Any]:
+    """Make a small classifier of 8x8 pictures; the same weights at every call."""
+
+    def make() -> Any:
+        import keras
+
+        layers = keras.layers
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 1), name="image"),
+                layers.Conv2D(4, 3, activation="relu", name="conv"),
+                layers.GlobalAveragePooling2D(name="pool"),
+                layers.Dense(3, activation="softmax", name="scores"),
+            ],
+            name="tiny",
+        )
+        rng = np.random.default_rng(7)
+        model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_data() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Make samples and labels for it; the same ones at every call."""
+
+    def make(count: int = 48) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(3)
+        return rng.uniform(-1, 1, (count, 8, 8, 1)).astype(np.float32), rng.integers(0, 3, count)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory, tiny_model, tiny_data) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
     model = tiny_model()
     model.save(folder / "tiny.keras")

@@ -15,7 +15,7 @@ FILES = ["manifest.json", "model.tflite", "report.json", "report.md"]
 
 def test_json_is_alone_on_stdout_in_a_new_process(bench, here: Path, process, tree) -> None:
     """TensorFlow and the converter are imported for the first time there, and are chatty."""
-    before = bench.digests()
+    before = bench.contents()
     targets = ("-t", "tflite-int8", "-t", "onnx-fp32", "-t", "openvino-fp32")
     done = process("convert", bench.model, *targets, "-c", bench.data, "--json", "--no-measure")
     assert (done.returncode, done.stderr) == (0, "")
@@ -24,7 +24,7 @@ def test_json_is_alone_on_stdout_in_a_new_process(bench, here: Path, process, tr
     assert tree(here / "out" / "tiny" / "tflite-int8") == FILES
     kept = json.loads((here / "out" / "tiny" / "tflite-int8" / "report.json").read_text())
     assert document["reports"][0] == kept
-    assert bench.digests() == before
+    assert bench.contents() == before
     assert tree(Path(os.environ["TMPDIR"])) == []
 
 

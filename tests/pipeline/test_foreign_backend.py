@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Bench, sha256, tiny_data, tiny_model
 
 import edgekit
 from edgekit import errors, evaluation
@@ -20,7 +19,8 @@ from edgekit.pipeline import child, convert
 from edgekit.pipeline.options import Options
 from edgekit.target import Target
 
-X, Y = tiny_data()
+RNG = np.random.default_rng(3)
+X, Y = RNG.uniform(-1, 1, (48, 8, 8, 1)).astype(np.float32), RNG.integers(0, 3, 48)
 FAST = Options(measure=False, estimator="min-max")
 INT8 = (Target.load("tflite-int8"),)
 
@@ -35,7 +35,7 @@ def _as_if_foreign(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_as_if_foreign")
-def test_an_object_goes_over_and_its_results_come_back(here: Path, monkeypatch) -> None:
+def test_an_object_goes_over_and_its_results_come_back(here: Path, monkeypatch, tiny_model) -> None:
     model = tiny_model()
     over = edgekit.convert(model, "tflite-int8", calibration=(X, Y), out="over", options=FAST)
     monkeypatch.undo()
@@ -54,7 +54,7 @@ def test_an_object_goes_over_and_its_results_come_back(here: Path, monkeypatch) 
 
 
 @pytest.mark.usefixtures("_as_if_foreign")
-def test_a_file_is_compared_there_too(here: Path, bench: Bench) -> None:
+def test_a_file_is_compared_there_too(here: Path, bench, tiny_model) -> None:
     with pytest.raises(errors.ArtifactError, match=r"nothing\.tflite"):
         edgekit.evaluate("nothing.tflite", against=tiny_model(), data=X)
     mine = tiny_model()
@@ -64,7 +64,7 @@ def test_a_file_is_compared_there_too(here: Path, bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("_as_if_foreign")
-def test_errors_come_back_as_what_they_are(here: Path) -> None:
+def test_errors_come_back_as_what_they_are(here: Path, tiny_model) -> None:
     with pytest.raises(errors.DataError, match=r"the given data: .*got"):
         edgekit.convert(tiny_model(), "tflite-int8", calibration=X[:, :5], options=FAST)
     with pytest.raises(errors.OptionError, match="give data as arrays, a file or module:function"):
@@ -74,7 +74,7 @@ def test_errors_come_back_as_what_they_are(here: Path) -> None:
 
 
 def test_the_command_converts_a_file_whatever_the_backend(
-    bench: Bench, here: Path, process
+    bench, here: Path, process, sha256
 ) -> None:
     words = ("convert", bench.model, "-t", "tflite-int8", "-c", bench.data, "--no-measure")
     options = ("--estimator", "min-max", "--json")

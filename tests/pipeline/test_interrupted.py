@@ -50,7 +50,7 @@ def left_over(tree) -> Callable[[Path], list[str]]:
 @pytest.mark.slow
 def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench, forks, left_over, tree) -> None:
     folders = [tmp_path / str(number) for number in range(len(STAGES))]
-    before = bench.digests()
+    before = bench.contents()
     answers = forks([job(f, bench, s, signal.SIGINT) for f, s in zip(folders, STAGES, strict=True)])
     for stage, folder, answer in zip(STAGES, folders, answers, strict=True):
         assert answer["hit"], (stage, answer)
@@ -61,7 +61,7 @@ def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench, forks, left_
         assert {line.split(" (")[0] for line in lines[:-1]} <= known
         assert left_over(folder) == [], stage
         assert tree(folder / "work") == [], stage
-    assert bench.digests() == before
+    assert bench.contents() == before
 
 
 @pytest.mark.slow
