@@ -83,8 +83,10 @@ def _check_growth(what: str, declared: int, held: int) -> None:
         )
 
 
-def check_hdf5(path: Path) -> None:
-    """Walk an HDF5 file without reading data.
+def check_hdf5(path: Path, within: Path | None = None) -> int:
+    """Walk an HDF5 file without reading data, and return how many bytes its arrays take in memory.
+
+    ``within`` is the archive that the file came in, which is what must have room for them.
 
     Raises:
         SourceError: damaged or truncated.
@@ -99,7 +101,24 @@ def check_hdf5(path: Path) -> None:
         raise SourceError(
             f"the HDF5 file is damaged or truncated: {one_line(error)}; copy it again"
         ) from error
-    _check_growth("the HDF5 file", declared, path.stat().st_size)
+    held = min(whole.stat().st_size for whole in (path, within or path))
+    _check_growth("the HDF5 file", declared, held)
+    return declared
+
+
+def check_npz(path: Path, within: Path) -> int:
+    """Look at an ``.npz`` file's members, and return how many bytes they take in memory.
+
+    Raises:
+        SourceError, UnsafeSource: damaged, or it declares far more than its archive can hold.
+    """
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            members = zipped.infolist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SourceError(f"the archive's weights are damaged: {one_line(error)}") from error
+    _check_members(members, within.stat().st_size)
+    return sum(member.file_size for member in members)
 
 
 def _walk(root: Any, seen: set[int]) -> int:
@@ -140,18 +159,3 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(error).split())) or type(error).__name__
     text = text.rsplit("Exception encountered: ", 1)[-1]  # Keras puts the cause behind a dump
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def longest_dimension(group: Any) -> int:
-    """Return the largest dimension of any dataset in an open HDF5 group, 0 without one."""
-    import h5py
-
-    longest = 0
-
-    def look(_: str, item: Any) -> None:
-        nonlocal longest
-        if isinstance(item, h5py.Dataset):
-            longest = max((longest, *item.shape))
-
-    group.visititems(look)
-    return longest

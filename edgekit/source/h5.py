@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.errors import SourceError
-from edgekit.source import containers, graph, trust, weights
+from edgekit.source import containers, graph, memory, trust, weights
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -29,21 +29,21 @@ def load_h5(path: Path, scope: Scope) -> Any:
     """
     import h5py
 
-    containers.check_hdf5(path)
+    held = containers.check_hdf5(path)
     try:
         with h5py.File(path, "r") as file:
             config = _config(file)
             scope = dataclasses.replace(scope, keras2=not _version(file).startswith("3."))
             config, scope = stand_in(config, scope)
             trust.check(config, scope.custom, allow_code=scope.allow_code)
-            stored = _stored(file["model_weights"]) if "model_weights" in file else {}
+            stored = _stored(file["model_weights"], held) if "model_weights" in file else {}
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
         text = containers.one_line(error)
         raise SourceError(
             f"the HDF5 file is damaged or truncated: {text}; copy it again"
         ) from error
-    check_sizes(config, weights.longest(stored))
-    model = graph.build(config, scope)
+    with memory.weights_within(held):
+        model = graph.build(config, scope)
     weights.assign(model, stored, scope.names)
     return model
 
@@ -103,15 +103,17 @@ def plain(value: Any) -> Any:
     return {k: plain(v) for k, v in value.items()}
 
 
-def _stored(group: Any) -> dict[str, list[weights.Stored]]:
+def _stored(group: Any, held: int) -> dict[str, list[weights.Stored]]:
     stored = {}
     for name in (*_attribute(group, "layer_names"), "top_level_model_weights"):
         if name in group:
-            own = group[name]
-            stored[name] = [
-                weights.Stored(name=n, array=np.asarray(own[n]))
-                for n in _attribute(own, "weight_names")
-            ]
+            own, found = group[name], list[weights.Stored]()
+            for weight in _attribute(own, "weight_names"):
+                held -= own[weight].nbytes
+                if held < 0:
+                    raise SourceError(f"the HDF5 file lists the weights of {name!r} repeatedly")
+                found.append(weights.Stored(name=weight, array=np.asarray(own[weight])))
+            stored[name] = found
     return stored
 
 
@@ -127,30 +129,3 @@ def _attribute(group: Any, name: str) -> list[str]:
         values.extend(group.attrs[f"{name}{piece}"])
         piece += 1
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
-
-
-_SIZES = frozenset(
-    {"units", "filters", "input_dim", "output_dim", "key_dim", "num_heads", "value_dim"}
-)
-
-
-def check_sizes(config: Any, longest: int) -> None:
-    """Refuse a configuration whose layers are larger than any stored array: no memory for a lie.
-
-    Raises:
-        SourceError: a layer declares more units, filters or rows than the largest stored dimension.
-    """
-    limit = max(longest, 1 << 16)
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            for key in _SIZES & value.keys():
-                if isinstance(value[key], int) and value[key] > limit:
-                    raise SourceError(
-                        f"layer {value.get('name')!r} declares {key} = {value[key]}, but the "
-                        f"largest stored dimension is {longest}: they do not fit together"
-                    )
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)

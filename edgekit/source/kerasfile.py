@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.errors import SourceError
-from edgekit.source import containers, graph, h5, layerconfig, trust
+from edgekit.source import containers, graph, h5, layerconfig, memory, trust
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -32,18 +32,26 @@ def load_archive(path: Path, work: Path, scope: Scope) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the archive's config.json is damaged: {error}") from error
     config = h5.parse_config(text)
-    if stored := files.get("model.weights.h5"):
-        containers.check_hdf5(stored)
+    held = _held(files, path)
     fresh, scope = stand_in(config, scope)
     trust.check(fresh, scope.custom, allow_code=scope.allow_code)
     if str(metadata.get("keras_version", "3")).startswith("2."):
-        return _load_keras2(fresh, files, scope)
+        with memory.weights_within(held):
+            return _load_keras2(fresh, files, scope)
     mended = _without_compile(layerconfig.drop_unknown(fresh, scope))
     if mended != _without_compile(config) or _nested_compile(config):
         path = _rewrite(mended, files, work / "mended.keras")
     elif path.suffix != ".keras":
         path = path.rename(path.with_suffix(".keras"))
-    return _load_keras3(path, scope)
+    with memory.weights_within(held):
+        return _load_keras3(path, scope)
+
+
+def _held(files: Mapping[str, Path], archive: Path) -> int:
+    """Check the archive's weights, and return how many bytes they take in memory."""
+    if "model.weights.h5" in files:
+        return containers.check_hdf5(files["model.weights.h5"], within=archive)
+    return containers.check_npz(files["model.weights.npz"], within=archive)
 
 
 def _metadata(files: Mapping[str, Path]) -> dict[str, Any]:
@@ -105,7 +113,6 @@ def _load_keras2(config: dict[str, Any], files: Mapping[str, Path], scope: Scope
         raise SourceError("a Keras 2 archive without model.weights.h5; save the model again")
     scope.mend("archive of Keras 2", str(config["config"].get("name")), "rebuilt in Keras 3")
     with h5py.File(files["model.weights.h5"], "r") as file:
-        h5.check_sizes(config, containers.longest_dimension(file))
         model = graph.build(config, scope)
         try:
             _fill_model(model, config, file, scope.names)

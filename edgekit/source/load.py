@@ -9,7 +9,16 @@ from typing import Any
 
 from edgekit.errors import EdgekitError, SourceError
 from edgekit.files import explained, scratch
-from edgekit.source import containers, custom, h5, kerasfile, savedmodel, sniff, weights
+from edgekit.source import (
+    containers,
+    custom,
+    h5,
+    kerasfile,
+    memory,
+    savedmodel,
+    sniff,
+    weights,
+)
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
 from edgekit.source.scope import Scope
@@ -106,6 +115,7 @@ def _finish(model: Any, path: Path, sha256: str, kind: Kind, mends: list[Mend]) 
         raise SourceError(f"the file holds a {type(model).__name__}, expected a model")
     if not model.built:
         raise SourceError("the model has no input shape: call it once on data and save it again")
+    memory.check_outputs(model)
     weights.check_finite(model)
     return SourceModel(
         model=model,

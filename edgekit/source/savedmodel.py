@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.errors import SourceError
-from edgekit.source import containers, graph, h5, trust, weights
+from edgekit.source import containers, graph, h5, memory, trust, weights
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -47,12 +47,13 @@ def load_savedmodel(folder: Path, scope: Scope) -> Any:
     stored = {
         name: arrays.of_layer(nodes, node, name) for name, node in _layers(nodes, metadata).items()
     }
-    h5.check_sizes(config, weights.longest(stored))
+    held = sum(item.array.nbytes for own in stored.values() for item in own)
     kind = str(config["config"].get("name"))
     scope.mend(
         "SavedModel, which Keras 3 refuses", kind, "rebuilt in Keras 3 from its configuration"
     )
-    model = graph.build(config, scope)
+    with memory.weights_within(held):
+        model = graph.build(config, scope)
     weights.assign(model, stored, scope.names)
     return model
 

@@ -32,11 +32,6 @@ class Stored:
         return self.name.rsplit("/", 1)[-1].split(":", 1)[0]
 
 
-def longest(stored: Mapping[str, Sequence[Stored]]) -> int:
-    """Return the largest dimension of any stored array, 0 without one."""
-    return max((n for own in stored.values() for s in own for n in s.array.shape), default=0)
-
-
 def assign(model: Any, stored: Mapping[str, Sequence[Stored]], names: Mapping[str, str]) -> None:
     """Put every stored array into the layer of that name, and leave no variable unset.
 
