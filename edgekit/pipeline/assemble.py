@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline import learn
 from edgekit.pipeline.command import spell
-from edgekit.pipeline.data import doubts
+from edgekit.pipeline.data import doubts, linted
 from edgekit.pipeline.make import Division, make
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import ArtifactFacts, CalibrationFacts, Report, SourceFacts
@@ -26,15 +27,22 @@ from edgekit.version import VERSION
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """Everything that is fixed once the data are open; findings come with the first lint."""
+    """Everything that is fixed once the data are open."""
 
     workshop: Workshop
     targets: tuple[Target, ...]
     calibration: Samples | None
     evaluation: Samples | None
     division: Division | None
-    findings: list[Finding] = field(default_factory=list)
-    linted: list[bool] = field(default_factory=list)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the lint says of the calibration samples.
+
+        Raises:
+            DataError: calibration would be worthless.
+        """
+        return linted(self.workshop, self.calibration) if self.calibration is not None else ()
 
 
 def static_formats(targets: Sequence[Target]) -> list[str]:
@@ -50,8 +58,10 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
 
 def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     """Make the artifact in a folder, learn everything about it, and return the report."""
+    doubtful = [f"{f.code}: {f.text}" for f in prepared.findings]  # first of all: it may raise
     with learn.measuring(prepared.workshop, target) as processes:
-        return _learn(prepared, target, folder, name, processes)
+        report = _learn(prepared, target, folder, name, processes)
+    return replace(report, warnings=(*doubtful, *report.warnings))
 
 
 def _learn(
@@ -95,7 +105,6 @@ def _learn(
         latency=learn.latency(workshop, artifact, target, processes) if processes else None,
         broken_promises=tuple(broken_promises(found, target)),
         warnings=(
-            *(f"{f.code}: {f.text}" for f in prepared.findings),
             *(doubts(workshop, prepared.evaluation) if prepared.evaluation is not None else ()),
             *cautions(target),
             *made.warnings,
@@ -165,7 +174,7 @@ def _calibration(prepared: Run, estimator: str | None) -> CalibrationFacts | Non
         held_back=len(prepared.division.held),
         estimator=estimator or "none",
         seed=prepared.calibration.seed,
-        findings=tuple(prepared.findings),
+        findings=prepared.findings,
     )
 
 

@@ -15,7 +15,7 @@ from edgekit.files import scratch
 from edgekit.pipeline.ask import ask
 from edgekit.pipeline.assemble import Run, command, learn_all, options_of, origin_of, static_formats
 from edgekit.pipeline.child import convert_in_child, foreign_backend
-from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted, with_profile
+from edgekit.pipeline.data import calibration_samples, evaluation_samples, with_profile
 from edgekit.pipeline.deliver import deliver
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.make import Division
@@ -128,9 +128,6 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
     if entry is not None and (found := workshop.keeper.cache.get(entry)) is not None:
         report = document.from_json((found / "report.json").read_bytes(), where="cache")
         return _of_this_run(report, prepared, target, name), found
-    if prepared.calibration is not None and not prepared.linted:
-        prepared.findings.extend(linted(workshop, prepared.calibration))
-        prepared.linted.append(True)
 
     def fill(folder: Path) -> None:
         report = learn_all(prepared, target, folder, name)
