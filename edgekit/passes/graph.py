@@ -83,19 +83,25 @@ class Graph:
 Substitute = Callable[..., Any]
 
 
-def rebuilt(graph: Graph, substitutes: Mapping[int, Substitute]) -> Any:
+def rebuilt(
+    graph: Graph,
+    substitutes: Mapping[int, Substitute],
+    entries: Mapping[int, Substitute] | None = None,
+) -> Any:
     """Return a model in which some calls are replaced; layers that stay are the same objects.
 
     Args:
         graph: Of a flat model.
         substitutes: By the number of a node: called as its layer was, with new tensors; returns
             tensors of the same structure as the node's outputs. ``lambda x: x`` removes a node.
+        entries: By the id of an input: called with it; what it returns is what others read.
     """
     import keras
 
     known: dict[int, Any] = {}
     for tensor in graph.model.inputs:
-        known[id(tensor)] = tensor
+        enter = (entries or {}).get(id(tensor))
+        known[id(tensor)] = enter(tensor) if enter else tensor
     for node in graph.nodes:
         args, kwargs = keras.tree.map_structure(
             lambda value: known.get(id(value), value), (node.args, dict(node.kwargs))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from edgekit.trace.freeze import Trace
 
-_FLOAT = 1  # DT_FLOAT in a GraphDef
 
 
 def activations(trace: Trace) -> tuple[str, ...]:

@@ -1,0 +1,219 @@
+"""Keras layers that compute as the integers of an artifact will. They live while training only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from edgekit.passes.simulate.grid import Activations, Range
+
+_LEAST_STEP = 1e-9
+_MOMENTUM = 0.99
+
+
+def rounded(x: Any) -> Any:
+    """Round half to even; the gradient passes straight through (Bengio et al. 2013)."""
+    return x + ops.stop_gradient(ops.round(x) - x)
+
+
+def on_weight_grid(weights: Any, axes: tuple[int, ...], levels: int) -> Any:
+    """Round weights onto their grid, as ``grid.baked`` does; the gradient passes straight through.
+
+    The step is max |w| / levels over ``axes``, and counts as a constant.
+    """
+    step = ops.maximum(ops.max(ops.abs(weights), axis=axes, keepdims=True) / levels, _LEAST_STEP)
+    grid = ops.clip(ops.round(weights / step), -levels, levels) * step
+    return weights + ops.stop_gradient(grid - weights)
+
+
+def on_activation_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]) -> Any:
+    """Round onto ``(q - zero) * step`` for integers q within limits.
+
+    Gradients by x are 1 inside and 0 outside; by the step ``round(v) - v`` inside, with
+    v = x / step, and ``limit - zero`` outside: equation 3 of Esser et al. 2020, "Learned Step Size
+    Quantization", with a zero point.
+    """
+    inside = ops.clip(x / step + zero, *limits)
+    return (rounded(inside) - zero) * step
+
+
+class FixedRange(keras.layers.Layer):
+    """Rounds an activation onto a grid that never changes."""
+
+    def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
+        super().__init__(**options)
+        self._range, self._grid = limits, _grid_of(limits, activations)
+
+    def call(self, x: Any) -> Any:
+        """Round."""
+        return on_activation_grid(x, *self._grid)
+
+    def range(self) -> Range:
+        """Return the range."""
+        return self._range
+
+
+class MovingRange(keras.layers.Layer):
+    """Rounds an activation onto a grid over a moving average of its least and largest values."""
+
+    def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
+        super().__init__(**options)
+        self._activations = activations
+        self.low, self.high = (
+            self.add_weight(shape=(), initializer=_constant(v), trainable=False, name=name)
+            for name, v in zip(("low", "high"), limits, strict=True)
+        )
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Round; widen or narrow the range first, in training."""
+        if training:
+            for variable, seen in ((self.low, ops.min(x)), (self.high, ops.max(x))):
+                seen = ops.cast(seen, variable.dtype)
+                variable.assign(variable * _MOMENTUM + seen * (1 - _MOMENTUM))
+        low, high = ops.minimum(self.low, 0.0), ops.maximum(self.high, 0.0)
+        if self._activations == "int16":
+            step = ops.maximum(ops.maximum(-low, high) / 32767, _LEAST_STEP)
+            return on_activation_grid(x, step, 0.0, (-32767.0, 32767.0))
+        step = ops.maximum((high - low) / 255, _LEAST_STEP)
+        zero = ops.clip(ops.round(-low / step), 0, 255)
+        return on_activation_grid(x, step, zero, (0.0, 255.0))
+
+    def range(self) -> Range:
+        """Return the range as it is now."""
+        return float(self.low.numpy()), float(self.high.numpy())
+
+
+class LearntRange(keras.layers.Layer):
+    """Rounds an activation onto a grid whose step is trained; the zero point stays.
+
+    Esser et al. 2020. The step's gradient is scaled by 1 / sqrt(values a sample * levels), their
+    section 2.2.
+    """
+
+    def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
+        super().__init__(**options)
+        step, self._zero, self._limits = _grid_of(limits, activations)
+        self.step = self.add_weight(shape=(), initializer=_constant(step), name="step")
+
+    def call(self, x: Any) -> Any:
+        """Round."""
+        values = 1
+        for size in x.shape[1:]:
+            values *= size or 1
+        share = 1.0 / (values * self._limits[1]) ** 0.5
+        step = self.step * share + ops.stop_gradient(self.step * (1 - share))
+        return on_activation_grid(x, ops.maximum(step, _LEAST_STEP), self._zero, self._limits)
+
+    def range(self) -> Range:
+        """Return the range as it is now."""
+        step = max(float(self.step.numpy()), _LEAST_STEP)
+        return tuple((limit - self._zero) * step for limit in self._limits)  # type: ignore[return-value]
+
+
+class RoundedWeights(keras.layers.Layer):
+    """Calls a layer with some of its variables rounded; the layer itself is trained.
+
+    Args:
+        inner: Any built layer.
+        axes: By the id of a variable: (the axes that one step covers, levels).
+    """
+
+    def __init__(
+        self, inner: Any, axes: Mapping[int, tuple[tuple[int, ...], int]], **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.inner, self._axes = inner, dict(axes)
+        self.built = True
+
+    def call(self, *args: Any, training: bool = False, **kwargs: Any) -> Any:
+        """Call the layer."""
+        variables = self.inner.variables
+        values = [
+            (v, on_weight_grid(v.value, *self._axes[id(v)]) if id(v) in self._axes else v.value)
+            for v in variables
+        ]
+        if self.inner._call_has_training_arg:
+            kwargs["training"] = training
+        with keras.StatelessScope(state_mapping=values) as scope:
+            result = self.inner(*args, **kwargs)
+        before = {id(v): value for v, value in values}
+        for variable in self.inner.non_trainable_variables:
+            after = scope.get_current_value(variable)
+            if after is not None and after is not before[id(variable)]:
+                variable.assign(after)
+        return result
+
+
+class CorrectedBatchnorm(keras.layers.Layer):
+    """A convolution and its batch norm: folded weights rounded, batch statistics corrected for.
+
+    Training computes with weights folded by the moving statistics, scales what comes out by
+    sigma_moving / sigma_batch and shifts it by the batch's mean: Krishnamoorthi 2018, "Quantizing
+    deep convolutional networks for efficient inference", section 3.2.2, figure 12. Inference is the
+    folded layer.
+
+    Args:
+        inner: The convolution or dense layer, linear.
+        norm: Its batch norm.
+        rounding: (axes that one step of the kernel covers, levels).
+        outward: Shape that a per-channel vector takes to multiply the kernel.
+    """
+
+    def __init__(
+        self, inner: Any, norm: Any, rounding: tuple[tuple[int, ...], int],
+        outward: tuple[int, ...], **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**options)
+        self.inner, self.norm = inner, norm
+        self._rounding, self._outward = rounding, outward
+        self.built = True
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Compute the two at once."""
+        norm, kernel = self.norm, self.inner.kernel
+        gamma = norm.gamma.value if norm.scale else ops.ones_like(norm.moving_variance.value)
+        beta = norm.beta.value if norm.center else ops.zeros_like(gamma)
+        bias = self.inner.bias.value if self.inner.use_bias else ops.zeros_like(gamma)
+        mean, variance = norm.moving_mean.value, norm.moving_variance.value
+        if training:
+            plain = self._run(x, ops.convert_to_tensor(kernel)) + bias
+            axes = tuple(range(len(plain.shape) - 1))
+            batch_mean, batch_variance = ops.moments(plain, axes=axes)
+            keep = norm.momentum
+            mean = mean * keep + ops.stop_gradient(batch_mean) * (1 - keep)
+            variance = variance * keep + ops.stop_gradient(batch_variance) * (1 - keep)
+            norm.moving_mean.assign(mean)
+            norm.moving_variance.assign(variance)
+        sigma = ops.sqrt(variance + norm.epsilon)
+        folded = ops.convert_to_tensor(kernel) * ops.reshape(gamma / sigma, self._outward)
+        result = self._run(x, on_weight_grid(folded, *self._rounding))
+        if not training:
+            return result + (beta + (bias - mean) * gamma / sigma)
+        batch_sigma = ops.sqrt(batch_variance + norm.epsilon)
+        shift = beta + (bias - batch_mean) * gamma / batch_sigma
+        return result * (sigma / batch_sigma) + shift
+
+    def _run(self, x: Any, kernel: Any) -> Any:
+        """Call the inner layer with another kernel, and without its bias."""
+        values = [(v, v.value) for v in self.inner.variables]
+        values = [
+            (v, kernel if v is self.inner.kernel else ops.zeros_like(old)) for v, old in values
+        ]
+        with keras.StatelessScope(state_mapping=values):
+            return self.inner(x)
+
+
+def _grid_of(limits: Range, activations: Activations) -> tuple[float, float, tuple[float, float]]:
+    """Return (step, zero point, limits of the integers)."""
+    low, high = limits
+    if activations == "int16":
+        return max(-low, high, _LEAST_STEP) / 32767, 0.0, (-32767.0, 32767.0)
+    step = max((high - low) / 255, _LEAST_STEP)
+    return step, float(round(-low / step)), (0.0, 255.0)
+
+
+def _constant(value: float) -> Any:
+    return keras.initializers.Constant(value)

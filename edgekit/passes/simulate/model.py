@@ -1,0 +1,172 @@
+"""Builds the simulating model around a plain one, and takes what it has learnt back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from edgekit.passes.base import Range
+from edgekit.passes.graph import Graph, Node, rebuilt
+from edgekit.passes.simulate import grid
+from edgekit.passes.simulate.grid import Activations
+from edgekit.passes.simulate.plan import Plan, Weights
+
+Learning = Literal["learnt", "moving-average", "fixed"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Simulated:
+    """A plain model and the model that simulates it; they share every trained variable.
+
+    ``quantizers`` are the layers that hold the ranges, by group.
+    """
+
+    plain: Any
+    model: Any
+    plan: Plan
+    quantizers: Mapping[str, Any]
+    activations: Activations
+
+    def ranges(self) -> dict[str, Range]:
+        """Return the range of every rounded tensor of the plain model, by its name."""
+        known = {}
+        for group, layer in self.quantizers.items():
+            low, high = layer.range()
+            known[group] = grid.representable(low, high, self.activations)
+        return {tensor: known[group] for tensor, group in self.plan.groups.items()}
+
+    def bake(self) -> None:
+        """Put the plain model's weights onto the grids that they were simulated on."""
+        for layer in {id(n.layer): n.layer for n in Graph(self.plain).nodes}.values():
+            found = self.plan.weights.get(str(layer.name))
+            if found is not None:
+                kernel = layer.kernel
+                kernel.assign(grid.baked(kernel.numpy(), found.axes, found.levels))
+
+
+def simulate(
+    plain: Any, plan: Plan, ranges: Mapping[str, Range], *,
+    learning: Learning = "learnt", activations: Activations = "int8", corrected: bool = False,
+) -> Simulated:  # fmt: skip
+    """Build the model that computes like the integers of an artifact.
+
+    Args:
+        plain: A flat, spread model; what is trained.
+        plan: Of it.
+        ranges: The first range of each group that has no fixed one, by group.
+        learning: How ranges go on from there.
+        activations: Their integers.
+        corrected: Whether batch norms behind convolutions are folded while their statistics still
+            move; if not, they stay as they are, unrounded.
+    """
+    graph = Graph(plain)
+    quantizers = _quantizers(plan, ranges, learning, activations)
+    names = graph.tensor_names()
+    wrapped: dict[int, Callable[..., Any]] = {}
+
+    def around(node: Node) -> Callable[..., Any]:
+        if id(node.layer) not in wrapped:
+            wrapped[id(node.layer)] = _wrapped(node, plan.weights.get(str(node.layer.name)))
+        inner = wrapped[id(node.layer)]
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            import keras
+
+            result = inner(*args, **kwargs)
+            flat = keras.tree.flatten(result)
+            new = [_rounded(names[id(t)], plan, quantizers, value)
+                   for t, value in zip(node.outputs, flat, strict=True)]  # fmt: skip
+            return keras.tree.pack_sequence_as(result, new)
+
+        return call
+
+    substitutes = {node.number: around(node) for node in graph.nodes}
+    if corrected:
+        substitutes |= _corrected(graph, plan, names, quantizers)
+    entries = {
+        id(t): quantizers[plan.groups[names[id(t)]]]
+        for t in plain.inputs
+        if names[id(t)] in plan.rounds
+    }
+    model = rebuilt(graph, substitutes, entries)
+    model.output_names = list(plain.output_names)
+    return Simulated(
+        plain=plain, model=model, plan=plan, quantizers=quantizers, activations=activations
+    )
+
+
+def corrected_pairs(graph: Graph, plan: Plan) -> list[tuple[Node, Node]]:
+    """Return the convolutions and dense layers with the batch norm that follows nothing else."""
+    found = []
+    for node in graph.nodes:
+        follower = graph.only_consumer(node.output)
+        alone = len(graph.calls_of(node.layer)) == 1
+        if follower is None or follower.kind != "BatchNormalization" or not alone:
+            continue
+        single = len(graph.calls_of(follower.layer)) == 1
+        last = follower.layer.axis in (-1, len(node.output.shape) - 1)
+        if single and last and str(node.layer.name) in plan.weights:
+            found.append((node, follower))
+    return found
+
+
+def _corrected(
+    graph: Graph, plan: Plan, names: Mapping[int, str], quantizers: Mapping[str, Any]
+) -> dict[int, Callable[..., Any]]:
+    from edgekit.passes.simulate.layers import CorrectedBatchnorm
+
+    made: dict[int, Callable[..., Any]] = {}
+    for node, norm in corrected_pairs(graph, plan):
+        weights = plan.weights[str(node.layer.name)]
+        both = CorrectedBatchnorm(
+            node.layer, norm.layer, (weights.axes, weights.levels),
+            outward(node.kind, tuple(node.layer.kernel.shape)), name=f"{node.layer.name}__folded",
+        )  # fmt: skip
+        made[node.number] = both
+        made[norm.number] = partial(_rounded, names[id(norm.output)], plan, quantizers)
+    return made
+
+
+def outward(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which a vector of output channels multiplies a kernel.
+
+    Depthwise kernels hold (..., channels, multiplier), transposed ones (..., out, in).
+    """
+    if kind.startswith("Depthwise"):
+        return (*(1 for _ in shape[:-2]), *shape[-2:])
+    if kind.endswith("Transpose"):
+        return (*(1 for _ in shape[:-2]), shape[-2], 1)
+    return (*(1 for _ in shape[:-1]), shape[-1])
+
+
+def _wrapped(node: Node, weights: Weights | None) -> Callable[..., Any]:
+    if weights is None:
+        return node.layer  # type: ignore[no-any-return]
+    from edgekit.passes.simulate.layers import RoundedWeights
+
+    axes = {id(node.layer.kernel): (weights.axes, weights.levels)}
+    return RoundedWeights(node.layer, axes, name=f"{node.layer.name}__rounded")
+
+
+def _rounded(name: str, plan: Plan, quantizers: Mapping[str, Any], value: Any) -> Any:
+    return quantizers[plan.groups[name]](value) if name in plan.rounds else value
+
+
+def _quantizers(
+    plan: Plan, ranges: Mapping[str, Range], learning: Learning, activations: Activations
+) -> dict[str, Any]:
+    from edgekit.passes.simulate.layers import FixedRange, LearntRange, MovingRange
+
+    kind = {"learnt": LearntRange, "moving-average": MovingRange, "fixed": FixedRange}[learning]
+    made: dict[str, Any] = {}
+    for number, group in enumerate(dict.fromkeys(plan.groups.values())):
+        name = f"range_{number}"
+        if group in plan.fixed:
+            made[group] = FixedRange(plan.fixed[group], activations, name=name)
+        else:
+            low, high = ranges[group]
+            limits = grid.representable(low, high, activations)
+            made[group] = kind(limits, activations, name=name)
+    return made

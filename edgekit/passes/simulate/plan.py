@@ -1,0 +1,213 @@
+"""Decides where an integer runtime rounds: which tensors, on whose range, and which weights.
+
+The rules are those of TFLite's int8 specification: what an operator's kernel wants at one scale has
+one range, softmax, sigmoid and tanh have fixed ones, and what is fused is never rounded between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from edgekit.passes.base import Treatment
+from edgekit.passes.graph import Graph, Node
+from edgekit.passes.simulate.grid import Range
+from edgekit.passes.simulate.spread import activation_of
+
+# Input and output have one scale. Those of the second kind average, and so round again.
+_MOVES = frozenset({
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "GlobalMaxPooling3D", "Flatten", "Reshape", "Permute",
+    "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D",
+    "Cropping3D", "UpSampling1D", "UpSampling3D", "RepeatVector", "Dropout",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout",
+    "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity", "Transpose",
+    "Squeeze", "ExpandDims", "GetItem", "Split", "Pad",
+})  # fmt: skip
+_AVERAGES = frozenset({
+    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "UpSampling2D",
+})  # fmt: skip
+_JOINS = frozenset(["Concatenate"])
+# A rectifier right behind them is part of them.
+_FUSING = frozenset({
+    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense", "Add",
+    "Subtract", "Multiply", "BatchNormalization",
+})  # fmt: skip
+_RECTIFIERS = ("relu", "relu6")
+_FIXED: Mapping[str, Range] = {
+    "softmax": (0.0, 255 / 256), "sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128),
+}  # fmt: skip
+_FIXED_INT16: Mapping[str, Range] = dict.fromkeys(_FIXED, (-32767 / 32768, 32767 / 32768))
+_NAMED = {"ReLU": "relu", "Softmax": "softmax", "Relu": "relu", "Relu6": "relu6",
+          "Sigmoid": "sigmoid", "Tanh": "tanh"}  # fmt: skip
+# The axes of a kernel that one step covers.
+_KERNELS: Mapping[str, tuple[int, ...]] = {
+    "Dense": (0,), "Conv1D": (0, 1), "Conv2D": (0, 1, 2), "Conv3D": (0, 1, 2, 3),
+    "DepthwiseConv1D": (0,), "DepthwiseConv2D": (0, 1), "Conv1DTranspose": (0, 2),
+    "Conv2DTranspose": (0, 1, 3), "Conv3DTranspose": (0, 1, 2, 4),
+}  # fmt: skip
+_LEFT = {
+    "LSTM": "recurrent", "GRU": "recurrent", "SimpleRNN": "recurrent", "Bidirectional": "recurrent",
+    "RNN": "recurrent", "TimeDistributed": "a layer inside", "ConvLSTM1D": "recurrent",
+    "ConvLSTM2D": "recurrent", "MultiHeadAttention": "attention", "Attention": "attention",
+    "GroupedQueryAttention": "attention", "AdditiveAttention": "attention",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weights:
+    """A kernel to round: one step covers ``axes``, integers go from -levels to levels."""
+
+    axes: tuple[int, ...]
+    levels: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is rounded.
+
+    ``groups`` names the range of each tensor that is rounded, by the tensor's name; tensors of one
+    group share it. ``fixed`` are the groups whose range is known. ``rounds`` are the tensors that
+    need rounding themselves: the others only move values of their group. ``weights`` are the
+    kernels by layer.
+    """
+
+    groups: Mapping[str, str]
+    fixed: Mapping[str, Range]
+    rounds: frozenset[str]
+    weights: Mapping[str, Weights]
+    treatments: tuple[Treatment, ...]
+
+
+def plan(
+    graph: Graph, *, levels: Mapping[str, int], default_levels: int, skip: Sequence[str] = (),
+    wide: bool = False,
+) -> Plan:  # fmt: skip
+    """Plan the simulation of a spread model.
+
+    Args:
+        graph: Of the model.
+        levels: Largest integer of the weights by layer name pattern; the first that fits counts.
+        default_levels: Of the layers that no pattern fits.
+        skip: Name patterns of layers whose weights and outputs are left alone.
+        wide: Whether activations have 16 bits.
+    """
+    names = graph.tensor_names()
+    fixed_ranges = _FIXED_INT16 if wide else _FIXED
+    families = _Families()
+    fixed: dict[str, Range] = {}
+    rounds, done = set(), []
+    weights: dict[str, Weights] = {}
+    for tensor in graph.model.inputs:
+        if "float" in str(tensor.dtype):
+            families.add(names[id(tensor)])
+            rounds.add(names[id(tensor)])
+    for node in graph.nodes:
+        if any(fnmatchcase(str(node.layer.name), pattern) for pattern in skip):
+            done.append(Treatment(layer=node.name, skipped="the option skip names it"))
+            continue
+        if reason := _LEFT.get(node.kind):
+            done.append(Treatment(layer=node.name, skipped=_why(reason)))
+        elif node.kind in _KERNELS and _is_keras(node.layer):
+            found = Weights(
+                axes=_KERNELS[node.kind],
+                levels=_levels(str(node.layer.name), levels, default_levels),
+            )
+            weights[str(node.layer.name)] = found
+            done.append(Treatment(layer=node.name, done=f"weights on {2 * found.levels + 1} steps"))
+        elif node.layer.__class__.__module__.split(".")[0] != "keras":
+            done.append(Treatment(layer=node.name, skipped="a custom layer: left in float inside"))
+        if _is_fused(graph, node):
+            continue
+        for tensor in node.outputs:
+            if "float" not in str(tensor.dtype):
+                continue
+            name = names[id(tensor)]
+            families.add(name)
+            if function := _fixed_function(node, fixed_ranges):
+                fixed[name] = fixed_ranges[function]
+                rounds.add(name)
+            elif node.kind in _MOVES | _AVERAGES | _JOINS:
+                sources = [names[id(t)] for t in node.inputs if names[id(t)] in families]
+                free = [s for s in sources if s not in fixed or node.kind not in _JOINS]
+                for source in free:
+                    families.unite(source, name)
+                if node.kind not in _MOVES or len(free) < len(node.inputs):
+                    rounds.add(name)
+            else:
+                rounds.add(name)
+    groups = {name: families.head(name) for name in families}
+    known = {groups[name]: limits for name, limits in fixed.items()}
+    return Plan(
+        groups=groups, fixed=known, rounds=frozenset(rounds), weights=weights,
+        treatments=tuple(done),
+    )  # fmt: skip
+
+
+def _why(reason: str) -> str:
+    return f"{reason}: its weights and inner activations are rounded at conversion, on calibration"
+
+
+def _is_keras(layer: Any) -> bool:
+    return type(layer).__module__.startswith("keras.") and not getattr(layer, "lora_enabled", False)
+
+
+def _levels(name: str, patterns: Mapping[str, int], default: int) -> int:
+    fitting = (levels for pattern, levels in patterns.items() if fnmatchcase(name, pattern))
+    return next(fitting, default)
+
+
+def function_of(node: Node) -> str:
+    """Return the function that an activation layer computes; empty for other layers."""
+    if node.kind == "Activation":
+        return activation_of(node.layer)
+    if node.kind == "ReLU" and _is_keras(node.layer):
+        layer = node.layer
+        plain = not layer.negative_slope and not layer.threshold
+        if not plain or layer.max_value not in (None, 6.0):
+            return "other"
+        return "relu" if layer.max_value is None else "relu6"
+    return _NAMED.get(node.kind, "")
+
+
+def _fixed_function(node: Node, ranges: Mapping[str, Range]) -> str:
+    function = function_of(node)
+    return function if function in ranges else ""
+
+
+def _is_fused(graph: Graph, node: Node) -> bool:
+    """Whether the next operation is part of this one, so that nothing is rounded between."""
+    follower = graph.only_consumer(node.output)
+    if follower is None or node.kind not in _FUSING:
+        return False
+    if follower.kind == "BatchNormalization":
+        return node.kind in _KERNELS
+    return function_of(follower) in _RECTIFIERS
+
+
+class _Families:
+    """Disjoint sets of names."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, str] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parents
+
+    def __iter__(self) -> Any:
+        return iter(tuple(self._parents))
+
+    def add(self, name: str) -> None:
+        self._parents.setdefault(name, name)
+
+    def head(self, name: str) -> str:
+        while self._parents[name] != name:
+            name = self._parents[name]
+        return name
+
+    def unite(self, one: str, other: str) -> None:
+        self.add(one)
+        self.add(other)
+        self._parents[self.head(other)] = self.head(one)

@@ -1,0 +1,106 @@
+"""Spreads a model out until each layer is one operation of an integer runtime.
+
+A runtime rounds between a separable convolution's two halves, and before an activation that it
+cannot fuse; so they become layers of their own. The function stays exactly the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from edgekit.passes.graph import Graph, Node, rebuilt
+
+_LINEAR = (
+    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose",
+    "Conv2DTranspose", "Conv3DTranspose", "Dense", "EinsumDense",
+)  # fmt: skip
+_SEPARABLE = {"SeparableConv1D": ("DepthwiseConv1D", "Conv1D"),
+              "SeparableConv2D": ("DepthwiseConv2D", "Conv2D")}  # fmt: skip
+
+
+def spread(model: Any) -> Any:
+    """Return a flat functional model of the same function; what comes last keeps a layer's name."""
+    graph = Graph(model)
+    made: dict[int, Callable[[Any], Any]] = {}
+    taken = {str(node.layer.name) for node in graph.nodes}
+    for node in graph.nodes:
+        if id(node.layer) not in made and (parts := _parts(node, taken)):
+            made[id(node.layer)] = _chain(parts)
+    changed = {node.number: made[id(node.layer)] for node in graph.nodes if id(node.layer) in made}
+    return rebuilt(graph, changed) if changed else model
+
+
+def activation_of(layer: Any) -> str:
+    """Return the name of a layer's own activation; ``linear`` where it has none."""
+    import keras
+
+    function = getattr(layer, "activation", None)
+    if function is None or function is keras.activations.linear:
+        return "linear"
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _parts(node: Node, taken: set[str]) -> list[Any]:
+    if node.kind in _SEPARABLE and type(node.layer).__module__.startswith("keras."):
+        return _separated(node.layer, node.kind, taken)
+    if node.kind in _LINEAR and activation_of(node.layer) != "linear":
+        return _linear_and_activation(node.layer, taken)
+    return []
+
+
+def _chain(parts: list[Any]) -> Callable[[Any], Any]:
+    def run(x: Any) -> Any:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return run
+
+
+def _linear_and_activation(layer: Any, taken: set[str]) -> list[Any]:
+    import keras
+
+    config = layer.get_config()
+    linear = _built(type(layer), {**config, "name": _free(f"{layer.name}_linear", taken),
+                                  "activation": "linear"}, layer)  # fmt: skip
+    for new, old in zip(linear.variables, layer.variables, strict=True):
+        new.assign(old.value)
+    return [linear, keras.layers.Activation(layer.activation, name=layer.name)]
+
+
+def _separated(layer: Any, kind: str, taken: set[str]) -> list[Any]:
+    import keras
+
+    first, second = (getattr(keras.layers, name) for name in _SEPARABLE[kind])
+    common = {"data_format": layer.data_format, "dtype": layer.dtype_policy}
+    active = activation_of(layer) != "linear"
+    depthwise = first(
+        layer.kernel_size, strides=layer.strides, padding=layer.padding,
+        dilation_rate=layer.dilation_rate, depth_multiplier=layer.depth_multiplier,
+        use_bias=False, name=_free(f"{layer.name}_depthwise", taken), **common,
+    )  # fmt: skip
+    name = _free(f"{layer.name}_linear", taken) if active else layer.name
+    pointwise = second(layer.filters, 1, use_bias=layer.use_bias, name=name, **common)
+    depthwise.build(layer._build_shapes_dict["input_shape"])
+    pointwise.build(depthwise.compute_output_shape(layer._build_shapes_dict["input_shape"]))
+    depthwise.kernel.assign(layer.depthwise_kernel.value)
+    pointwise.kernel.assign(layer.pointwise_kernel.value)
+    if layer.use_bias:
+        pointwise.bias.assign(layer.bias.value)
+    last = [keras.layers.Activation(layer.activation, name=layer.name)] if active else []
+    return [depthwise, pointwise, *last]
+
+
+def _built(kind: Any, config: dict[str, Any], like: Any) -> Any:
+    made = kind.from_config(config)
+    made.build_from_config(like.get_build_config())
+    made.trainable = like.trainable
+    return made
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name

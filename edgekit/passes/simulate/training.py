@@ -1,0 +1,97 @@
+"""Trains a simulated model: first with moving batch norms, then with folded ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgekit.errors import PassError
+from edgekit.passes.base import Context, Range
+from edgekit.passes.graph import Graph
+from edgekit.passes.simulate.grid import Activations, weight_levels
+from edgekit.passes.simulate.model import Simulated, corrected_pairs, simulate
+from edgekit.passes.simulate.observe import observed
+from edgekit.passes.simulate.plan import Plan, plan
+from edgekit.passes.simulate.spread import spread
+
+if TYPE_CHECKING:
+    from edgekit.passes.qat import Qat
+
+_RATE = 1e-5
+
+
+def train(model: Any, options: Qat, context: Context) -> Simulated:
+    """Return the trained simulation; its plain model has weights on their grids, no batch norms."""
+    trainer = context.trainer
+    if trainer is None:
+        raise PassError("qat: expected training data, got none")
+    plain, known = spread(model), dict[str, Range]()
+    whole = options.epochs or trainer.epochs
+    moving = int(whole * options.moving_batchnorm)
+    if moving and corrected_pairs(Graph(plain), _plan(plain, options, context)):
+        first = _simulated(plain, options, context, known, corrected=True)
+        _fit(first, options, context, label="qat, batch norms moving", epochs=moving)
+        known = first.ranges()
+    else:
+        moving = 0
+    second = _simulated(_folded(plain, context), options, context, known, corrected=False)
+    if whole > moving:
+        _fit(second, options, context, label="qat", epochs=whole - moving)
+    second.bake()
+    return second
+
+
+def _fit(simulated: Simulated, options: Qat, context: Context, *, label: str, epochs: int) -> None:
+    from edgekit.passes.preserve import hooks_for
+    from edgekit.training import Distillation
+
+    trainer = context.trainer
+    if trainer is None:
+        raise PassError("qat: expected training data, got none")
+    rate = options.learning_rate or min(_RATE, trainer.options.learning_rate)
+    lesson = Distillation(
+        teacher=context.teacher, temperature=options.temperature, weight=options.distill_weight
+    )
+    keep = options.preserve
+    trainer.fit(
+        simulated.model,
+        label=label,
+        hooks=hooks_for(simulated.plain, sparsity=keep, clusters=keep) if keep else (),
+        distillation=lesson if options.distill else None,
+        epochs=epochs,
+        learning_rate=rate,
+    )
+
+
+def _simulated(
+    plain: Any, options: Qat, context: Context, known: dict[str, Range], *, corrected: bool
+) -> Simulated:
+    if context.samples is None:
+        raise PassError("qat: expected calibration samples, got none")
+    decided, activations = _plan(plain, options, context), _activations(options, context)
+    seen = observed(
+        plain, decided, context.samples, estimator=options.estimator,
+        bits=16 if activations == "int16" else 8,
+    )  # fmt: skip
+    seen |= {decided.groups[name]: r for name, r in known.items() if name in decided.groups}
+    return simulate(
+        plain, decided, seen,
+        learning=options.ranges, activations=activations, corrected=corrected,
+    )  # fmt: skip
+
+
+def _plan(plain: Any, options: Qat, context: Context) -> Plan:
+    levels = {pattern: weight_levels(bits) for pattern, bits in options.layer_bits.items()}
+    return plan(
+        Graph(plain),
+        levels=levels,
+        default_levels=options.levels(context.target),
+        skip=options.skip,
+        wide=_activations(options, context) == "int16",
+    )
+
+
+def _activations(options: Qat, context: Context) -> Activations:
+    if options.activations != "auto":
+        return options.activations
+    target = context.target
+    return "int16" if target and target.quantization.activations == "int16" else "int8"
