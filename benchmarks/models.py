@@ -107,7 +107,7 @@ def _spread(model: Any, batch: Array) -> None:
 
     kinds = (keras.layers.Dense, keras.layers.Conv2D)
     top = next(layer for layer in reversed(model.layers) if isinstance(layer, kinds))
-    features = np.asarray(keras.Model(model.inputs, top.input)(batch))
+    features = np.asarray(keras.Model(model.input, top.input)(batch))
     kernel = np.asarray(top.kernel)
     logits = features @ kernel.reshape(-1, kernel.shape[-1])  # of a convolution too: it is 1 by 1
     top.kernel.assign(kernel * (SPREAD / max(float(logits.std()), 1e-12)))
