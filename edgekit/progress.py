@@ -16,6 +16,9 @@ class Progress(Protocol):
     def advance(self, count: int = 1) -> None:
         """Count steps of the innermost stage; outside of any stage nothing happens."""
 
+    def note(self, text: str) -> None:
+        """Say how the innermost stage goes, such as a loss; outside of any nothing happens."""
+
 
 class Silent:
     """Tells nothing."""
@@ -27,3 +30,6 @@ class Silent:
 
     def advance(self, count: int = 1) -> None:
         """Count steps."""
+
+    def note(self, text: str) -> None:
+        """Say how the innermost stage goes."""

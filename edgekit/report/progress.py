@@ -28,6 +28,11 @@ class Lines(Silent):
         self.stream.flush()
         yield
 
+    def note(self, text: str) -> None:
+        """Say how the innermost stage goes, on a line of its own."""
+        self.stream.write(f"  {text}\n")
+        self.stream.flush()
+
 
 class Bars:
     """Draws a bar for each stage; a finished one stays, with its time."""
@@ -35,12 +40,14 @@ class Bars:
     def __init__(self, drawn: RichProgress) -> None:
         self._drawn = drawn
         self._open: list[TaskID] = []
+        self._names: dict[TaskID, str] = {}
 
     @contextlib.contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:
         """Enter a stage."""
         task = self._drawn.add_task(name, total=total)
         self._open.append(task)
+        self._names[task] = name
         try:
             yield
             done = self._drawn.tasks[self._drawn.task_ids.index(task)].total or 1
@@ -53,6 +60,13 @@ class Bars:
         """Count steps."""
         if self._open:
             self._drawn.advance(self._open[-1], count)
+
+    def note(self, text: str) -> None:
+        """Say how the innermost stage goes, behind its name."""
+        if self._open:
+            task = self._open[-1]
+            name = self._names[task]
+            self._drawn.update(task, description=f"{name}  {text}")
 
 
 @contextlib.contextmanager

@@ -68,6 +68,21 @@ def signature(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> 
     return Signature(specs=specs, structure=structure)
 
 
+def declared(model: Any) -> Signature:
+    """Find the inputs of a model as it declares them: dimensions that may vary stay None.
+
+    Raises:
+        TraceError: the model has never been built, so that nobody knows its inputs.
+    """
+    specs, structure = _declared_inputs(model)
+    if not specs:
+        raise TraceError(
+            f"the inputs of {model.name!r} are unknown: a subclassed model that was never built; "
+            "call it once on data"
+        )
+    return Signature(specs=tuple(specs), structure=structure)
+
+
 def _stateful(model: Any) -> bool:
     """Whether the batch belongs to the model: elsewhere it is only what data first came with."""
     return any(getattr(layer, "stateful", False) is True for layer in model._flatten_layers())

@@ -1,0 +1,46 @@
+"""Batches of training data: inputs and labels by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """Some samples: a row each.
+
+    ``inputs`` by the names of the model's inputs; ``labels`` by the names of its outputs, as far as
+    there are any; ``weights`` of the samples, shape ``(n,)``.
+    """
+
+    inputs: Mapping[str, Array]
+    labels: Mapping[str, Array] = field(default_factory=dict)
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+class Pieces(Protocol):
+    """Training data, epoch by epoch."""
+
+    @property
+    def origin(self) -> str:
+        """What the user called the data; opens error texts."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with the data, as far as one can know."""
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+
+    def epoch(self, number: int) -> Iterator[Piece]:
+        """Yield the batches of an epoch; the same ones whenever it is asked for."""

@@ -1,0 +1,218 @@
+"""What a model is trained to do: a loss and metrics for each of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import TrainingError, UnknownName, one_line
+
+Array = NDArray[Any]
+Kind = Literal["probabilities", "logits", "yes-no", "yes-no logits", "values"]
+"""What an output means: a distribution over the last axis or its logits, independent yes-or-no
+probabilities or their logits, or plain numbers."""
+
+Maker = Callable[[str], Any]
+"""Makes a fresh metric; what it is given opens its name."""
+
+SPARSE = "sparse_categorical_crossentropy"
+CATEGORICAL = "categorical_crossentropy"
+BINARY = "binary_crossentropy"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Goal:
+    """What one output is trained for.
+
+    Args:
+        loss: ``loss(labels, outputs)`` gives a number a sample, or a mean; None where there are no
+            labels.
+        said: The loss in words, and where it comes from.
+        kind: What the output means.
+        metrics: Make fresh metrics.
+        weight: Of this loss in the sum over outputs.
+        classes: Whether the labels are class numbers.
+    """
+
+    loss: Any
+    said: str
+    kind: Kind
+    metrics: tuple[Maker, ...] = ()
+    weight: float = 1.0
+    classes: bool = False
+
+
+def meaning(outputs: Array, loss: str = "") -> Kind:
+    """Tell what an output means by what a model gave for some samples, and by its loss.
+
+    Args:
+        outputs: Shape ``(n, ...)``.
+        loss: Name of the loss, if any: only that tells logits from other numbers.
+    """
+    values = outputs.astype(np.float64)
+    between = bool(((values >= 0) & (values <= 1)).all())
+    if loss == BINARY:
+        return "yes-no" if between else "yes-no logits"
+    spread = values.ndim > 1 and values.shape[-1] > 1
+    if between and spread and np.allclose(values.sum(axis=-1), 1, atol=1e-3):
+        return "probabilities"
+    if loss in (SPARSE, CATEGORICAL):
+        return "logits"
+    return "yes-no" if between and not loss else "values"
+
+
+def guessed(labels: Array, outputs: Array) -> str:
+    """Guess a loss by labels and by what the model gave for these samples.
+
+    Whole numbers with one a place and several outputs are classes; zeros and ones of the outputs'
+    shape are one-hot if each row has one 1 and the outputs more than one column, else yes or no;
+    all else are values.
+
+    Raises:
+        TrainingError: labels fit the outputs in no such way.
+    """
+    classes = outputs.shape[-1] if outputs.ndim > 1 else 1
+    whole = labels.dtype.kind in "biu" or bool((labels == np.rint(labels)).all())
+    same = _squeezed(labels.shape) == _squeezed(outputs.shape)
+    zeros_ones = bool(((labels == 0) | (labels == 1)).all())
+    if same and whole and zeros_ones:
+        if classes == 1:
+            return BINARY
+        one_hot = bool((labels.reshape(outputs.shape).sum(axis=-1) == 1).all())
+        return CATEGORICAL if one_hot else BINARY
+    if same:
+        return "mean_squared_error"
+    if whole and classes > 1 and _squeezed(labels.shape) == _squeezed(outputs.shape[:-1]):
+        return SPARSE
+    raise TrainingError(
+        f"expected labels that fit outputs of shape {outputs.shape[1:]}: classes, one-hot rows or "
+        f"values, got labels of shape {labels.shape[1:]} and dtype {labels.dtype}; mend the data, "
+        "or give a loss"
+    )
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without its axes of 1, apart from the first axis."""
+    return (*shape[:1], *(size for size in shape[1:] if size != 1))
+
+
+def goal(labels: Array, outputs: Array, loss: Any, metrics: tuple[Any, ...], origin: str) -> Goal:
+    """Make the goal of one output.
+
+    Args:
+        labels: Of some samples.
+        outputs: What the source model gave for them.
+        loss: A Keras loss or function, or the name of one; None guesses.
+        metrics: Keras metrics or their names; none takes accuracy where labels are classes.
+        origin: Where loss and metrics come from.
+
+    Raises:
+        TrainingError: there is no such loss or metric, or none fits.
+    """
+    if loss is None:
+        loss, origin = guessed(labels, outputs), "guessed from labels and outputs"
+    name = _name(loss)
+    kind = meaning(outputs, name)
+    made = _loss(loss, name, kind) if isinstance(loss, str) else loss
+    classes = name in (SPARSE, CATEGORICAL, BINARY)
+    wanted = metrics or (("accuracy",) if classes else ())
+    logits = " on logits" if classes and kind in ("logits", "yes-no logits") else ""
+    return Goal(
+        loss=made,
+        said=f"{name}{logits} ({origin})",
+        kind=kind,
+        metrics=tuple(_metric(metric, name, kind) for metric in wanted),
+        classes=name == SPARSE,
+    )
+
+
+def _name(loss: Any) -> str:
+    """Return the name of a loss as Keras spells it in snake case."""
+    if isinstance(loss, str):
+        return _known().get(loss.replace("_", "").lower(), loss)
+    name = getattr(loss, "__name__", None) or type(loss).__name__
+    return _known().get(str(name).replace("_", "").lower(), str(name))
+
+
+def _known() -> Mapping[str, str]:
+    """Map the spellings of the losses that mean something here to one of them."""
+    names = (SPARSE, CATEGORICAL, BINARY, "mean_squared_error", "mean_absolute_error")
+    short = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
+    return short | {name.replace("_", ""): name for name in names}
+
+
+def _loss(loss: str, name: str, kind: Kind) -> Any:
+    import keras
+
+    makers: Mapping[str, Any] = {
+        SPARSE: keras.losses.SparseCategoricalCrossentropy,
+        CATEGORICAL: keras.losses.CategoricalCrossentropy,
+        BINARY: keras.losses.BinaryCrossentropy,
+    }
+    if name in makers:
+        return makers[name](from_logits=kind in ("logits", "yes-no logits"))
+    try:
+        return keras.losses.get(loss)
+    except ValueError as error:
+        raise UnknownName("loss", loss, (*makers, "mean_squared_error", "huber")) from error
+
+
+def _metric(metric: Any, loss: str, kind: Kind) -> Maker:
+    import keras
+
+    if metric in ("accuracy", "acc"):
+        if loss == SPARSE:
+            return lambda before: keras.metrics.SparseCategoricalAccuracy(name=f"{before}accuracy")
+        if loss == CATEGORICAL:
+            return lambda before: keras.metrics.CategoricalAccuracy(name=f"{before}accuracy")
+        threshold = 0.5 if kind == "yes-no" else 0.0
+        return lambda before: keras.metrics.BinaryAccuracy(
+            name=f"{before}accuracy", threshold=threshold
+        )
+    try:
+        found = keras.metrics.get(metric)
+    except (ValueError, TypeError) as error:
+        raise TrainingError(
+            f"expected a Keras metric, got {metric!r}: {one_line(error, 120)}; "
+            "give one by name, such as accuracy or mean_absolute_error"
+        ) from error
+    if isinstance(found, keras.metrics.Metric):
+        config = found.get_config()
+        return lambda before: type(found).from_config(config | {"name": f"{before}{found.name}"})
+    name = metric if isinstance(metric, str) else getattr(found, "__name__", "metric")
+    return lambda before: keras.metrics.MeanMetricWrapper(found, name=f"{before}{name}")
+
+
+def aligned(labels: Array, outputs: tuple[int | None, ...], goal: Goal, origin: str) -> Array:
+    """Bring a batch of labels into the shape that their loss wants.
+
+    Args:
+        labels: A row a sample.
+        outputs: Shape of the output, batch first.
+        goal: Of the output.
+        origin: Opens error texts.
+
+    Raises:
+        TrainingError: a class is out of range, or the shape fits in no way.
+    """
+    wanted = outputs[1:-1] if goal.classes else outputs[1:]
+    if labels.shape[1:] != wanted and None not in wanted:
+        if _squeezed((0, *labels.shape[1:])) != _squeezed((0, *(n or 0 for n in wanted))):
+            raise TrainingError(
+                f"{origin}: expected labels of shape {wanted} for {goal.said}, "
+                f"got {labels.shape[1:]}; mend the data, or give another loss"
+            )
+        labels = labels.reshape(len(labels), *(n or 0 for n in wanted))
+    if goal.classes and labels.size:
+        classes = outputs[-1] or 0
+        if labels.min() < 0 or (classes and labels.max() >= classes):
+            raise TrainingError(
+                f"{origin}: expected classes 0..{classes - 1}, got "
+                f"{labels.min():g}..{labels.max():g}; mend the labels, or give a loss"
+            )
+        return labels.astype(np.int32)
+    return labels.astype(np.float32)
