@@ -1,0 +1,171 @@
+"""Structured pruning: whole channels leave a model, which gets smaller and faster everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from edgekit.errors import OptionError, PassError
+from edgekit.passes.base import Context, Need, Outcome, Pass
+from edgekit.passes.channels.budget import Chooser, Limits, within
+from edgekit.passes.channels.costs import Costs
+from edgekit.passes.channels.importance import Scores, by_filters, by_scales, by_sensitivity
+from edgekit.passes.channels.surgery import removed
+from edgekit.passes.channels.told import treatments
+from edgekit.passes.channels.wiring import Keep, Wiring, wired
+from edgekit.passes.graph import Graph
+from edgekit.target import Target
+
+HALF = 0.5
+"""Share of the multiply-accumulates to keep if no budget is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelPrune(Pass):
+    """Removes the channels that matter least, until a model keeps within its budget.
+
+    Channels that hang together, through sums, products, depthwise convolutions or shared layers,
+    leave together. What comes out is an ordinary model of the same layers, by name, with fewer
+    filters and units; its inputs and outputs keep their shapes.
+
+    Args:
+        macs: Share of the multiply-accumulates to keep, in (0, 1]; a half if no budget is given.
+        parameters: Share of the parameters to keep, in (0, 1].
+        importance: What says how much a channel matters: the "l1" or "l2" norm of the filters that
+            make it, the factors of "batch-norm", or "taylor": what the training loss would gain.
+        multiple_of: Layers keep a multiple of so many channels; smaller ones are left alone.
+        skip: Name patterns of layers that keep all channels that they make.
+        steps: In how many steps the budget is approached; scores are taken anew before each.
+        epochs: Of training after each step; 0 trains nothing.
+        learning_rate: None for that of the training.
+        distill: Whether the source model teaches while training.
+        temperature: Of that.
+        distill_weight: Of that, in [0, 1]; the labels have the rest.
+    """
+
+    name: ClassVar[str] = "channel-prune"
+    needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
+
+    macs: float | None = None
+    parameters: float | None = None
+    importance: Literal["l1", "l2", "batch-norm", "taylor"] = "l2"
+    multiple_of: int = 8
+    skip: tuple[str, ...] = ()
+    steps: int = 1
+    epochs: int = 0
+    learning_rate: float | None = None
+    distill: bool = True
+    temperature: float = 4.0
+    distill_weight: float = 0.9
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range; only an instance that trains needs training data."""
+        for option in ("macs", "parameters"):
+            share = getattr(self, option)
+            if share is not None and not 0 < share <= 1:
+                raise OptionError(f"channel-prune: {option}: expected a share in (0, 1], {share=}")
+        for option, least in (("multiple_of", 1), ("steps", 1), ("epochs", 0)):
+            if getattr(self, option) < least:
+                raise OptionError(
+                    f"channel-prune: {option}: expected at least {least}, "
+                    f"got {getattr(self, option)}"
+                )
+        if self.temperature <= 0 or not 0 <= self.distill_weight <= 1:
+            raise OptionError(
+                "channel-prune: expected a temperature above 0 and a distill_weight in [0, 1], "
+                f"got {self.temperature} and {self.distill_weight}"
+            )
+        if self.epochs or self.importance == "taylor":
+            object.__setattr__(self, "needs", frozenset({"graph", "training"}))
+
+    def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
+        """Say which passes would lose their work."""
+        names = [other.name for other in others]
+        earlier = names[: names.index(self.name)] if self.name in names else []
+        return [
+            f"channel-prune has to stand before {name}, whose work it would undo"
+            for name in ("qat", "adaround", "correct-bias")
+            if name in earlier
+        ]
+
+    def run(self, model: Any, context: Context) -> Outcome:
+        """Remove channels step by step, training in between if asked to."""
+        if "training" in self.needs and context.trainer is None:
+            raise PassError("channel-prune: expected training data, got none; give --train, or "
+                            "set epochs to 0 and importance to l2")  # fmt: skip
+        graph = Graph(model)
+        before = wired(graph, skip=self.skip)
+        whole = Costs(graph, before).of(before.everything())
+        self._refuse_out_of_reach(graph, before, whole)
+        for step in range(1, self.steps + 1):
+            model = self._pruned(model, context, self._limits(whole, step / self.steps))
+            self._train(model, context, step)
+        graph = Graph(model)
+        after = wired(graph, skip=self.skip)
+        macs, parameters = Costs(graph, after).of(after.everything())
+        return Outcome(
+            model=model,
+            treatments=treatments(graph, before, after),
+            figures={
+                "macs_share": macs / max(1, whole[0]),
+                "parameters_share": parameters / max(1, whole[1]),
+            },
+        )
+
+    def _limits(self, whole: tuple[int, int], progress: float) -> Limits:
+        macs = HALF if self.macs is None and self.parameters is None else self.macs
+        shares = [1.0 if share is None else share for share in (macs, self.parameters)]
+        macs_left, parameters_left = (1 - (1 - share) * progress for share in shares)
+        return whole[0] * macs_left, whole[1] * parameters_left
+
+    def _refuse_out_of_reach(self, graph: Graph, wiring: Wiring, whole: tuple[int, int]) -> None:
+        """Raise before anything is trained if the budget cannot be kept."""
+        scores = by_filters(wiring, "l2")
+        costs, limits = Costs(graph, wiring), self._limits(whole, 1.0)
+        least = costs.of(self._chosen(wiring, costs, scores, limits))
+        if not within(least, limits):
+            shares = [f"{left / max(1, all_):.2f}" for left, all_ in zip(least, whole, strict=True)]
+            raise PassError(
+                f"channel-prune: expected macs={self.macs}, parameters={self.parameters}, but "
+                f"{shares[0]} of the MACs and {shares[1]} of the parameters have to stay; ask for "
+                f"more, or take multiple_of={self.multiple_of} down"
+            )
+
+    def _chosen(self, wiring: Wiring, costs: Costs, scores: Scores, limits: Limits) -> Keep:
+        chooser = Chooser(wiring.groups, costs, scores=scores, multiple_of=self.multiple_of)
+        return chooser.choose(wiring.everything(), limits)
+
+    def _pruned(self, model: Any, context: Context, limits: Limits) -> Any:
+        graph = Graph(model)
+        wiring = wired(graph, skip=self.skip)
+        scores = self._scores(model, wiring, context)
+        keep = self._chosen(wiring, Costs(graph, wiring), scores, limits)
+        return removed(graph, wiring, keep)
+
+    def _scores(self, model: Any, wiring: Wiring, context: Context) -> Scores:
+        if self.importance == "batch-norm":
+            return by_scales(wiring)
+        if self.importance == "taylor":
+            from edgekit.passes.channels.sensitivity import products
+
+            return by_sensitivity(wiring, products(model, wiring, context))
+        return by_filters(wiring, self.importance)
+
+    def _train(self, model: Any, context: Context, step: int) -> None:
+        if not self.epochs or context.trainer is None:
+            return
+        from edgekit.training import Distillation
+
+        teaches = self.distill and context.teacher is not None
+        context.trainer.fit(
+            model,
+            label=f"channel-prune {step} of {self.steps}",
+            distillation=Distillation(
+                context.teacher, temperature=self.temperature, weight=self.distill_weight
+            )
+            if teaches
+            else None,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+        )

@@ -1,0 +1,1 @@
+"""Channels of a model: which must leave together, which matter least, and how they leave."""
