@@ -88,7 +88,7 @@ def make(
     with scratch() as place:
         route = _route(workshop, target, division, static)
         tried: list[Tried] = []
-        count = len(workshop.options.estimators) + 2 if quantization.needs_calibration else 1
+        count = len(workshop.estimators) + 2 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
@@ -163,7 +163,8 @@ def _route(
             samples=division.fit,
             statistics=workshop.statistics(static, division.fit),
             matching=workshop.matching(target.format, division.fit),
-            estimators=workshop.options.estimators,
+            estimators=workshop.estimators,
+            trained=workshop.simulation is not None,
         )
     )
 

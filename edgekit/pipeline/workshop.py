@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from edgekit.artifact import MAIN_FILES, Artifact, TensorSpec
 from edgekit.cache import Cache, tool_versions
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import TraceError
+from edgekit.passes import Simulation
 from edgekit.pipeline.floats import write_float
 from edgekit.pipeline.keeper import Keeper
 from edgekit.pipeline.options import Options
+from edgekit.pipeline.simulated import SIMULATED, simulated_ranges
 from edgekit.progress import Progress
 from edgekit.quantizers.matching import Matching, match_artifact
 from edgekit.quantizers.statistics import Statistics, collect
@@ -59,6 +61,7 @@ class Workshop:
     def __init__(self, given: Any, options: Options, cache: Cache, progress: Progress) -> None:
         self.given, self.options = given, options
         self.keeper = Keeper(cache, progress)
+        self.simulation: Simulation | None = None
         self._matchings: dict[str, Matching] = {}
         self._probed: dict[str, Arrays] = {}
 
@@ -263,20 +266,31 @@ class Workshop:
 
     def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:
         """Collect statistics for all formats that will be quantized, in one run over the data."""
+        estimators = self.options.estimators if self.simulation is None else ("min-max",)
 
         def write(folder: Path) -> None:
             wanted = {t for kind in kinds for t in self.matching(kind, samples).tensors.values()}
             collect(
                 self.wide_trace, samples, wanted, means=True,
-                estimators=self.options.estimators, progress=self.keeper.progress.advance,
+                estimators=estimators, progress=self.keeper.progress.advance,
             ).save(folder)  # fmt: skip
 
         parts = {
             "data": samples.digest,
             "kinds": sorted(kinds),
-            "estimators": self.options.estimators,
+            "estimators": estimators,
         }
-        return Statistics.restore(self.kept("calibrate", parts, write, total=len(samples)))
+        found = Statistics.restore(self.kept("calibrate", parts, write, total=len(samples)))
+        if self.simulation is None:
+            return found
+        probe = next(iter(samples.batches(1))).inputs
+        ranges = simulated_ranges(self.loaded.model, self.simulation, probe, self._seen(probe))
+        return replace(found, tables={SIMULATED: {**found.tables["min-max"], **ranges}})
+
+    @property
+    def estimators(self) -> Sequence[str]:
+        """Names of the tables of statistics that candidates are made from."""
+        return self.options.estimators if self.simulation is None else (SIMULATED,)
 
     def kept(
         self, stage: str, parts: Mapping[str, Any], write: Callable[[Path], None], *,

@@ -49,3 +49,8 @@ def representable(low: float, high: float, activations: Activations = "int8") ->
     scale = max((high - low) / 255, _LEAST_STEP)
     zero = float(np.clip(np.rint(-low / scale), 0, 255))
     return -zero * scale, (255 - zero) * scale
+
+
+def activation_step(limits: Range, activations: Activations = "int8") -> float:
+    """Return the step of a representable range."""
+    return (limits[1] - limits[0]) / (255 if activations == "int8" else 65534)

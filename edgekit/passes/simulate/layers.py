@@ -34,10 +34,11 @@ def on_activation_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]
 
     Gradients by x are 1 inside and 0 outside; by the step ``round(v) - v`` inside, with
     v = x / step, and ``limit - zero`` outside: equation 3 of Esser et al. 2020, "Learned Step Size
-    Quantization", with a zero point.
+    Quantization", with a zero point. Halves are rounded before the zero point is added, as
+    runtimes do.
     """
-    inside = ops.clip(x / step + zero, *limits)
-    return (rounded(inside) - zero) * step
+    inside = ops.clip(x / step, limits[0] - zero, limits[1] - zero)
+    return rounded(inside) * step
 
 
 class FixedRange(keras.layers.Layer):
@@ -145,6 +146,62 @@ class RoundedWeights(keras.layers.Layer):
             if after is not None and after is not before[id(variable)]:
                 variable.assign(after)
         return result
+
+
+class IntegerAverages(keras.layers.Layer):
+    """Pools stored int8 numbers, halves away from 0, as TFLite's kernel does; for comparing.
+
+    Args:
+        inner: A pooling layer.
+        step: Of its input and output.
+        zero: Their zero point as stored, -128 to 127.
+    """
+
+    def __init__(self, inner: Any, step: float, zero: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.inner, self._step, self._zero = inner, step, zero
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        """Call the layer."""
+        mean = self.inner(ops.round(x / self._step)) + self._zero
+        stored = ops.sign(mean) * ops.floor(ops.abs(mean) + 0.5)
+        return (stored - self._zero) * self._step
+
+
+class IntegerProducts(keras.layers.Layer):
+    """Calls a layer on integers, as a runtime does; for comparing, not for training.
+
+    Sums of integers below 2^24 are exact in float32, where those of their real values are not.
+
+    Args:
+        inner: A linear layer whose kernel and bias are baked.
+        rounding: (axes that one step of the kernel covers, levels).
+        step: Of the input.
+    """
+
+    def __init__(
+        self, inner: Any, rounding: tuple[tuple[int, ...], int], step: float, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.inner, self._rounding, self._step = inner, rounding, step
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        """Call the layer."""
+        axes, levels = self._rounding
+        kernel = ops.convert_to_tensor(self.inner.kernel)
+        largest = ops.max(ops.abs(kernel), axis=axes, keepdims=True)
+        step = ops.maximum(largest / levels, _LEAST_STEP)
+        own = self.inner.kernel
+        values = [
+            (v, ops.round(kernel / step) if v is own else ops.zeros_like(v))
+            for v in self.inner.variables
+        ]
+        with keras.StatelessScope(state_mapping=values):
+            sums = self.inner(ops.round(x / self._step))
+        result = sums * (ops.reshape(step, (-1,)) * self._step)
+        return result + self.inner.bias if self.inner.use_bias else result
 
 
 class CorrectedBatchnorm(keras.layers.Layer):

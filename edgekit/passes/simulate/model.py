@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
 from edgekit.passes.base import Range
 from edgekit.passes.graph import Graph, Node, rebuilt
 from edgekit.passes.simulate import grid
@@ -38,17 +40,26 @@ class Simulated:
         return {tensor: known[group] for tensor, group in self.plan.groups.items()}
 
     def bake(self) -> None:
-        """Put the plain model's weights onto the grids that they were simulated on."""
-        for layer in {id(n.layer): n.layer for n in Graph(self.plain).nodes}.values():
+        """Put the plain model's weights onto their grids, and biases onto those of 32-bit sums."""
+        graph, ranges = Graph(self.plain), self.ranges()
+        names = graph.tensor_names()
+        for layer in {id(n.layer): n.layer for n in graph.nodes}.values():
             found = self.plan.weights.get(str(layer.name))
-            if found is not None:
-                kernel = layer.kernel
-                kernel.assign(grid.baked(kernel.numpy(), found.axes, found.levels))
+            if found is None:
+                continue
+            kernel = layer.kernel.numpy()
+            step = grid.steps(kernel, found.axes, found.levels)
+            layer.kernel.assign(grid.baked(kernel, found.axes, found.levels))
+            sources = {names[id(node.inputs[0])] for node in graph.calls_of(layer)}
+            if layer.use_bias and len(sources) == 1 and (source := sources.pop()) in ranges:
+                unit = grid.activation_step(ranges[source], self.activations) * step.ravel()
+                layer.bias.assign(np.rint(layer.bias.numpy() / unit) * unit)
 
 
 def simulate(
     plain: Any, plan: Plan, ranges: Mapping[str, Range], *,
     learning: Learning = "learnt", activations: Activations = "int8", corrected: bool = False,
+    exact: bool = False,
 ) -> Simulated:  # fmt: skip
     """Build the model that computes like the integers of an artifact.
 
@@ -60,6 +71,7 @@ def simulate(
         activations: Their integers.
         corrected: Whether batch norms behind convolutions are folded while their statistics still
             move; if not, they stay as they are, unrounded.
+        exact: Whether products are summed as integers; only for fixed ranges and baked weights.
     """
     graph = Graph(plain)
     quantizers = _quantizers(plan, ranges, learning, activations)
@@ -68,7 +80,13 @@ def simulate(
 
     def around(node: Node) -> Callable[..., Any]:
         if id(node.layer) not in wrapped:
-            wrapped[id(node.layer)] = _wrapped(node, plan.weights.get(str(node.layer.name)))
+            weights = plan.weights.get(str(node.layer.name))
+            source = quantizers.get(plan.groups.get(names[id(node.inputs[0])], ""))
+            alone = len(graph.calls_of(node.layer)) == 1
+            if exact and source is not None and alone and (weights or _pools(node)):
+                wrapped[id(node.layer)] = _integer(node, weights, source.range(), activations)
+            else:
+                wrapped[id(node.layer)] = _wrapped(node, weights)
         inner = wrapped[id(node.layer)]
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -148,6 +166,22 @@ def _wrapped(node: Node, weights: Weights | None) -> Callable[..., Any]:
 
     axes = {id(node.layer.kernel): (weights.axes, weights.levels)}
     return RoundedWeights(node.layer, axes, name=f"{node.layer.name}__rounded")
+
+
+def _pools(node: Node) -> bool:
+    return node.kind.startswith("AveragePooling")
+
+
+def _integer(
+    node: Node, weights: Weights | None, limits: Range, activations: Activations
+) -> Callable[..., Any]:
+    from edgekit.passes.simulate.layers import IntegerAverages, IntegerProducts
+
+    name, step = f"{node.layer.name}__integer", grid.activation_step(limits, activations)
+    if weights is None:
+        zero = 0.0 if activations == "int16" else round(-limits[0] / step) - 128.0
+        return IntegerAverages(node.layer, step, zero, name=name)
+    return IntegerProducts(node.layer, (weights.axes, weights.levels), step, name=name)
 
 
 def _rounded(name: str, plan: Plan, quantizers: Mapping[str, Any], value: Any) -> Any:

@@ -11,7 +11,7 @@ from edgekit.passes.simulate.grid import Activations, weight_levels
 from edgekit.passes.simulate.model import Simulated, corrected_pairs, simulate
 from edgekit.passes.simulate.observe import observed
 from edgekit.passes.simulate.plan import Plan, plan
-from edgekit.passes.simulate.spread import spread
+from edgekit.passes.simulate.spread import norms_as_convolutions, spread
 
 if TYPE_CHECKING:
     from edgekit.passes.qat import Qat
@@ -38,6 +38,15 @@ def train(model: Any, options: Qat, context: Context) -> Simulated:
         _fit(second, options, context, label="qat", epochs=whole - moving)
     second.bake()
     return second
+
+
+def _folded(model: Any, context: Context) -> Any:
+    """Return the model with its batch norms in the layers before them, or as convolutions."""
+    from edgekit.passes.fold import FoldBatchnorm
+
+    if not any(node.kind == "BatchNormalization" for node in Graph(model).nodes):
+        return model
+    return norms_as_convolutions(FoldBatchnorm().run(model, context).model)
 
 
 def _fit(simulated: Simulated, options: Qat, context: Context, *, label: str, epochs: int) -> None:

@@ -21,7 +21,8 @@ from edgekit.target import Quantization
 class Calibrated:
     """A float artifact with everything that is known about its activations.
 
-    ``estimators`` are the ones to try, in order.
+    ``estimators`` are the ones to try, in order. ``trained`` says that the model was trained for
+    these ranges, with its weights on their grids: then nothing is left to correct.
     """
 
     artifact: Artifact
@@ -31,6 +32,7 @@ class Calibrated:
     statistics: Statistics
     matching: Matching
     estimators: Sequence[str]
+    trained: bool = False
 
     def ranges(self, estimator: str) -> dict[str, tuple[float, float]]:
         """Return ranges by the artifact's tensor names."""

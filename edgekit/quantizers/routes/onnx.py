@@ -25,6 +25,9 @@ class OnnxRoute:
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
         """Yield attempts; ``tried`` grows meanwhile, and later ones build on the best so far."""
+        if self._calibrated.trained:
+            yield self._attempt(self._calibrated.estimators[0], corrected=False)
+            return
         for estimator in self._calibrated.estimators:
             yield self._attempt(estimator, corrected=True)
         chosen = first_best(tried) or self._calibrated.estimators[0]

@@ -38,6 +38,9 @@ class TfliteRoute:
         if self._calibrated.quantization.activations == "int16":
             yield from self._int16()
             return
+        if self._calibrated.trained:
+            yield self._converter(self._calibrated.estimators[0], corrected=False)
+            return
         for estimator in self._calibrated.estimators:
             yield self._converter(estimator, corrected=True)
         chosen = first_best(tried) or self._calibrated.estimators[0]
