@@ -83,7 +83,7 @@ class Plan:
 
 def plan(
     graph: Graph, *, levels: Mapping[str, int], default_levels: int, skip: Sequence[str] = (),
-    wide: bool = False,
+    wide: bool = False, float_ends: bool = False,
 ) -> Plan:  # fmt: skip
     """Plan the simulation of a spread model.
 
@@ -93,12 +93,15 @@ def plan(
         default_levels: Of the layers that no pattern fits.
         skip: Name patterns of layers whose weights and outputs are left alone.
         wide: Whether activations have 16 bits.
+        float_ends: Whether outputs, and what a last softmax reads, stay in float, as in OpenVINO
+            and ONNX.
     """
     names = graph.tensor_names()
     fixed_ranges = _FIXED_INT16 if wide else _FIXED
     families = _Families()
     fixed: dict[str, Range] = {}
-    rounds, done = set(), []
+    rounds: set[str] = set()
+    done = []
     weights: dict[str, Weights] = {}
     for tensor in graph.model.inputs:
         if "float" in str(tensor.dtype):
@@ -138,12 +141,26 @@ def plan(
                     rounds.add(name)
             else:
                 rounds.add(name)
+    if float_ends:
+        rounds -= _ends(graph, names)
     groups = {name: families.head(name) for name in families}
     known = {groups[name]: limits for name, limits in fixed.items()}
     return Plan(
         groups=groups, fixed=known, rounds=frozenset(rounds), weights=weights,
         treatments=tuple(done),
     )  # fmt: skip
+
+
+def _ends(graph: Graph, names: Mapping[int, str]) -> set[str]:
+    found = set()
+    for tensor in graph.model.outputs:
+        found.add(names[id(tensor)])
+        node = graph.producer(tensor)
+        if node is not None and _fixed_function(node, _FIXED):
+            before = node.inputs[0]
+            if graph.only_consumer(before) is node and graph.producer(before) is not None:
+                found.add(names[id(before)])
+    return found
 
 
 def _why(reason: str) -> str:
