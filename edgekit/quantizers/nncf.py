@@ -58,11 +58,12 @@ def compress_weights(model: Any) -> Any:
     return nncf.compress_weights(model.clone(), mode=nncf.CompressWeightsMode.INT8_ASYM)
 
 
-def with_ranges(model: Any, ranges: Ranges) -> Any:
+def with_ranges(model: Any, ranges: Ranges, *, per_tensor: bool = False) -> Any:
     """Return a copy whose activation quantizers have ranges of ours, by the name of their source.
 
     Zero stays exactly representable: the range is moved to the nearest one whose zero point is an
-    integer. Quantizers of unknown sources, and of more than one channel, keep theirs.
+    integer. Quantizers of unknown sources keep theirs, and those with a range per channel too,
+    unless all shall be ``per_tensor``.
     """
     changed = model.clone()
     for node in changed.get_ops():
@@ -70,7 +71,9 @@ def with_ranges(model: Any, ranges: Ranges) -> Any:
             continue
         source = node.input_value(0).get_node()
         found = ranges.get(source.get_friendly_name())
-        if found is None or source.get_type_name() == "Constant" or not _scalar(node):
+        if found is None or source.get_type_name() == "Constant":
+            continue
+        if not (per_tensor or _scalar(node)):
             continue
         low, high = nudged(*found)
         for index, value in zip(range(1, 5), (low, high, low, high), strict=True):

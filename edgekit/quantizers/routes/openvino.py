@@ -52,7 +52,9 @@ class OpenvinoRoute:
     def _build(self, estimator: str | None, corrected: bool, path: Path) -> None:
         model = self._corrected if corrected else self._plain
         if estimator is not None:
-            model = nncf.with_ranges(model, self._calibrated.ranges(estimator))
+            model = nncf.with_ranges(
+                model, self._calibrated.ranges(estimator), per_tensor=self._calibrated.trained
+            )
         openvino_files.save(model, path)
 
     @cached_property
