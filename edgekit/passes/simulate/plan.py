@@ -83,7 +83,7 @@ class Plan:
 
 def plan(
     graph: Graph, *, levels: Mapping[str, int], default_levels: int, skip: Sequence[str] = (),
-    wide: bool = False, float_ends: bool = False,
+    wide: bool = False, kind: str = "tflite",
 ) -> Plan:  # fmt: skip
     """Plan the simulation of a spread model.
 
@@ -93,8 +93,8 @@ def plan(
         default_levels: Of the layers that no pattern fits.
         skip: Name patterns of layers whose weights and outputs are left alone.
         wide: Whether activations have 16 bits.
-        float_ends: Whether outputs, and what a last softmax reads, stay in float, as in OpenVINO
-            and ONNX.
+        kind: The format. In OpenVINO and ONNX outputs, and what a last softmax reads, stay in
+            float; OpenVINO adds onto the sums of a convolution before they are rounded.
     """
     names = graph.tensor_names()
     fixed_ranges = _FIXED_INT16 if wide else _FIXED
@@ -141,8 +141,10 @@ def plan(
                     rounds.add(name)
             else:
                 rounds.add(name)
-    if float_ends:
+    if kind != "tflite":
         rounds -= _ends(graph, names)
+    if kind == "openvino":
+        rounds -= _added_to(graph, names)
     groups = {name: families.head(name) for name in families}
     known = {groups[name]: limits for name, limits in fixed.items()}
     return Plan(
@@ -160,6 +162,18 @@ def _ends(graph: Graph, names: Mapping[int, str]) -> set[str]:
             before = node.inputs[0]
             if graph.only_consumer(before) is node and graph.producer(before) is not None:
                 found.add(names[id(before)])
+    return found
+
+
+def _added_to(graph: Graph, names: Mapping[int, str]) -> set[str]:
+    """Return the first operand of each addition that is a convolution's and nobody else's."""
+    found = set()
+    for node in graph.nodes:
+        for tensor in node.inputs if node.kind == "Add" else ():
+            producer = graph.producer(tensor)
+            if producer and producer.kind in _KERNELS and graph.only_consumer(tensor) is node:
+                found.add(names[id(tensor)])
+                break
     return found
 
 

@@ -96,7 +96,7 @@ def _plan(plain: Any, options: Qat, context: Context) -> Plan:
         default_levels=options.levels(context.target),
         skip=options.skip,
         wide=_activations(options, context) == "int16",
-        float_ends=context.target is not None and context.target.format != "tflite",
+        kind=context.target.format if context.target else "tflite",
     )
 
 
