@@ -184,7 +184,7 @@ def _integer(
     return IntegerProducts(node.layer, (weights.axes, weights.levels), step, name=name)
 
 
-def _rounded(name: str, plan: Plan, quantizers: Mapping[str, Any], value: Any) -> Any:
+def _rounded(name: str, plan: Plan, quantizers: Mapping[str, Any], value: Any, **_: Any) -> Any:
     return quantizers[plan.groups[name]](value) if name in plan.rounds else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import PassError
@@ -50,7 +51,6 @@ def _folded(model: Any, context: Context) -> Any:
 
 
 def _fit(simulated: Simulated, options: Qat, context: Context, *, label: str, epochs: int) -> None:
-    from edgekit.passes.preserve import hooks_for
     from edgekit.training import Distillation
 
     trainer = context.trainer
@@ -60,15 +60,21 @@ def _fit(simulated: Simulated, options: Qat, context: Context, *, label: str, ep
     lesson = Distillation(
         teacher=context.teacher, temperature=options.temperature, weight=options.distill_weight
     )
-    keep = options.preserve
     trainer.fit(
         simulated.model,
         label=label,
-        hooks=hooks_for(simulated.plain, sparsity=keep, clusters=keep) if keep else (),
+        hooks=_keeping(simulated.plain) if options.preserve else (),
         distillation=lesson if options.distill else None,
         epochs=epochs,
         learning_rate=rate,
     )
+
+
+def _keeping(plain: Any) -> Sequence[Any]:
+    """Return hooks that keep the zeros and clusters of earlier passes."""
+    from edgekit.passes.preserve import hooks_for
+
+    return hooks_for(plain, sparsity=True, clusters=True)
 
 
 def _simulated(
