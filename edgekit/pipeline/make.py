@@ -19,6 +19,7 @@ from edgekit.errors import ExportError, QuantizeError
 from edgekit.files import scratch
 from edgekit.formats import openvino as openvino_files
 from edgekit.passes import Treatment
+from edgekit.pipeline.floats import MIN_PARITY_DB
 from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
@@ -193,13 +194,26 @@ def _checked(
     judge: Judge, judged_on: str, target: Target, folder: Path, floor: Callable[[Target], float]
 ) -> Made:
     agreement = judge(folder / MAIN_FILES[target.format])
-    least = target.quality.min_sqnr_db
-    if agreement.sqnr_db < least and agreement.sqnr_db < floor(target):
+    got, least = agreement.sqnr_db, target.quality.min_sqnr_db
+    is_float = target.quantization.weights == "float32"
+    if got >= (max(least, MIN_PARITY_DB) if is_float else least):
+        return Made(agreement=agreement, judged_on=judged_on)
+    excused = got >= floor(target)
+    if got < least and not excused:
         raise ExportError(
-            f"the file agrees with the source model by {agreement.sqnr_db:.1f} dB "
+            f"the file agrees with the source model by {got:.1f} dB "
             f"only, expected at least {least:g}; nothing was written"
         )
-    return Made(agreement=agreement, judged_on=judged_on)
+    warnings = (_unsteady(got),) if excused else ()
+    return Made(agreement=agreement, judged_on=judged_on, warnings=warnings)
+
+
+def _unsteady(sqnr_db: float) -> str:
+    return (
+        f"unsteady-model: the file agrees with the source model by {sqnr_db:.1f} dB only, but the "
+        "model hardly agrees with itself when nothing but its input is rounded: untrained "
+        "weights do that; check the file on labelled data"
+    )
 
 
 def _refuse_collapsed(
@@ -210,11 +224,7 @@ def _refuse_collapsed(
         return ()
     got = chosen.agreement.sqnr_db if chosen.agreement else -np.inf
     if got >= floor(target):
-        return (
-            f"unsteady-model: the file agrees with the source model by {got:.1f} dB only, but the "
-            "model hardly agrees with itself when nothing but its input is rounded: untrained "
-            "weights do that; check the file on labelled data",
-        )
+        return (_unsteady(got),)
     figures = ", ".join(
         f"{t.attempt.name} {t.agreement.sqnr_db:.1f} dB" for t in tried if t.agreement is not None
     )
