@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.calibrate.sources import open_samples
+from edgekit.trace.shapes import declared
 from edgekit.training.options import TrainingOptions
 from edgekit.training.pieces import Piece, Pieces
 from edgekit.training.ports import Ports, ports
 from edgekit.training.rows import Rows, at_hand
-from edgekit.trace.shapes import declared
 
 LOOK_AT = 64
 

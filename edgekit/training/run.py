@@ -18,6 +18,7 @@ from edgekit.progress import Progress
 from edgekit.training import checkpoint
 from edgekit.training.checkpoint import Checkpoint
 from edgekit.training.data import Data
+from edgekit.training.distillation import Guide
 from edgekit.training.facts import facts
 from edgekit.training.feed import Shaper, feed
 from edgekit.training.options import TrainingOptions
@@ -83,7 +84,7 @@ class _Run:
     def __init__(self, model: Any, plan: Plan, ground: Ground) -> None:
         self.model, self.plan, self.ground = model, plan, ground
         self.path = ground.folder / f"{file_name(plan.label)}.npz"
-        self.student = student(model, ground.goals, guide=_guide(model, plan, ground))
+        self.student = student(model, ground.goals, guide=_guide(plan, ground))
         _compile(self.student, plan.options)
         self.state = Checkpoint(digest=_digest(model, plan, ground))
         self.resumed = 0
@@ -225,8 +226,12 @@ def _compile(wrapped: Any, options: TrainingOptions) -> None:
     optimizer.build(wrapped.trainable_variables)
 
 
-def _guide(model: Any, plan: Plan, ground: Ground) -> Any:
-    return None
+def _guide(plan: Plan, ground: Ground) -> Any:
+    lesson = plan.distillation
+    if lesson is None:
+        return None
+    example = ground.example.inputs
+    return Guide(lesson, ground.goals, [example[spec.name] for spec in ground.ports.inputs])
 
 
 def _digest(model: Any, plan: Plan, ground: Ground) -> str:

@@ -15,12 +15,12 @@ def seeded() -> Iterator[None]:
 
     Keras has no way to read its own global seed, nor the backend's: those stay as set last.
     """
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's
+    python, legacy = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
         random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
+        np.random.set_state(legacy)
 
 
 def seed_all(*parts: int) -> None:

@@ -75,7 +75,9 @@ def _class() -> Any:
             training: bool = True,
         ) -> Any:
             task = self._task(y, y_pred, sample_weight)
-            total = task if self._guide is None else self._guide.loss(x, y_pred, task)
+            total = (
+                task if self._guide is None else self._guide.loss(x, y_pred, sample_weight, task)
+            )
             for penalty in self.losses:
                 total = total + keras.ops.cast(penalty, total.dtype)
             return total

@@ -33,6 +33,7 @@ class Goal:
             labels.
         said: The loss in words, and where it comes from.
         kind: What the output means.
+        name: Of the loss, as Keras spells it.
         metrics: Make fresh metrics.
         weight: Of this loss in the sum over outputs.
         classes: Whether the labels are class numbers.
@@ -41,6 +42,7 @@ class Goal:
     loss: Any
     said: str
     kind: Kind
+    name: str = ""
     metrics: tuple[Maker, ...] = ()
     weight: float = 1.0
     classes: bool = False
@@ -125,6 +127,7 @@ def goal(labels: Array, outputs: Array, loss: Any, metrics: tuple[Any, ...], ori
         loss=made,
         said=f"{name}{logits} ({origin})",
         kind=kind,
+        name=name,
         metrics=tuple(_metric(metric, name, kind) for metric in wanted),
         classes=name == SPARSE,
     )
