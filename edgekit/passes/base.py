@@ -34,12 +34,14 @@ class Simulation:
 
     ``ranges`` holds the range of every simulated activation by the name of its Keras tensor: an
     input's name, or ``layer`` (``layer:1`` for a second output, ``layer@1`` for a second call).
-    The weights of the model are on their grids already. ``bits`` are those of weights by layer.
+    The weights of the model are on their grids already: ``levels`` is the largest integer of those
+    of each layer. Layers whose names fit a pattern of ``skip`` were left out.
     """
 
     ranges: Mapping[str, Range]
     activations: Literal["int8", "int16"] = "int8"
-    bits: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[str, int] = field(default_factory=dict)
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -92,13 +92,16 @@ class Qat(Pass):
         if context.trainer is None or context.samples is None:
             raise PassError("qat: expected training data and calibration samples, got none")
         simulated = train(model, self, context)
-        bits = {name: w.levels.bit_length() + 1 for name, w in simulated.plan.weights.items()}
+        levels = {name: weights.levels for name, weights in simulated.plan.weights.items()}
         return Outcome(
             model=simulated.plain,
             treatments=simulated.plan.treatments,
-            figures={"simulated_layers": float(len(bits))},
+            figures={"simulated_layers": float(len(levels))},
             simulation=Simulation(
-                ranges=simulated.ranges(), activations=simulated.activations, bits=bits
+                ranges=simulated.ranges(),
+                activations=simulated.activations,
+                levels=levels,
+                skip=self.skip,
             ),
         )
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import runtimes
+from edgekit.accuracy.steps import StepErrors, step_errors
+from edgekit.artifact import Artifact
+from edgekit.calibrate.samples import Samples
 from edgekit.passes import Simulation
 from edgekit.passes.graph import Graph
+from edgekit.passes.simulate.check import simulating
+from edgekit.passes.simulate.grid import activation_step
 from edgekit.trace.match import match
 
+if TYPE_CHECKING:
+    from edgekit.pipeline.workshop import Workshop
+
+_BATCH = 32
+MOST_SAMPLES = 1000
 Arrays = Mapping[str, NDArray[Any]]
 SIMULATED = "simulated"
 
@@ -29,6 +40,39 @@ def simulated_ranges(
     """
     found = match(seen, _activations(model, simulation, probe))
     return {tensor: simulation.ranges[name] for tensor, name in found.items()}
+
+
+def against_simulation(
+    workshop: Workshop, artifact: Artifact, simulation: Simulation, samples: Samples
+) -> StepErrors:
+    """Compare an artifact with the simulation that its model was trained in, on real samples."""
+    model = workshop.loaded.model
+    graph = Graph(getattr(model, "_functional", None) or model)
+    simulator = simulating(graph.model, simulation, artifact.format)
+    names = graph.tensor_names()
+    ends = zip(artifact.outputs, graph.model.outputs, strict=True)
+    steps = {spec.name: spec.scale or _step(simulation, names[id(t)]) for spec, t in ends}
+    runner, got, wanted = runtimes.open_runner(artifact), [], []
+    for batch in samples.take(np.arange(min(len(samples), MOST_SAMPLES))).batches(_BATCH):
+        got.append(runner.run(batch.inputs))
+        values = simulator([batch.inputs[t.name] for t in graph.model.inputs], training=False)
+        wanted.append(dict(zip(steps, map(np.asarray, _flat(values)), strict=True)))
+    return step_errors(_whole(wanted), _whole(got), steps)
+
+
+def _step(simulation: Simulation, name: str) -> float:
+    """Return the step of a tensor's grid; of one that stays in float, that it would have."""
+    return activation_step(simulation.ranges.get(name, (0.0, 1.0)), simulation.activations)
+
+
+def _flat(values: Any) -> list[Any]:
+    import keras
+
+    return list(keras.tree.flatten(values))
+
+
+def _whole(parts: Sequence[Arrays]) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _activations(model: Any, simulation: Simulation, probe: Arrays) -> Arrays:
