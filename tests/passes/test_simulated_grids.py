@@ -1,0 +1,91 @@
+"""Grids of weights and activations, and the gradients that pass them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edgekit.passes.simulate import grid
+
+_WEIGHTS = hnp.arrays(
+    np.float32, (3, 3, 4), elements=st.floats(-8, 8, width=32, allow_subnormal=False)
+)
+
+
+@given(_WEIGHTS, st.sampled_from([127, 64, 7]))
+def test_baked_weights_are_integers_times_a_step_and_stay_when_baked_again(
+    weights: np.ndarray, levels: int
+) -> None:
+    once = grid.baked(weights, (0, 1), levels)
+    step = grid.steps(weights, (0, 1), levels)
+    numbers = once / step
+    np.testing.assert_allclose(numbers, np.rint(numbers), atol=1e-3)
+    assert np.abs(numbers).max() <= levels + 1e-3
+    np.testing.assert_allclose(grid.steps(once, (0, 1), levels), step, rtol=1e-6)
+    np.testing.assert_allclose(grid.baked(once, (0, 1), levels), once, rtol=1e-6, atol=1e-9)
+
+
+@given(_WEIGHTS, st.sampled_from([127, 7]))
+def test_no_weight_moves_by_more_than_half_a_step(weights: np.ndarray, levels: int) -> None:
+    step = grid.steps(weights, (0, 1), levels)
+    moved = np.abs(grid.baked(weights, (0, 1), levels) - weights)
+    assert (moved <= 0.5001 * step + 1e-7).all()
+
+
+@given(st.floats(-50, 0), st.floats(0, 50))
+def test_a_representable_range_holds_zero_on_a_level_and_stays_near(low: float, high: float) -> None:
+    new_low, new_high = grid.representable(low, high)
+    scale = (new_high - new_low) / 255
+    zero = -new_low / scale
+    assert abs(zero - round(zero)) < 1e-6
+    assert new_low <= 0 <= new_high
+    assert abs(new_low - low) <= 0.51 * scale
+    assert grid.representable(new_low, new_high) == pytest.approx((new_low, new_high), abs=1e-6)
+
+
+def test_int16_ranges_are_symmetric() -> None:
+    assert grid.representable(-1.0, 3.0, "int16") == (-3.0, 3.0)
+
+
+def _gradient(function: Any, *values: float) -> list[float]:
+    tf = pytest.importorskip("tensorflow")
+    variables = [tf.Variable(value) for value in values]
+    with tf.GradientTape() as tape:
+        result = function(*variables)
+    return [float(g) for g in tape.gradient(result, variables)]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"), [(0.34, round(0.34 / 0.1) - 0.34 / 0.1), (90.0, 247.0), (-90.0, -8.0)]
+)
+def test_the_steps_gradient_is_that_of_equation_3_of_lsq(x: float, expected: float) -> None:
+    from edgekit.passes.simulate.layers import on_activation_grid
+
+    by_x, by_step = _gradient(lambda x, s: on_activation_grid(x, s, 8.0, (0.0, 255.0)), x, 0.1)
+    assert by_step == pytest.approx(expected, abs=1e-4)
+    assert by_x == (1.0 if abs(x) < 1 else 0.0)
+
+
+def test_weights_pass_gradients_straight_through() -> None:
+    import tensorflow as tf
+
+    from edgekit.passes.simulate.layers import on_weight_grid
+
+    weights = tf.Variable(np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
+    towards = tf.constant(np.arange(15, dtype=np.float32).reshape(5, 3))
+    with tf.GradientTape() as tape:
+        result = tf.reduce_sum(on_weight_grid(weights, (0,), 127) * towards)
+    np.testing.assert_allclose(tape.gradient(result, weights), towards, rtol=1e-6)
+
+
+def test_what_trains_rounds_as_what_bakes() -> None:
+    from edgekit.passes.simulate.layers import on_weight_grid
+
+    weights = np.random.default_rng(1).normal(size=(3, 3, 2, 4)).astype(np.float32)
+    trained = np.asarray(on_weight_grid(weights, (0, 1, 2), 127))
+    np.testing.assert_allclose(trained, grid.baked(weights, (0, 1, 2), 127), rtol=1e-6, atol=1e-8)

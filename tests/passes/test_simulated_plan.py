@@ -1,0 +1,117 @@
+"""Where a simulation rounds, and that spreading a model out changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgekit.passes.graph import Graph, flat
+from edgekit.passes.simulate.plan import Plan, plan
+from edgekit.passes.simulate.spread import norms_as_convolutions, spread
+
+
+def _planned(model: Any, **options: Any) -> Plan:
+    return plan(Graph(spread(flat(model))), levels={}, default_levels=127, **options)
+
+
+def _functional(build: Any, shape: tuple[int, ...] = (8, 8, 3)) -> Any:
+    import keras
+
+    x = keras.Input(shape, name="x")
+    return keras.Model(x, build(x))
+
+
+def test_what_is_concatenated_has_one_range_with_the_result() -> None:
+    import keras
+
+    layers = keras.layers
+
+    def build(x: Any) -> Any:
+        one = layers.Conv2D(2, 1, activation="relu", name="one")(x)
+        other = layers.MaxPooling2D(1, name="pool")(layers.Conv2D(2, 1, name="two")(x))
+        return layers.Concatenate(name="both")([one, other])
+
+    groups = _planned(_functional(build)).groups
+    assert len({groups[name] for name in ("one", "two", "pool", "both")}) == 1
+    assert groups["x"] != groups["both"]
+
+
+def test_nothing_is_rounded_between_a_convolution_and_its_rectifier() -> None:
+    import keras
+
+    layers = keras.layers
+
+    def build(x: Any) -> Any:
+        x = layers.BatchNormalization(name="norm")(layers.Conv2D(2, 1, name="conv")(x))
+        x = layers.ReLU(6.0, name="relu")(x)
+        return layers.Conv2D(2, 1, activation="swish", name="swish")(x)
+
+    planned = _planned(_functional(build))
+    assert {"relu", "swish_linear", "swish"} <= planned.rounds
+    assert not {"conv", "norm"} & planned.rounds
+
+
+def test_softmax_has_its_fixed_range_and_shares_it_with_nobody() -> None:
+    import keras
+
+    layers = keras.layers
+
+    def build(x: Any) -> Any:
+        soft = layers.Dense(4, activation="softmax", name="soft")(layers.Flatten()(x))
+        plain = layers.Dense(4, name="plain")(layers.Flatten()(x))
+        return layers.Concatenate(name="both")([soft, plain])
+
+    planned = _planned(_functional(build))
+    assert planned.fixed[planned.groups["soft"]] == (0.0, 255 / 256)
+    assert planned.groups["soft"] != planned.groups["both"] == planned.groups["plain"]
+    assert "both" in planned.rounds
+
+
+def test_the_last_softmax_of_other_formats_stays_in_float() -> None:
+    import keras
+
+    def build(x: Any) -> Any:
+        x = keras.layers.Flatten()(x)
+        return keras.layers.Dense(4, activation="softmax", name="end")(x)
+
+    model = _functional(build)
+    assert {"end", "end_linear"} <= _planned(model).rounds
+    assert not {"end", "end_linear"} & _planned(model, kind="onnx").rounds
+
+
+def test_what_is_left_is_listed_with_its_reason() -> None:
+    import keras
+
+    def build(x: Any) -> Any:
+        return keras.layers.Dense(2, name="head")(keras.layers.LSTM(4, name="memory")(x))
+
+    treated = {t.layer: t for t in _planned(_functional(build, (5, 3)), skip=("head",)).treatments}
+    assert "recurrent" in str(treated["memory"].skipped)
+    assert "skip" in str(treated["head"].skipped)
+
+
+def test_spreading_keeps_function_and_names_of_outputs() -> None:
+    import keras
+
+    layers = keras.layers
+
+    def build(x: Any) -> Any:
+        x = layers.SeparableConv2D(6, 3, strides=2, activation="gelu", name="apart")(x)
+        x = layers.Conv2DTranspose(4, 2, activation="tanh", name="up")(x)
+        x = layers.BatchNormalization(name="norm")(x)
+        return layers.Dense(3, activation="softmax", name="end")(layers.Flatten()(x))
+
+    model = flat(_functional(build))
+    for layer in model.layers:
+        if "norm" in layer.name:
+            layer.moving_mean.assign(np.arange(4.0) / 4)
+            layer.moving_variance.assign(np.arange(1.0, 5.0))
+    x = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype(np.float32)
+    before = np.asarray(model(x))
+    after = norms_as_convolutions(spread(model))
+    np.testing.assert_allclose(np.asarray(after(x)), before, rtol=1e-5, atol=1e-6)
+    assert after.output_names == model.output_names
+    kinds = [node.kind for node in Graph(after).nodes]
+    assert "SeparableConv2D" not in kinds
+    assert "BatchNormalization" not in kinds
