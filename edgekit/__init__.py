@@ -8,20 +8,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.api import convert, reconvert
     from edgekit.auditing import audit
+    from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
+    from edgekit.training import TrainingOptions
 
 _PUBLIC = {
     "Options": "edgekit.pipeline.options:Options",
+    "TrainingOptions": "edgekit.training:TrainingOptions",
     "audit": "edgekit.auditing:audit",
+    "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
     "reconvert": "edgekit.api:reconvert",
     "verify": "edgekit.manifest:verify",
 }
 
-__all__ = ["Options", "audit", "convert", "evaluate", "reconvert", "verify"]
+__all__ = [
+    "Options",
+    "TrainingOptions",
+    "audit",
+    "compress",
+    "convert",
+    "evaluate",
+    "reconvert",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ Targets = str | Target | Sequence[str | Target]
 
 def convert(
     model: Any, target: Targets, *, out: str | Path = "out", calibration: Any = None,
-    evaluate: Any = None, metric: str | None = None, options: Options | None = None,
-    cache: bool = True, progress: Progress | None = None,
+    evaluate: Any = None, metric: str | None = None, recipe: Any = None, train: Any = None,
+    options: Options | None = None, cache: bool = True, progress: Progress | None = None,
 ) -> Conversion:  # fmt: skip
     """Turn a Keras model into checked files, one folder ``out/<model>/<target>`` a target.
 
@@ -36,6 +36,10 @@ def convert(
             an array, a dict of arrays by input name, ``(x, y)``, or a callable.
         evaluate: Labelled samples, in the same forms.
         metric: ``top1``, ``top5``, ``auc``, ``mse``, ``mae`` or ``module:function``.
+        recipe: Passes that the model goes through first, for all targets: the name of a recipe, a
+            TOML file, a ``Recipe``, or passes.
+        train: Labelled samples for passes that train; see ``edgekit.compress``. Calibration samples
+            are taken from there if none are given.
         options: Everything else; its own data and metric give way to the arguments.
         cache: Whether to reuse and keep the results of stages.
         progress: Who listens to the stages.
@@ -46,7 +50,10 @@ def convert(
         SourceError, DataError, OptionError, MissingExtra, TraceError, ExportError, QuantizeError,
         DestinationError: nothing was written for the target concerned.
     """
-    chosen = _merged(options or Options(), calibration, evaluate, metric)
+    chosen = merged(
+        options, calibration=calibration, evaluation=evaluate, metric=metric, recipe=recipe,
+        train=train,
+    )  # fmt: skip
     conversion = run(model, resolve(target), Path(out), chosen, keep=cache, progress=progress)
     raise_for_missed(conversion)
     return conversion
@@ -54,8 +61,8 @@ def convert(
 
 def reconvert(
     manifest: str | Path, *, model: str | Path | None = None, calibration: Any = None,
-    evaluate: Any = None, measure: bool = True, out: str | Path = "out", cache: bool = True,
-    progress: Progress | None = None,
+    evaluate: Any = None, train: Any = None, measure: bool = True, out: str | Path = "out",
+    cache: bool = True, progress: Progress | None = None,
 ) -> Conversion:  # fmt: skip
     """Make the files of a manifest again, from the same source, with the same options.
 
@@ -64,6 +71,7 @@ def reconvert(
         model: Where the source model is now, if it has moved.
         calibration: Where its calibration data are now, if they have moved.
         evaluate: Where its evaluation data are now, if they have moved.
+        train: Where its training data are now, if they have moved.
         measure: Whether to measure latency again, if it was measured.
         out: The folder that ``<model>/<target>`` goes into.
         cache: Whether to reuse and keep the results of stages.
@@ -74,7 +82,9 @@ def reconvert(
         SourceError: the source model is missing, or another one than the manifest's.
         EdgekitError: whatever ``convert`` raises.
     """
-    order = read_order(manifest, model=model, calibration=calibration, evaluation=evaluate)
+    order = read_order(
+        manifest, model=model, calibration=calibration, evaluation=evaluate, train=train
+    )
     options = replace(order.options, measure=order.options.measure and measure)
     conversion = run(
         order.model, (order.manifest.target,), Path(out), options, keep=cache, progress=progress
@@ -115,11 +125,6 @@ def raise_for_missed(conversion: Conversion) -> None:
             raise error
 
 
-def _merged(options: Options, calibration: Any, evaluate: Any, metric: str | None) -> Options:
-    given: Mapping[str, Any] = {
-        "calibration": calibration,
-        "evaluation": evaluate,
-        "metric": metric,
-    }
-    fields = {name: getattr(options, name) for name in Options.__dataclass_fields__}
-    return Options(**fields | {name: value for name, value in given.items() if value is not None})
+def merged(options: Options | None, **given: Any) -> Options:
+    """Return options in which what is given, and not None, replaces what they say."""
+    return replace(options or Options(), **{k: v for k, v in given.items() if v is not None})

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from edgekit.errors import OptionError
 from edgekit.files import explained, scratch
 from edgekit.quiet import refuse_interrupted
@@ -31,6 +33,8 @@ _LAYOUT = "v1"
 _KEY = re.compile(r"[a-z0-9-]+-[0-9a-f]{64}")
 _IN_USE_S = 600.0  # an entry used so recently may still be being read
 _ABANDONED_S = 86_400.0
+_UNFINISHED = "unfinished"
+_FORGOTTEN_S = 30 * 86_400.0  # training that was killed, and that nobody went on with
 _TOOLS = (
     "keras", "tensorflow", "ai-edge-litert", "litert-quantizer", "tf-keras", "openvino", "nncf",
     "onnx", "onnxruntime", "tf2onnx", "numpy", "scipy", "h5py", "ml-dtypes",
@@ -154,6 +158,33 @@ class Cache:
         self.prune(keep=key)
         return kept
 
+    @contextlib.contextmanager
+    def unfinished(self, key: str) -> Iterator[Path]:
+        """Give a folder for long work that outlives its process; it is gone when the work is done.
+
+        Whoever does the work of the same key later finds what was left there. While another
+        process has it, a passing folder takes its place.
+
+        Raises:
+            DestinationError: the cache cannot be written, or its disk is full.
+        """
+        folder = self.root / _UNFINISHED / key
+        lock = FileLock(folder.with_name(f"{key}.lock"), blocking=False)
+        with explained(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                with scratch(self.root / "staging") as passing:
+                    yield passing
+                return
+            try:
+                yield folder
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.with_name(f"{key}.lock").unlink(missing_ok=True)  # while it is held
+            finally:
+                lock.release()
+
     def entries(self) -> list[Entry]:
         """List what is kept, least recently used first."""
         found = []
@@ -185,7 +216,7 @@ class Cache:
                 self._drop(self._place(entry.key))
                 excess -= entry.size_bytes
                 dropped.append(entry)
-        self._sweep(now)
+        self._sweep(now, _FORGOTTEN_S if older_than_s is None else older_than_s)
         return dropped
 
     def _place(self, key: str) -> Path:
@@ -220,12 +251,25 @@ class Cache:
             return  # another process was faster, or the cache is only readable
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def _sweep(self, now: float) -> None:
-        """Remove what killed processes left in staging."""
-        for left in self.root.glob("staging/*"):
-            with contextlib.suppress(OSError):
-                if now - left.stat().st_mtime > _ABANDONED_S:
-                    shutil.rmtree(left, ignore_errors=True)
+    def _sweep(self, now: float, forgotten_s: float) -> None:
+        """Remove what killed processes left in staging, and work that nobody took up again."""
+        for pattern, idle_s in (("staging/*", _ABANDONED_S), (f"{_UNFINISHED}/*", forgotten_s)):
+            for left in self.root.glob(pattern):
+                with contextlib.suppress(OSError):
+                    if now - left.stat().st_mtime > idle_s and not _is_held(left):
+                        shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process works in a folder of unfinished work."""
+    path = folder.with_name(f"{folder.name}.lock")
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 def _record(staging: Path, key: str) -> None:

@@ -16,10 +16,13 @@ from edgekit.version import VERSION
 # name -> (where its click command is, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("edgekit.cli.convert:command", "Turn a Keras model into checked files."),
+    "compress": ("edgekit.cli.compress:command", "Run the passes of a recipe on a Keras model."),
     "evaluate": ("edgekit.cli.evaluate:command", "Compare a file with its source model on data."),
     "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
     "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
     "targets": ("edgekit.cli.targets:command", "List and explain what a file can be made for."),
+    "recipes": ("edgekit.cli.recipes:command", "List and print what a model can go through."),
+    "passes": ("edgekit.cli.passes:command", "List and explain the passes of recipes."),
     "cache": ("edgekit.cli.cache:command", "Show and prune the results of earlier runs."),
     "doctor": ("edgekit.cli.doctor:command", "Tell what is installed and what is missing."),
     "schema": ("edgekit.cli.schema:command", "Print the JSON Schema of a document."),

@@ -13,6 +13,8 @@ from edgekit.cli.options import (
     metric_option,
     option,
     output_option,
+    recipe_of,
+    recipe_options,
     run_options,
 )
 from edgekit.pipeline.command import FLAGS
@@ -41,6 +43,7 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
 EXAMPLES = """\b
 Examples:
   edgekit convert model.keras -t tflite-int8 -c train.npz -e test.npz -m top1
+  edgekit convert model.keras -t tflite-int8 --recipe qat --train train.npz -e test.npz -m top1
   edgekit convert --from out/model/tflite-int8/manifest.json
 """
 
@@ -60,6 +63,7 @@ Examples:
         help="Other samples, to compare model and file on; in the same forms, with labels "
         "for --metric.")  # fmt: skip
 @metric_option
+@recipe_options
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("out"),
               metavar="FOLDER", show_default=True,
               help="Results go to FOLDER/<model>/<target>.")  # fmt: skip
@@ -126,7 +130,8 @@ def _convert(
     if manifest is not None:
         return api.reconvert(
             manifest, model=model, calibration=given["calibration"], evaluate=given["evaluation"],
-            measure=not given["no_measure"], out=out, cache=cache, progress=progress,
+            train=given["train"], measure=not given["no_measure"], out=out, cache=cache,
+            progress=progress,
         )  # fmt: skip
     options = options_of(given)
     return api.convert(
@@ -156,7 +161,7 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
 
 # What may be given with --from: none of it shapes an artifact.
 _BESIDE_FROM = frozenset(
-    {"model", "manifest", "calibration", "evaluation", "out", "no_cache", "no_measure",
+    {"model", "manifest", "calibration", "evaluation", "train", "out", "no_cache", "no_measure",
      "silent", "as_json"}
 )  # fmt: skip
 
@@ -193,4 +198,5 @@ def options_of(given: dict[str, Any]) -> Options:
         measure=not given["no_measure"],
         threads=given["threads"],
         seed=given["seed"],
+        **recipe_of(given),
     )

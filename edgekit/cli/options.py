@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,6 +24,72 @@ metric_option = option(
 )  # fmt: skip
 output_option = option("output", metavar="NAME", help="Which of several outputs the metric scores.")
 layers_option = option("layers", is_flag=True, help="Report the error layer by layer, too.")
+
+
+class SettingType(click.ParamType):  # type: ignore[type-arg]
+    """``pass.option=value``, the value as TOML spells it; what TOML does not know is text."""
+
+    name = "pass.option=value"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """Return ``pass.option`` and the value."""
+        name, equals, text = str(value).partition("=")
+        if not equals or not all(name.strip().partition(".")):
+            self.fail(f"{value!r}: expected PASS.OPTION=VALUE, such as qat.bits=4", param, ctx)
+        try:
+            return name.strip(), tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return name.strip(), text
+
+
+def recipe_options(command: F) -> F:
+    """Add the recipe, training data, and how to train."""
+    declared: list[tuple[str, dict[str, Any]]] = [
+        ("recipe", {"metavar": "NAME",
+                    "help": "Passes that the model goes through first: a name that `edgekit "
+                            "recipes` lists, or a TOML file of your own."}),
+        ("train", {"metavar": "DATA",
+                   "help": "Labelled samples for passes that train; in the forms of --calibration,"
+                           " or module:function for a tf.data, a generator or a PyDataset."}),
+        ("settings", {"multiple": True, "type": SettingType(),
+                      "help": "Change an option of a pass, as in qat.bits=4. Repeatable."}),
+        ("epochs", {"type": int, "metavar": "N", "help": "Of every training.  [default: 2]"}),
+        ("batch_size", {"type": int, "metavar": "N",
+                        "help": "Samples a training step.  [default: 32]"}),
+        ("learning_rate", {"type": float, "metavar": "X",
+                           "help": "Of the optimizer.  [default: 0.0001]"}),
+        ("optimizer", {"metavar": "NAME", "help": "One of Keras'.  [default: adam]"}),
+        ("loss", {"metavar": "NAME",
+                  "help": "One of Keras'.  [default: what the model was compiled with, else by "
+                          "its outputs and the labels]"}),
+        ("metrics", {"multiple": True, "metavar": "NAME",
+                     "help": "A Keras metric to show while training. Repeatable."}),
+        ("validation", {"type": float, "metavar": "SHARE",
+                        "help": "Share of --train to hold back for choosing the best epoch.  "
+                                "[default: 0.1]"}),
+        ("patience", {"type": int, "metavar": "N",
+                      "help": "Stop after N epochs without a better one.  [default: never]"}),
+    ]  # fmt: skip
+    for field, words in reversed(declared):
+        command = option(field, **words)(command)
+    return command
+
+
+TRAINING = ("epochs", "batch_size", "learning_rate", "optimizer", "loss", "metrics",
+            "validation", "patience")  # fmt: skip
+
+
+def recipe_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of ``Options`` that ``recipe_options`` set."""
+    from edgekit.training.options import TrainingOptions
+
+    chosen = {name: given[name] for name in TRAINING if given[name] not in (None, ())}
+    return {
+        "recipe": given["recipe"],
+        "train": given["train"],
+        "settings": dict(given["settings"]),
+        "training": TrainingOptions(**chosen),
+    }
 
 
 def code_options(command: F) -> F:

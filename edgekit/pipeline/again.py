@@ -27,7 +27,7 @@ class Order:
 
 def read_order(
     path: str | Path, *, model: str | Path | None = None, calibration: Any = None,
-    evaluation: Any = None,
+    evaluation: Any = None, train: Any = None,
 ) -> Order:  # fmt: skip
     """Read what has to be done to make the files of a manifest again.
 
@@ -36,6 +36,7 @@ def read_order(
         model: Where the source model is now, if it has moved.
         calibration: Where its calibration data are now, if they have moved.
         evaluation: The same of the evaluation data.
+        train: The same of the training data.
 
     Raises:
         ArtifactError: the manifest cannot be used.
@@ -57,6 +58,7 @@ def read_order(
             options,
             calibration=_data("calibration", options.calibration, calibration),
             evaluation=_data("evaluate", options.evaluation, evaluation),
+            train=_data("train", options.train, train),
         ),
         manifest=found,
     )
@@ -96,7 +98,7 @@ def _options(found: Manifest, where: str) -> Options:
         raise ArtifactError(f"{where}: its options cannot be taken: {error}") from error
 
 
-_FACTS = ("calibration_sha256", "evaluation_sha256")
+_FACTS = ("calibration_sha256", "evaluation_sha256", "train_sha256")
 
 
 def _data(flag: str, then: Any, now: Any) -> Any:

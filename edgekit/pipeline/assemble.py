@@ -17,23 +17,42 @@ from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline import learn
 from edgekit.pipeline.command import spell
+from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.data import doubts, linted
+from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.make import Division, make
+from edgekit.pipeline.options import Options
+from edgekit.pipeline.plan import Plan, as_recipe
 from edgekit.pipeline.workshop import Workshop
-from edgekit.report.model import ArtifactFacts, CalibrationFacts, Report, SourceFacts
+from edgekit.report.model import (
+    ArtifactFacts,
+    CalibrationFacts,
+    CompressionFacts,
+    Report,
+    SourceFacts,
+)
+from edgekit.report.plain import to_plain
 from edgekit.target import Target
 from edgekit.version import VERSION
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """Everything that is fixed once the data are open."""
+    """Everything that is fixed once the data are open.
+
+    ``workshop`` is of the model that is converted: the source model's own, or of what the passes
+    of ``plan`` made of it.
+    """
 
     workshop: Workshop
+    source: Workshop
     targets: tuple[Target, ...]
     calibration: Samples | None
     evaluation: Samples | None
     division: Division | None
+    lesson: Lesson
+    plan: Plan | None = None
+    made: Compressed | None = None
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -42,7 +61,7 @@ class Run:
         Raises:
             DataError: calibration would be worthless.
         """
-        return linted(self.workshop, self.calibration) if self.calibration is not None else ()
+        return linted(self.source, self.calibration) if self.calibration is not None else ()
 
 
 def static_formats(targets: Sequence[Target]) -> list[str]:
@@ -59,7 +78,9 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
 def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     """Make the artifact in a folder, learn everything about it, and return the report."""
     doubtful = [f"{f.code}: {f.text}" for f in prepared.findings]  # first of all: it may raise
-    with learn.measuring(prepared.workshop, target) as processes:
+    with learn.measuring(
+        prepared.workshop.options, target, plain=prepared.made is None
+    ) as processes:
         report = _learn(prepared, target, folder, name, processes)
     return replace(report, warnings=(*doubtful, *report.warnings))
 
@@ -80,7 +101,7 @@ def _learn(
     with workshop.keeper.timed(f"audit {target.name}"):
         found = audit(artifact.path)
     evaluation = (
-        learn.evaluated(workshop, artifact, prepared.evaluation, target)
+        learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None
         else None
     )
@@ -90,22 +111,28 @@ def _learn(
         source=_source(prepared, name),
         target=target,
         options=options_of(prepared),
-        artifact=_artifact(workshop, artifact, target),
+        artifact=_artifact(prepared.source, artifact, target),
         audit=replace(found, path=artifact.path.name),
         parity_sqnr_db=made.agreement.sqnr_db,
         parity_samples=made.judged_on,
         calibration=_calibration(prepared, made.estimator),
         candidates=made.candidates,
         treatments=made.treatments,
+        compression=compression_facts(prepared.plan, prepared.made),
+        passes=prepared.made.story.passes if prepared.made else (),
         evaluation=evaluation,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
         layers=learn.layer_errors(workshop, artifact, data, target)
         if options.layers and data
         else None,
-        latency=learn.latency(workshop, artifact, target, processes) if processes else None,
+        latency=learn.latency(prepared.source, artifact, target, processes) if processes else None,
         broken_promises=tuple(broken_promises(found, target)),
         warnings=(
-            *(doubts(workshop, prepared.evaluation) if prepared.evaluation is not None else ()),
+            *(
+                doubts(prepared.source, prepared.evaluation)
+                if prepared.evaluation is not None
+                else ()
+            ),
             *cautions(target),
             *made.warnings,
         ),
@@ -137,21 +164,38 @@ def cautions(target: Target) -> tuple[str, ...]:
     return ()
 
 
+def compression_facts(plan: Plan | None, made: Compressed | None) -> CompressionFacts | None:
+    """Return what a recipe made of the source model; None without one."""
+    if plan is None or made is None:
+        return None
+    return CompressionFacts(
+        recipe=plan.recipe.name,
+        description=plan.recipe.description,
+        before=made.story.before,
+        after=made.story.after,
+        task=made.story.task,
+    )
+
+
 def _source(prepared: Run, name: str) -> SourceFacts:
-    workshop = prepared.workshop
-    facts, given = workshop.facts, workshop.given
-    is_file = isinstance(given, (str, Path)) and Path(given).is_file()
+    facts, given = prepared.source.facts, prepared.source.given
     return SourceFacts(
         name=name,
-        sha256=workshop.sha256,
+        sha256=prepared.source.sha256,
         origin=origin_of(given),
         kind=facts.kind,
         parameters=facts.parameters,
-        size_bytes=Path(given).stat().st_size if is_file else None,
+        size_bytes=size_of(given),
         inputs=facts.inputs,
         outputs=facts.outputs,
         mends=facts.mends,
     )
+
+
+def size_of(given: Any) -> int | None:
+    """Return the bytes of a source that is a file."""
+    is_file = isinstance(given, (str, Path)) and Path(given).is_file()
+    return Path(given).stat().st_size if is_file else None
 
 
 def _artifact(workshop: Workshop, artifact: Artifact, target: Target) -> ArtifactFacts:
@@ -182,24 +226,52 @@ def options_of(prepared: Run) -> dict[str, Any]:
     """Return the options as plain data for report and manifest: enough to do it all again."""
     options, samples = prepared.workshop.options, prepared.calibration
     return {
-        "calibration": _origin(options.calibration),
-        "calibration_sha256": samples.digest if samples is not None else None,
-        "evaluation": _origin(options.evaluation),
-        "evaluation_sha256": prepared.evaluation.digest if prepared.evaluation else None,
-        "metric": options.metric,
-        "output": options.output,
-        "samples": len(samples) if samples is not None else None,
+        **data_options(options, samples, prepared.evaluation),
+        **recipe_options(options, prepared.lesson),
         "estimator": options.estimator,
         "input_shapes": {k: list(v) for k, v in options.input_shapes.items()},
-        "pictures": asdict(options.pictures) if options.pictures is not None else None,
         "dynamic_batch": options.dynamic_batch,
-        "custom_objects": list(options.custom_objects),
-        "allow_code": options.allow_code,
         "layers": options.layers,
         "measure": options.measure,
         "threads": options.threads,
-        "seed": samples.seed if samples is not None else options.seed or 0,
     }
+
+
+def data_options(
+    options: Options, calibration: Samples | None, evaluation: Samples | None
+) -> dict[str, Any]:
+    """Return what is said of model and data, with the digests of the latter."""
+    return {
+        "calibration": _origin(options.calibration),
+        "calibration_sha256": calibration.digest if calibration is not None else None,
+        "evaluation": _origin(options.evaluation),
+        "evaluation_sha256": evaluation.digest if evaluation is not None else None,
+        "metric": options.metric,
+        "output": options.output,
+        "samples": len(calibration) if calibration is not None else None,
+        "pictures": asdict(options.pictures) if options.pictures is not None else None,
+        "custom_objects": list(options.custom_objects),
+        "allow_code": options.allow_code,
+        "seed": seed_of(options, calibration),
+    }
+
+
+def recipe_options(options: Options, lesson: Lesson) -> dict[str, Any]:
+    """Return the whole recipe, and how to train; nothing without a recipe."""
+    if options.recipe is None:
+        return {}
+    return {
+        "recipe": to_plain(as_recipe(options.recipe)),
+        "settings": to_plain(options.settings),
+        "train": _origin(options.train),
+        "train_sha256": lesson.digest if options.train is not None else None,
+        "training": to_plain(lesson.training),
+    }
+
+
+def seed_of(options: Options, calibration: Samples | None) -> int:
+    """Return the seed of every random choice: the user's, or that of the data's profile."""
+    return calibration.seed if calibration is not None else options.seed or 0
 
 
 def _origin(data: Any) -> str | None:
@@ -210,4 +282,4 @@ def _origin(data: Any) -> str | None:
 
 def command(prepared: Run, target: Target) -> str:
     """Return the command line that makes the artifact again."""
-    return spell(prepared.workshop.given, target, prepared.workshop.options)
+    return spell(prepared.source.given, target, prepared.source.options)

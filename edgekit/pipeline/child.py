@@ -20,6 +20,7 @@ from edgekit import errors
 from edgekit.errors import EdgekitError, OptionError, SourceError
 from edgekit.files import scratch
 from edgekit.pipeline.options import Options, from_plain
+from edgekit.pipeline.plan import as_recipe
 from edgekit.quiet import quiet
 from edgekit.source import importable, load, save_object
 from edgekit.startup import this_process_is_ours
@@ -46,8 +47,13 @@ def convert_in_child(
         EdgekitError: what the child raised.
     """
     job = {"targets": [asdict(target) for target in targets], "out": str(out), "keep": keep}
-    data = {"calibration": options.calibration, "evaluation": options.evaluation}
-    bare = replace(options, calibration=None, evaluation=None)
+    data = {
+        "calibration": options.calibration,
+        "evaluation": options.evaluation,
+        "train": options.train,
+    }
+    recipe = as_recipe(options.recipe)
+    bare = replace(options, calibration=None, evaluation=None, train=None, recipe=recipe)
     answer = ask_child(f"{__name__}:main", given, data, bare, job)
     failures = [(f["target"], _error(f["error"], f["text"])) for f in answer["failures"]]
     return [Path(folder) for folder in answer["folders"]], failures

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit import catalog
+from edgekit.recipe import Recipe
 from edgekit.target import Target
 
 if TYPE_CHECKING:  # numpy comes with it, and `edgekit convert --help` needs none
     from edgekit.pipeline.options import Options
 
-# field of ``Options``, or of its ``pictures`` -> flag
+# field of ``Options``, or of its ``pictures`` or ``training`` -> flag
 FLAGS: Mapping[str, str] = {
     "calibration": "--calibration",
     "evaluation": "--evaluate",
     "metric": "--metric",
+    "recipe": "--recipe",
+    "settings": "--set",
+    "train": "--train",
+    "epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "optimizer": "--optimizer",
+    "loss": "--loss",
+    "metrics": "--training-metric",
+    "validation": "--validation",
+    "patience": "--patience",
     "output": "--output-name",
     "samples": "--samples",
     "estimator": "--estimator",
@@ -35,15 +48,16 @@ FLAGS: Mapping[str, str] = {
 }
 
 
-def spell(source: Any, target: Target, options: Options) -> str:
-    """Return the command line that converts a source for a target.
+def spell(source: Any, target: Target | None, options: Options) -> str:
+    """Return the command line that converts a source for a target; without one, compresses it.
 
-    What has no path, because it was an object in Python, is ``MODEL`` or ``DATA``. Of ``pictures``
-    only scale and offset can be said.
+    What has no path, because it was an object in Python, is ``MODEL`` or ``DATA``, and a recipe of
+    the user's is a TOML file of its name. Of ``pictures`` only scale and offset can be said.
     """
-    shipped = target.name in catalog.names("targets") and target == Target.load(target.name)
-    words = ["edgekit", "convert", _path(source, "MODEL")]
-    words += ["--target", target.name if shipped else f"{target.name}.toml"]
+    words = ["edgekit", "convert" if target else "compress", _path(source, "MODEL")]
+    if target is not None:
+        shipped = target.name in catalog.names("targets") and target == Target.load(target.name)
+        words += ["--target", target.name if shipped else f"{target.name}.toml"]
     usual, given = _values(type(options)()), _values(options)
     for field, flag in FLAGS.items():
         if given[field] != usual[field]:
@@ -54,10 +68,32 @@ def spell(source: Any, target: Target, options: Options) -> str:
 def _values(options: Options) -> dict[str, Any]:
     """Return what the flags set: plain values, that can be compared."""
     found = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    for data in ("calibration", "evaluation"):
+    for data in ("calibration", "evaluation", "train"):
         found[data] = None if found[data] is None else _path(found[data], "DATA")
-    pictures = found.pop("pictures")
+    found["recipe"] = None if found["recipe"] is None else _recipe(found["recipe"])
+    found["settings"] = {name: _toml(value) for name, value in found["settings"].items()}
+    pictures, training = found.pop("pictures"), found.pop("training")
+    found |= {k: v for k, v in dataclasses.asdict(training).items() if k != "seed"}
     return found | {name: getattr(pictures, name, None) for name in ("scale", "offset")}
+
+
+def _recipe(given: Any) -> str:
+    if isinstance(given, (str, Path)):
+        return str(given)
+    name = getattr(given, "name", None)
+    if isinstance(given, Recipe) and name in catalog.names("recipes"):
+        return str(name) if given == Recipe.load(str(name)) else f"{name}.toml"
+    return f"{name}.toml" if isinstance(given, Recipe) else "RECIPE.toml"
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML spells it, as far as options of passes hold it."""
+    if isinstance(value, Mapping):
+        pairs = (f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _path(given: Any, otherwise: str) -> str:
@@ -69,8 +105,12 @@ def _said(value: Any) -> Iterator[tuple[str, ...]]:
     if isinstance(value, bool):
         yield ()
     elif isinstance(value, Mapping):
-        yield from ((f"{name}={','.join(map(str, shape))}",) for name, shape in value.items())
+        yield from ((f"{name}={_pair(item)}",) for name, item in value.items())
     elif isinstance(value, tuple):
         yield from ((str(item),) for item in value)
     else:
         yield (str(value),)
+
+
+def _pair(value: Any) -> str:
+    return value if isinstance(value, str) else ",".join(map(str, value))

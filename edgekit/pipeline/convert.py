@@ -9,17 +9,29 @@ from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
-from edgekit.cache import key, open_cache
+from edgekit.cache import Cache, key, open_cache
 from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
 from edgekit.files import scratch
 from edgekit.pipeline.ask import ask
-from edgekit.pipeline.assemble import Run, command, learn_all, options_of, origin_of, static_formats
+from edgekit.pipeline.assemble import (
+    Run,
+    command,
+    learn_all,
+    options_of,
+    origin_of,
+    seed_of,
+    static_formats,
+)
 from edgekit.pipeline.child import convert_in_child, foreign_backend
+from edgekit.pipeline.compress import Job, compressed
+from edgekit.pipeline.compressed_workshop import CompressedWorkshop
 from edgekit.pipeline.data import calibration_samples, evaluation_samples, with_profile
 from edgekit.pipeline.deliver import deliver
 from edgekit.pipeline.knowable import known_by_content
+from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.make import Division
 from edgekit.pipeline.options import Options
+from edgekit.pipeline.plan import Plan
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
@@ -70,14 +82,16 @@ def run(
     """
     name, options = name_of(given), with_profile(options)
     places = [out / name / target.name for target in targets]
-    ask(given, options, targets, places)
+    passes = ask(given, options, targets, places)
     if foreign_backend() is not None:
         return _elsewhere(given, targets, out, options, keep=keep)
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet())
         cache = stack.enter_context(open_cache(keep=keep and known_by_content(given, options)))
+        ground = stack.enter_context(open_cache()) if keep and passes is not None else None
         place_for_all = stack.enter_context(scratch())
-        prepared = _prepare(Workshop(given, options, cache, progress or Silent()), targets)
+        shop = Workshop(given, options, cache, progress or Silent())
+        prepared = _prepare(shop, targets, passes, ground)
         reports, folders, failures = [], [], []
         for number, (target, place) in enumerate(zip(targets, places, strict=True)):
             try:
@@ -110,15 +124,37 @@ def name_of(given: Any) -> str:
     return folder_name(str(getattr(given, "name", "model")))
 
 
-def _prepare(workshop: Workshop, targets: tuple[Target, ...]) -> Run:
-    options = workshop.options
-    calibration = calibration_samples(workshop, options)
+def _prepare(
+    source: Workshop, targets: tuple[Target, ...], passes: Plan | None, ground: Cache | None
+) -> Run:
+    options, inputs = source.options, source.facts.inputs
+    lesson = Lesson(options, inputs, source.keeper.progress)
+    calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
+    division = Division.of(calibration) if calibration is not None else None
+    evaluation = evaluation_samples(options, inputs)
+    made = None
+    if passes is not None:
+        made = compressed(
+            Job(
+                shop=source,
+                plan=passes,
+                lesson=lesson,
+                target=passes.target_of(targets),
+                samples=division.fit if division is not None else None,
+                seed=seed_of(options, calibration),
+                ground=ground,
+            )
+        )
     return Run(
-        workshop=workshop,
+        workshop=source if made is None else CompressedWorkshop(source, made),
+        source=source,
         targets=targets,
         calibration=calibration,
-        evaluation=evaluation_samples(workshop, options),
-        division=Division.of(calibration) if calibration is not None else None,
+        evaluation=evaluation,
+        division=division,
+        lesson=lesson,
+        plan=passes,
+        made=made,
     )
 
 
@@ -145,7 +181,7 @@ def _of_this_run(report: Report, prepared: Run, target: Target, name: str) -> Re
     """Return a kept report under the names of this run: the same bytes may lie elsewhere now."""
     return replace(
         report,
-        source=replace(report.source, name=name, origin=origin_of(prepared.workshop.given)),
+        source=replace(report.source, name=name, origin=origin_of(prepared.source.given)),
         stages=(Stage(name="everything", seconds=0.0, cached=True),),
         command=command(prepared, target),
     )
@@ -156,11 +192,14 @@ def _key(prepared: Run, target: Target) -> str | None:
     if ":" in (prepared.workshop.options.metric or ""):
         return None
     digests = [s.digest for s in (prepared.calibration, prepared.evaluation) if s is not None]
+    if prepared.plan is not None:
+        # Training of the same data may end elsewhere on another machine: the model itself counts.
+        digests.append(prepared.workshop.sha256)
     if any(digest is None for digest in digests):
         return None
     return key(
         "run",
-        **prepared.workshop.base,
+        **prepared.source.base,
         target=target,
         options=options_of(prepared),
         data=digests,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from edgekit.artifact import TensorSpec
 from edgekit.calibrate.facts import gather
 from edgekit.calibrate.lint import Finding, lint
 from edgekit.calibrate.profile import find_profile
@@ -15,6 +17,7 @@ from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import DataError
 from edgekit.pipeline.labels import has_labels
+from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 
@@ -33,20 +36,30 @@ def with_profile(options: Options) -> Options:
     return replace(options, estimator=profile.estimator)
 
 
-def calibration_samples(workshop: Workshop, options: Options) -> Samples | None:
-    """Open the calibration data, if any.
+def calibration_samples(
+    options: Options, inputs: Sequence[TensorSpec], lesson: Lesson, source: Callable[[], Any]
+) -> Samples | None:
+    """Open the calibration data, or some of the training data; None without either.
+
+    Args:
+        options: Of the run.
+        inputs: What samples have to fit.
+        lesson: The training data.
+        source: Gives the source model, if training data have to be read through a trainer.
 
     Raises:
         DataError: they are not there or do not fit the model.
     """
-    if options.calibration is None:
+    if options.samples_from is None:
         return None
-    profile = find_profile(options.calibration)
+    profile = find_profile(options.samples_from)
     count = options.samples or (profile.count if profile else None) or DEFAULT_SAMPLES
-    return _open(workshop, options.calibration, options, count)
+    if options.calibration is None:
+        return lesson.samples(count, source)
+    return _open(options.calibration, inputs, options, count)
 
 
-def evaluation_samples(workshop: Workshop, options: Options) -> Samples | None:
+def evaluation_samples(options: Options, inputs: Sequence[TensorSpec]) -> Samples | None:
     """Open the evaluation data, if any: all of them.
 
     Raises:
@@ -54,7 +67,7 @@ def evaluation_samples(workshop: Workshop, options: Options) -> Samples | None:
     """
     if options.evaluation is None:
         return None
-    samples = _open(workshop, options.evaluation, options, None)
+    samples = _open(options.evaluation, inputs, options, None)
     if options.metric is not None and not has_labels(samples):
         raise DataError(
             f"{samples.origin}: --metric {options.metric} needs labels, and the data have none; "
@@ -96,7 +109,5 @@ def _findings(workshop: Workshop, samples: Samples, name: str) -> tuple[Finding,
     return msgspec.json.decode((kept / "findings.json").read_bytes(), type=tuple[Finding, ...])
 
 
-def _open(workshop: Workshop, data: Any, options: Options, count: int | None) -> Samples:
-    return open_samples(
-        data, workshop.facts.inputs, count=count, seed=options.seed, options=options.pictures
-    )
+def _open(data: Any, inputs: Sequence[TensorSpec], options: Options, count: int | None) -> Samples:
+    return open_samples(data, inputs, count=count, seed=options.seed, options=options.pictures)

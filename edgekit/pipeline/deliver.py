@@ -35,5 +35,6 @@ def deliver(report: Report, made: Path, destination: Path) -> None:
             command=tuple(shlex.split(report.command)),
             options=report.options,
             tools=report.tools,
+            recipe=report.compression.recipe if report.compression else None,
         )
         manifest.write(described, folder / MARKER)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit import usercode
+from edgekit.errors import SourceError
 from edgekit.pipeline.options import Options
+from edgekit.source import importable
 
 
 def known_by_content(given: Any, options: Options) -> bool:
@@ -18,6 +22,36 @@ def known_by_content(given: Any, options: Options) -> bool:
     if options.custom_objects:
         return False
     return isinstance(given, (str, Path)) or _is_all_keras(given)
+
+
+def code_of(given: Any, options: Options) -> str | None:
+    """Return a digest of the files with a model's own code: "" without any, None if not known."""
+    if known_by_content(given, options):
+        return ""
+    try:
+        own = () if isinstance(given, (str, Path)) else importable(given, options.custom_objects)
+    except SourceError:
+        return None
+    names = (*options.custom_objects, *own)
+    return code_digest(names) if names else None
+
+
+def code_digest(names: Sequence[str]) -> str | None:
+    """Return a digest of the files that hold ``module:name``; None if one has no file.
+
+    It may say that killed work goes on. It does not say that the code would do the same again,
+    which may read other files.
+    """
+    whole = hashlib.sha256()
+    for name in names:
+        try:
+            file = usercode.import_module(name.partition(":")[0]).__file__
+        except ImportError:
+            return None
+        if file is None:
+            return None
+        whole.update(f"{name}\0".encode() + Path(file).read_bytes())
+    return whole.hexdigest()
 
 
 def _is_all_keras(model: Any) -> bool:

@@ -15,6 +15,7 @@ from edgekit.artifact import Artifact
 from edgekit.bench import Measurement, Waiting, measure, slower_than
 from edgekit.calibrate.samples import Samples
 from edgekit.pipeline.labels import joined, labels_of
+from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
@@ -94,18 +95,21 @@ def tensor_errors(
 
 
 @contextmanager
-def measuring(workshop: Workshop, target: Target) -> Iterator[tuple[Waiting, ...]]:
-    """Start the processes that will time a target's file and its float baseline, if any shall."""
-    count = 1 if target.quantization.weights == "float32" else 2
+def measuring(options: Options, target: Target, *, plain: bool) -> Iterator[tuple[Waiting, ...]]:
+    """Start the processes that will time a target's file and its float baseline, if any shall.
+
+    A float file is its own baseline where the source model is converted as it is (``plain``).
+    """
+    count = 1 if plain and target.quantization.weights == "float32" else 2
     with ExitStack() as stack:
-        wanted = count if workshop.options.measure else 0
+        wanted = count if options.measure else 0
         yield tuple(stack.enter_context(Waiting(target.format)) for _ in range(wanted))
 
 
 def latency(
     workshop: Workshop, artifact: Artifact, target: Target, processes: Sequence[Waiting]
 ) -> Latency:
-    """Measure the artifact, and the float file of the same format if there is a second process."""
+    """Measure the artifact, and the source model's float file if there is a second process."""
     figures: list[Measurement] = []
     with workshop.keeper.timed(f"measure {target.name}"):
         for process in processes:

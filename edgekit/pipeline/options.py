@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgekit.calibrate.estimators import ESTIMATORS
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import OptionError
+from edgekit.recipe import Recipe
 from edgekit.table import build
 from edgekit.target import Target
+from edgekit.training.options import TrainingOptions
 
 AUTO = ("min-max", "percentile", "mse", "moving-average", "entropy")
 
@@ -22,11 +24,20 @@ class Options:
     ``calibration`` and ``evaluation`` take what ``calibrate.open_samples`` takes. ``samples`` is
     the number of calibration samples, None what a profile says or 300. ``estimator`` "auto" tries
     all and keeps the best. ``input_shapes`` are full shapes by input name, the batch first.
+
+    ``recipe`` is what ``pipeline.plan.plan`` takes: passes that the model goes through first, with
+    ``settings`` by ``pass.option``. ``train`` is what ``training.Trainer`` takes; without
+    ``calibration``, samples are taken from there. ``training`` says how; its seed gives way to
+    ``seed``.
     """
 
     calibration: Any = None
     evaluation: Any = None
     metric: str | None = None
+    recipe: Any = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    train: Any = None
+    training: TrainingOptions = field(default_factory=TrainingOptions)
     output: str | None = None
     samples: int | None = None
     estimator: str = "auto"
@@ -58,6 +69,11 @@ class Options:
         """The range estimators to try, in order."""
         return AUTO if self.estimator == "auto" else (self.estimator,)
 
+    @property
+    def samples_from(self) -> Any:
+        """The data that calibration samples are taken from; None if there are none."""
+        return self.train if self.calibration is None else self.calibration
+
 
 def from_plain(plain: Mapping[str, Any], *, where: str) -> Options:
     """Return options from plain data, as JSON holds them; ``where`` opens every error text.
@@ -68,6 +84,10 @@ def from_plain(plain: Mapping[str, Any], *, where: str) -> Options:
     fields = dict(plain)
     if fields.get("pictures") is not None:
         fields["pictures"] = build(fields["pictures"], PictureOptions, where="pictures")
+    if isinstance(fields.get("recipe"), Mapping):
+        fields["recipe"] = build(fields["recipe"], Recipe, where=f"{where}: recipe")
+    if "training" in fields:
+        fields["training"] = build(fields["training"], TrainingOptions, where=f"{where}: training")
     shapes = fields.get("input_shapes", {})
     fields["input_shapes"] = {name: tuple(shape) for name, shape in shapes.items()}
     return build(fields, Options, where=where)
@@ -75,18 +95,14 @@ def from_plain(plain: Mapping[str, Any], *, where: str) -> Options:
 
 def objections(options: Options, targets: list[Target]) -> list[str]:
     """Say what in the options does not go together, before anything runs."""
-    said = []
+    said = recipe_objections(options) + data_objections(options)
     static = [target.name for target in targets if target.quantization.needs_calibration]
-    if static and options.calibration is None:
+    if static and options.samples_from is None:
         said.append(
             f"{static[0]} needs calibration samples: give --calibration DATA "
             "(.npz, .npy, .csv, a folder of pictures, module:function, or a profile's name)"
         )
-    if options.metric is not None and options.evaluation is None:
-        said.append(f"--metric {options.metric} needs labelled data: give --evaluate DATA")
-    if options.output is not None and options.metric is None:
-        said.append(f"--output-name {options.output} says what --metric scores: give both")
-    if options.layers and options.calibration is None and options.evaluation is None:
+    if options.layers and options.samples_from is None and options.evaluation is None:
         said.append("--layers runs samples through both files: give --calibration or --evaluate")
     fixed = [target.name for target in targets if target.format == "tflite"]
     if options.dynamic_batch and fixed:
@@ -98,3 +114,33 @@ def objections(options: Options, targets: list[Target]) -> list[str]:
     if doubled := {name for name in names if names.count(name) > 1}:
         said.append(f"target {sorted(doubled)[0]} is given twice")
     return said
+
+
+def data_objections(options: Options) -> list[str]:
+    """Say what is asked of evaluation data that are not there."""
+    said = []
+    if options.metric is not None and options.evaluation is None:
+        said.append(f"--metric {options.metric} needs labelled data: give --evaluate DATA")
+    if options.output is not None and options.metric is None:
+        said.append(f"--output-name {options.output} says what --metric scores: give both")
+    return said
+
+
+def recipe_objections(options: Options) -> list[str]:
+    """Say what is given for passes although there are none."""
+    if options.recipe is not None:
+        return []
+    said = []
+    if options.train is not None:
+        said.append("--train is for the passes of a recipe: give --recipe NAME, or --calibration")
+    if options.settings:
+        said.append(f"--set {next(iter(options.settings))} changes a recipe: give --recipe NAME")
+    if (asked := changed(options.training)) and not said:
+        said.append(f"--{asked[0].replace('_', '-')} is for training: give --recipe and --train")
+    return said
+
+
+def changed(training: TrainingOptions) -> list[str]:
+    """Name the options of training that are not as usual; the seed does not count."""
+    usual = asdict(TrainingOptions())
+    return [k for k, v in asdict(training).items() if k != "seed" and v != usual[k]]

@@ -8,6 +8,7 @@ from edgekit.report import text
 from edgekit.report.details import audit_lines, layer_lines, source_lines
 from edgekit.report.figures import compression_ratio, speedup
 from edgekit.report.model import Report
+from edgekit.report.passes import pass_lines
 from edgekit.report.tables import bullets, code, escape, table
 
 Lines = list[str]
@@ -167,6 +168,7 @@ SECTIONS: Mapping[str, Callable[[Report], Lines]] = {
     "Warnings": _warnings,
     "Promises": _promises,
     "Budgets": _budgets,
+    "Passes": pass_lines,
     "Candidates": _candidates,
     "Calibration": _calibration,
     "Source model": source_lines,

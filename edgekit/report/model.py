@@ -93,6 +93,76 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """One training within a pass. ``history`` holds a figure an epoch, by Keras' names.
+
+    ``best_epoch``, counted from 1, is the one whose weights stayed.
+    """
+
+    label: str
+    epochs: int
+    best_epoch: int
+    history: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassFacts:
+    """One pass of a recipe: its options, and what it did to each layer."""
+
+    name: str
+    options: dict[str, Any]
+    seconds: float
+    treatments: tuple[Treatment, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+    trainings: tuple[TrainingFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFigures:
+    """What a Keras model weighs.
+
+    ``macs`` are multiply-accumulates of one inference, None where they cannot be counted.
+    ``sparsity`` is the share of exact zeros, in [0, 1], among weights of two and more axes;
+    ``compressed_bytes`` what gzip makes of all weights in float32.
+    """
+
+    parameters: int
+    macs: int | None
+    sparsity: float
+    weight_bytes: int
+    compressed_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressionFacts:
+    """What a recipe made of the source model. ``task`` says what was trained for, and why that."""
+
+    recipe: str
+    description: str
+    before: ModelFigures
+    after: ModelFigures
+    task: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressionReport:
+    """A Keras model that a recipe made: where it comes from, what was done, what it lost."""
+
+    schema: int = SCHEMA
+    edgekit: str
+    source: SourceFacts
+    options: dict[str, Any]
+    compression: CompressionFacts
+    passes: tuple[PassFacts, ...]
+    evaluation: Evaluation | None = None
+    evaluation_data: str | None = None
+    warnings: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """One artifact: where it comes from, what was done, what it lost, what it costs.
 
@@ -113,6 +183,8 @@ class Report:
     calibration: CalibrationFacts | None = None
     candidates: tuple[Candidate, ...] = ()
     treatments: tuple[Treatment, ...] = ()
+    compression: CompressionFacts | None = None
+    passes: tuple[PassFacts, ...] = ()
     evaluation: Evaluation | None = None
     evaluation_data: str | None = None
     layers: LayerErrors | None = None

@@ -87,6 +87,8 @@ def _titles(reports: Sequence[Report]) -> Iterator[str]:
     for source in dict.fromkeys(report.source.name for report in reports):
         first = next(report for report in reports if report.source.name == source)
         yield f"{text.visible(source)}, {first.source.parameters:,} parameters"
+    for facts in dict.fromkeys(r.compression.recipe for r in reports if r.compression):
+        yield f"after the recipe {text.visible(facts)}"
     said = {
         f"{text.visible(report.evaluation.metric or 'agreement')} on {report.evaluation.samples} "
         f"samples{f' of {text.visible(report.evaluation_data)}' if report.evaluation_data else ''}"

@@ -19,10 +19,14 @@ from edgekit.report.model import (
     ArtifactFacts,
     CalibrationFacts,
     Candidate,
+    CompressionFacts,
     Latency,
+    ModelFigures,
+    PassFacts,
     Report,
     SourceFacts,
     Stage,
+    TrainingFacts,
     Treatment,
 )
 from edgekit.source import Mend
@@ -88,6 +92,13 @@ def an_audit(name: str) -> AuditResult:
     )
 
 
+def figures(parameters: int, sparsity: float) -> ModelFigures:
+    return ModelFigures(
+        parameters=parameters, macs=12_501_632, sparsity=sparsity, weight_bytes=4 * parameters,
+        compressed_bytes=int(3.6 * parameters * (1 - sparsity)),
+    )  # fmt: skip
+
+
 def a_report(name: str = "conv2d/1", target: str = "tflite-int8") -> Report:
     audit = an_audit(name)
     return Report(
@@ -118,6 +129,22 @@ def a_report(name: str = "conv2d/1", target: str = "tflite-int8") -> Report:
         ),
         treatments=(Treatment(layer=name, done="bias moved by 0.02"),
                     Treatment(layer="dense", skipped="it has no constant bias")),
+        compression=CompressionFacts(
+            recipe=name, description=f"half of {name}", before=figures(78666, 0.0),
+            after=figures(78666, 0.5), task="categorical_crossentropy (guessed)",
+        ),
+        passes=(
+            PassFacts(
+                name="qat", options={"skip": [name], "bits": None}, seconds=61.5,
+                treatments=(Treatment(layer=name, done="8 bits", by="qat"),
+                            Treatment(layer="lstm", skipped=f"no {name}", by="qat")),
+                figures={"simulated_layers": 9.0, "loss": math.inf},
+                trainings=(
+                    TrainingFacts(label=name, epochs=2, best_epoch=1,
+                                  history={"loss": (0.5, 0.25), "val_loss": (0.5, math.nan)}),
+                ),
+            ),
+        ),
         evaluation=Evaluation(
             metric="top1", output="probs", samples=500, source_score=0.872, artifact_score=0.868,
             drop_pp=0.4, drop_low_pp=-0.61, drop_high_pp=1.4, p_value=0.6, method="paired answers",
