@@ -55,7 +55,7 @@ def against_simulation(
     runner, got, wanted = runtimes.open_runner(artifact), [], []
     for batch in samples.take(np.arange(min(len(samples), MOST_SAMPLES))).batches(_BATCH):
         got.append(runner.run(batch.inputs))
-        values = simulator([batch.inputs[t.name] for t in graph.model.inputs], training=False)
+        values = simulator(_nested(graph.model, batch.inputs), training=False)
         wanted.append(dict(zip(steps, map(np.asarray, _flat(values)), strict=True)))
     return step_errors(_whole(wanted), _whole(got), steps)
 
@@ -63,6 +63,13 @@ def against_simulation(
 def _step(simulation: Simulation, name: str) -> float:
     """Return the step of a tensor's grid; of one that stays in float, that it would have."""
     return activation_step(simulation.ranges.get(name, (0.0, 1.0)), simulation.activations)
+
+
+def _nested(model: Any, inputs: Arrays) -> Any:
+    import keras
+
+    arrays = [inputs[tensor.name] for tensor in model.inputs]
+    return keras.tree.pack_sequence_as(model._inputs_struct, arrays)
 
 
 def _flat(values: Any) -> list[Any]:

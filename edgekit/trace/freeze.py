@@ -119,14 +119,31 @@ def _without_variables(concrete: Any) -> Any:
     graph, which takes as long as the trace did and which nobody needs.
     """
     from tensorflow.python.framework import convert_to_constants as constants
-    from tensorflow.python.framework.graph_util_impl import extract_sub_graph
 
     data = constants._FunctionConverterDataInEager(
         func=concrete, lower_control_flow=False, aggressive_inlining=False
     )
     graph, _ = constants._replace_variables_by_constants(converter_data=data)
-    kept = [tensor.op.name for tensor in (*_arguments(concrete), *concrete.outputs)]
-    return extract_sub_graph(graph, kept)
+    _prune(graph, [tensor.op.name for tensor in (*_arguments(concrete), *concrete.outputs)])
+    return graph
+
+
+def _prune(graph: Any, ends: Sequence[str]) -> None:
+    """Drop the nodes that no end needs."""
+    sources = {node.name: [_node_of(name) for name in node.input] for node in graph.node}
+    needed, open_ends = set(), list(ends)
+    while open_ends:
+        name = open_ends.pop()
+        if name not in needed:
+            needed.add(name)
+            open_ends += sources[name]
+    kept = [node for node in graph.node if node.name in needed]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _node_of(input_name: str) -> str:
+    return input_name.removeprefix("^").partition(":")[0]
 
 
 def _arguments(concrete: Any) -> list[Any]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from edgekit.trace.freeze import Trace
 
 
-
 def activations(trace: Trace) -> tuple[str, ...]:
     """Return the float tensors that depend on the inputs, in graph order, inputs first.
 
