@@ -158,12 +158,13 @@ def open_function(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Item:
+class Item:
     """What the user's code yielded, taken apart."""
 
     inputs: Mapping[str, Any]
     labels: Any = None
     targets: Mapping[str, Any] = field(default_factory=dict)
+    weights: Any = None
 
 
 def _each(
@@ -174,7 +175,7 @@ def _each(
 ) -> Iterator[Batch]:
     place = 0
     for value in _values(origin, start):
-        for sample in _samples(_take_apart(value, inputs, origin), inputs, origin, place, options):
+        for sample in _samples(take_apart(value, inputs, origin), inputs, origin, place, options):
             yield sample
             place += 1
 
@@ -194,18 +195,23 @@ def _values(origin: str, start: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         raise _raised(origin, error) from error
 
 
-def _take_apart(value: Any, inputs: Sequence[TensorSpec], origin: str) -> _Item:
-    """Read a yielded value: x, (x, y), {name: x}, ({name: x}, y) or [x, ...]."""
-    labels, targets = None, {}
-    if isinstance(value, tuple) and len(value) in (2, 3):
-        answer = value[1]
-        value = value[0]
-        if isinstance(answer, Mapping):
-            targets = {str(name): np.asarray(rows) for name, rows in answer.items()}
-        elif answer is not None:
-            labels = answer
-    elif isinstance(value, tuple) and len(value) == 1:
-        value = value[0]
+def take_apart(value: Any, inputs: Sequence[TensorSpec], origin: str) -> Item:
+    """Read a yielded value: x, (x, y), (x, y, weights); x may be a dict or a list of inputs.
+
+    Raises:
+        DataError: it does not hold one array for each input.
+    """
+    answer = weights = None
+    if isinstance(value, tuple) and len(value) in (1, 2, 3):
+        value, answer, weights = (*value, None, None)[:3]
+    targets: dict[str, Any] = {}
+    if isinstance(answer, Mapping):
+        targets, answer = {str(name): np.asarray(rows) for name, rows in answer.items()}, None
+    named = _by_name(value, inputs, origin)
+    return Item(inputs=named, labels=answer, targets=targets, weights=weights)
+
+
+def _by_name(value: Any, inputs: Sequence[TensorSpec], origin: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         missing = [spec.name for spec in inputs if spec.name not in value]
         if missing:
@@ -213,13 +219,12 @@ def _take_apart(value: Any, inputs: Sequence[TensorSpec], origin: str) -> _Item:
                 f"{origin}: expected inputs {', '.join(spec.name for spec in inputs)}, got a dict "
                 f"with {', '.join(map(str, value)) or 'nothing'}; name all inputs"
             )
-        return _Item(inputs=value, labels=labels, targets=targets)
+        return value
     listed = isinstance(value, list | tuple) and len(value) == len(inputs)
     if listed and (len(inputs) > 1 or hasattr(value[0], "__array__")):
-        named = {spec.name: part for spec, part in zip(inputs, value, strict=True)}
-        return _Item(inputs=named, labels=labels, targets=targets)
+        return {spec.name: part for spec, part in zip(inputs, value, strict=True)}
     if len(inputs) == 1:
-        return _Item(inputs={inputs[0].name: value}, labels=labels, targets=targets)
+        return {inputs[0].name: value}
     raise DataError(
         f"{origin}: expected a dict with {', '.join(spec.name for spec in inputs)}, got "
         f"{type(value).__name__}; yield one array for each input"
@@ -227,7 +232,7 @@ def _take_apart(value: Any, inputs: Sequence[TensorSpec], origin: str) -> _Item:
 
 
 def _samples(
-    item: _Item,
+    item: Item,
     inputs: Sequence[TensorSpec],
     origin: str,
     place: int,

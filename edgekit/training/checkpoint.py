@@ -66,7 +66,8 @@ class Checkpoint:
         for i, state in enumerate(self.hooks):
             arrays |= {f"hook/{i}/{name}": np.asarray(array) for name, array in state.items()}
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: _plain(array) for name, array in arrays.items()})
+        plain: dict[str, Any] = {name: _plain(array) for name, array in arrays.items()}
+        np.savez(buffer, **plain)
         write_atomically(path, buffer.getvalue())
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgekit.artifact import TensorSpec
+from edgekit.calibrate.functions import call, resolve
+from edgekit.calibrate.profile import FUNCTION
 from edgekit.calibrate.sources import open_samples
+from edgekit.errors import DataError
 from edgekit.trace.shapes import declared
 from edgekit.training.options import TrainingOptions
 from edgekit.training.pieces import Piece, Pieces
 from edgekit.training.ports import Ports, ports
-from edgekit.training.rows import Rows, at_hand
+from edgekit.training.rows import WEIGHTS, Rows, at_hand
+from edgekit.training.streams import Stream, is_stream
 
 LOOK_AT = 64
 
@@ -23,13 +29,19 @@ class Data:
     """Training data, and those held back."""
 
     training: Pieces
-    validation: Pieces | None
+    validation: Pieces | None = None
+
+    @property
+    def all(self) -> tuple[Pieces, ...]:
+        """Both, as far as they are there."""
+        return (self.training,) if self.validation is None else (self.training, self.validation)
 
     def ordered(self, size: int) -> Iterator[Piece]:
         """Yield the training data once, in a fixed order."""
         if isinstance(self.training, Rows):
             yield from replace(self.training, size=size, seed=None).epoch(0)
             return
+        self.training.restart()
         yield from self.training.epoch(0)
 
 
@@ -48,20 +60,90 @@ def open_data(data: object, model: Any, options: TrainingOptions) -> Opened:
     Raises:
         DataError: they are not there, cannot be read, or do not fit the model.
     """
-    inputs = declared(model).specs
-    samples = at_hand(open_samples(data, inputs, seed=options.seed))
-    (first,) = samples.take(np.arange(min(LOOK_AT, len(samples)))).batches(LOOK_AT)
-    found = ports(model, first.inputs)
-    held = None
+    given = _given(data)
+    opened = (_streams if given.streams else _samples)(given, declared(model).specs, options)
+    names = tuple(ports(model, _first(opened.training).inputs).outputs)
+    for pieces in opened.all:
+        pieces.name_outputs(names)
+    example = _first(opened.training)
+    return Opened(data=opened, example=example, ports=ports(model, example.inputs))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Given:
+    """What the user gave: arrays, a path and the like; or streams, or functions that give them."""
+
+    origin: str
+    data: Any = None
+    streams: tuple[Any, ...] = ()
+
+
+def _given(data: Any) -> _Given:
+    origin = "the given data"
+    if isinstance(data, str) and FUNCTION.fullmatch(data) and not Path(data).exists():
+        data, origin = resolve(data), data
+    if not callable(data):
+        return _given_object(data, origin)
+    found = _given_object(call(data, origin), origin)
+    if len(found.streams) == 2:
+        return replace(found, streams=(lambda: data()[0], lambda: data()[1]))
+    return replace(found, streams=(data,)) if found.streams else found
+
+
+def _given_object(data: Any, origin: str) -> _Given:
+    pair = isinstance(data, tuple) and len(data) == 2
+    if pair and all(is_stream(part) or callable(part) for part in data):
+        return _Given(origin=origin, streams=data)
+    if is_stream(data) and not isinstance(data, Path):
+        return _Given(origin=origin, streams=(data,))
+    return _Given(origin=origin, data=data)
+
+
+def _streams(given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions) -> Data:
+    for stream in given.streams:
+        if isinstance(stream, Iterator):
+            raise DataError(
+                f"{given.origin}: expected something to read more than once, got a "
+                f"{type(stream).__name__} that is used up after one epoch; give the function that "
+                "makes it"
+            )
+    training, *rest = (
+        Stream(given.origin, give, inputs=inputs, size=options.batch_size) for give in given.streams
+    )
+    return Data(training=training, validation=rest[0] if rest else None)
+
+
+def _samples(given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions) -> Data:
+    data = _with_weights(given.data, inputs)
+    samples, held = at_hand(open_samples(data, inputs, seed=options.seed)), None
     if options.validation and len(samples) > 1:
         samples, held = samples.split(options.validation)
-    names = tuple(found.outputs)
-    rows = Rows(samples=samples, outputs=names, size=options.batch_size, seed=options.seed)
-    behind = None if held is None else replace(rows, samples=held, seed=None)
-    (example,) = replace(rows, samples=samples.take(np.arange(min(LOOK_AT, len(samples)))),
-                         size=LOOK_AT, seed=None).epoch(0)  # fmt: skip
-    return Opened(
-        data=Data(training=rows, validation=behind),
-        example=example,
-        ports=ports(model, example.inputs),
-    )
+    rows = Rows(samples=samples, size=options.batch_size, seed=options.seed)
+    behind = None if held is None else Rows(samples=held, size=options.batch_size)
+    return Data(training=rows, validation=behind)
+
+
+def _with_weights(data: Any, inputs: Sequence[TensorSpec]) -> Any:
+    """Return ``(x, y, weights)`` as the dict of arrays that samples are opened from."""
+    if not isinstance(data, tuple) or len(data) != 3:
+        return data
+    x, y, weights = data
+    listed = isinstance(x, list | tuple) and len(x) == len(inputs) > 1
+    if listed:
+        x = {spec.name: part for spec, part in zip(inputs, x, strict=True)}
+    named = dict(x) if isinstance(x, Mapping) else {"x": x}
+    answers = dict(y) if isinstance(y, Mapping) else {"y": y}
+    return named | answers | {WEIGHTS[0]: weights}
+
+
+def _first(pieces: Pieces) -> Piece:
+    """Return some samples: the first ones."""
+    if isinstance(pieces, Rows):
+        few = pieces.samples.take(np.arange(min(LOOK_AT, len(pieces.samples))))
+        (first,) = replace(pieces, samples=few, size=LOOK_AT, seed=None).epoch(0)
+        return first
+    found = next(pieces.epoch(0), None)
+    pieces.restart()
+    if found is None:
+        raise DataError(f"{pieces.origin}: expected samples, it yields none; yield at least one")
+    return found

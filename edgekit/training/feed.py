@@ -86,7 +86,7 @@ def feed(pieces: Iterator[Piece], steps: int, shaper: Shaper, examples: Sequence
 def _class() -> Any:
     import keras
 
-    class Feed(keras.utils.PyDataset):
+    class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         """One epoch."""
 
         def __init__(

@@ -42,5 +42,18 @@ class Pieces(Protocol):
     def steps(self) -> int:
         """Batches an epoch."""
 
+    def name_outputs(self, names: tuple[str, ...]) -> None:
+        """Say which outputs the model has, in order; before, no batch has labels."""
+
+    @property
+    def reads(self) -> int:
+        """How many epochs have been read since the last restart that had an effect."""
+
+    def restart(self) -> None:
+        """Let the next epoch be as the first, if that is possible."""
+
+    def skip(self, number: int) -> None:
+        """Come to where reading an epoch would have led."""
+
     def epoch(self, number: int) -> Iterator[Piece]:
-        """Yield the batches of an epoch; the same ones whenever it is asked for."""
+        """Yield the batches of an epoch, counted from 0; they are asked for in order."""

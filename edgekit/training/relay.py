@@ -26,7 +26,7 @@ def relay(hooks: Sequence[Any], progress: Progress, feeds: Sequence[Any]) -> Any
 def _class() -> Any:
     import keras
 
-    class Relay(keras.callbacks.Callback):
+    class Relay(keras.callbacks.Callback):  # type: ignore[misc]
         """Passes on what happens in one epoch."""
 
         def __init__(self, hooks: Sequence[Any], progress: Progress, feeds: Sequence[Any]) -> None:

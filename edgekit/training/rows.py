@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from edgekit.calibrate.arrays import ArraySource
 from edgekit.calibrate.columns import Column, MemoryColumn, StoredColumn
-from edgekit.calibrate.preprocessing import PictureOptions
+from edgekit.calibrate.fit import Fit
+from edgekit.calibrate.functions import FunctionSource
 from edgekit.calibrate.samples import Batch, Samples
 from edgekit.calibrate.tabular import TableSource
 from edgekit.errors import DataError
@@ -20,24 +22,26 @@ from edgekit.training.pieces import Piece
 
 WEIGHTS = ("sample_weight", "sample_weights")
 CHUNK = 4096
-Indices = NDArray[np.int64]
+Array = NDArray[Any]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Rows:
     """Samples in an order that only seed and epoch decide.
 
     Args:
         samples: Readable at any place, see ``at_hand``.
-        outputs: Names of the model's outputs.
         size: Samples a batch; the last one may hold fewer.
         seed: Of the order; None keeps the samples' own.
+        outputs: Names of the model's outputs.
     """
 
     samples: Samples
-    outputs: tuple[str, ...]
     size: int
-    seed: int | None
+    seed: int | None = None
+    outputs: tuple[str, ...] = ()
+
+    reads: ClassVar[int] = 0
 
     @property
     def origin(self) -> str:
@@ -53,6 +57,16 @@ class Rows:
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self.samples) // self.size)
+
+    def name_outputs(self, names: tuple[str, ...]) -> None:
+        """Say which outputs the model has, in order; before, no batch has labels."""
+        self.outputs = names
+
+    def restart(self) -> None:
+        """Do nothing: every epoch can be read at any time."""
+
+    def skip(self, number: int) -> None:
+        """Do nothing."""
 
     def epoch(self, number: int) -> Iterator[Piece]:
         """Yield the batches of an epoch, in its order."""
@@ -87,31 +101,43 @@ class Rows:
 def at_hand(samples: Samples) -> Samples:
     """Return the same samples so that any of them can be read at once.
 
-    Arrays and tables are loaded if there is memory for them; larger arrays stay in their file, if
-    it is not compressed; pictures are decoded each time.
+    Arrays, tables and what functions yield are loaded if there is memory for them; larger arrays
+    stay in their file, if it is not compressed; pictures are decoded each time.
 
     Raises:
         DataError: compressed data are larger than half of the memory that is free.
     """
     source = samples.source
-    if isinstance(source, TableSource):
-        return replace(samples, source=_loaded(source, samples))
     if isinstance(source, ArraySource):
         return replace(samples, source=_with_columns(source))
+    if isinstance(source, TableSource | FunctionSource):
+        return replace(samples, source=_loaded(samples))
     return samples
 
 
-def _loaded(source: TableSource, samples: Samples) -> ArraySource:
-    batches = list(source.read(np.arange(len(source)), CHUNK))
-    name = samples.names[0]
+def _loaded(samples: Samples) -> ArraySource:
+    batches = list(samples.source.read(np.arange(len(samples.source)), CHUNK))
+
+    def joined(parts: Sequence[Array]) -> MemoryColumn:
+        if len({part.shape[1:] for part in parts}) > 1:
+            raise DataError(
+                f"{samples.origin}: expected samples of one shape, got several; pad them, or give "
+                "batches by a function that yields"
+            )
+        return MemoryColumn(np.concatenate(parts))
+
     labels = [batch.labels for batch in batches if batch.labels is not None]
+    columns = {n: joined([b.inputs[n] for b in batches]) for n in samples.names}
     return ArraySource(
-        origin=source.origin,
-        length=len(source),
-        columns={name: MemoryColumn(np.concatenate([b.inputs[name] for b in batches]))},
-        fits={name: replace(source.fitted, options=PictureOptions())},
-        labels=MemoryColumn(np.concatenate(labels)) if labels else None,
-        path=source.path,
+        origin=samples.origin,
+        length=len(samples.source),
+        columns=columns,
+        fits={
+            spec.name: Fit(spec=spec, origin=samples.origin, row=columns[spec.name].shape[1:])
+            for spec in samples.inputs
+        },
+        labels=joined(labels) if len(labels) == len(batches) else None,
+        targets={n: joined([b.targets[n] for b in batches]) for n in batches[0].targets},
     )
 
 

@@ -25,7 +25,7 @@ from edgekit.training.options import TrainingOptions
 from edgekit.training.pieces import Piece, Pieces
 from edgekit.training.ports import Ports
 from edgekit.training.relay import relay
-from edgekit.training.seeds import seed_all, seeded
+from edgekit.training.seeds import seed_epoch, seeded
 from edgekit.training.student import student
 from edgekit.training.task import Goal
 from edgekit.training.variables import assign, fingerprint, seed_dropout, values
@@ -75,7 +75,9 @@ class Fitted:
 
 def run(model: Any, plan: Plan, ground: Ground) -> Fitted:
     """Train a model in place; see ``Trainer.fit``."""
-    with seeded():
+    with seeded(ground.seed):
+        for pieces in ground.data.all:
+            pieces.restart()
         seed_dropout(model, ground.seed)
         return _Run(model, plan, ground).all()
 
@@ -86,7 +88,10 @@ class _Run:
         self.path = ground.folder / f"{file_name(plan.label)}.npz"
         self.student = student(model, ground.goals, guide=_guide(plan, ground))
         _compile(self.student, plan.options)
-        self.state = Checkpoint(digest=_digest(model, plan, ground))
+        self.state = Checkpoint(
+            digest=_digest(model, plan, ground),
+            passes=tuple(pieces.reads for pieces in ground.data.all),
+        )
         self.resumed = 0
 
     def all(self) -> Fitted:
@@ -116,6 +121,7 @@ class _Run:
             assign(self.model.variables, self.state.variables)
             assign(self.student.optimizer.variables, self.state.optimizer)
             self._restore_hooks()
+            self._catch_up()
         while not self._finished():
             self._epoch(self.state.epoch)
         if self.state.best:
@@ -128,6 +134,17 @@ class _Run:
         )  # fmt: skip
         self.state.save(self.path)
 
+    def _catch_up(self) -> None:
+        """Bring data that keep a state of their own to where the killed run had them."""
+        every = self.ground.data.all
+        for pieces, reads in zip(every, self.state.passes, strict=True):
+            while pieces.reads < reads:
+                pieces.skip(pieces.reads)
+        for number in range(self.state.epoch):
+            seed_epoch(self.ground.seed, number)
+            for pieces in every:
+                pieces.skip(number)
+
     def _epoch(self, number: int) -> None:
         data, plan, progress = self.ground.data, self.plan, self.ground.progress
         feeds = [self._feed(data.training, number)]
@@ -137,7 +154,7 @@ class _Run:
             held = {"validation_data": feeds[1]}
         told = relay(plan.hooks, progress, feeds)
         name = f"{plan.label}: epoch {number + 1}/{plan.options.epochs}"
-        seed_all(self.ground.seed, number)
+        seed_epoch(self.ground.seed, number)
         with progress.stage(name, data.training.steps):
             try:
                 history = self.student.fit(

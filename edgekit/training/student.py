@@ -43,7 +43,7 @@ def mean_loss(goal: Goal, labels: Any, outputs: Any, weights: Any) -> Any:
 def _class() -> Any:
     import keras
 
-    class Student(keras.Model):
+    class Student(keras.Model):  # type: ignore[misc]
         """Computes loss and metrics from flat outputs."""
 
         def __init__(self, model: Any, goals: Mapping[str, Goal], guide: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import TrainingError, UnknownName, one_line
+from edgekit.training.chosen import Chosen
 
 Array = NDArray[Any]
 Kind = Literal["probabilities", "logits", "yes-no", "yes-no logits", "values"]
@@ -102,26 +103,27 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:1], *(size for size in shape[1:] if size != 1))
 
 
-def goal(labels: Array, outputs: Array, loss: Any, metrics: tuple[Any, ...], origin: str) -> Goal:
+def goal(labels: Array, outputs: Array, chosen: Chosen) -> Goal:
     """Make the goal of one output.
 
     Args:
         labels: Of some samples.
         outputs: What the source model gave for them.
-        loss: A Keras loss or function, or the name of one; None guesses.
-        metrics: Keras metrics or their names; none takes accuracy where labels are classes.
-        origin: Where loss and metrics come from.
+        chosen: Loss and metrics; no loss is guessed, no metrics are accuracy where labels are
+            classes.
 
     Raises:
         TrainingError: there is no such loss or metric, or none fits.
     """
+    loss, origin = chosen.loss, chosen.origin
     if loss is None:
-        loss, origin = guessed(labels, outputs), "guessed from labels and outputs"
+        guess = "guessed from labels and outputs"
+        loss, origin = guessed(labels, outputs), f"{origin}: {guess}" if origin else guess
     name = _name(loss)
     kind = meaning(outputs, name)
     made = _loss(loss, name, kind) if isinstance(loss, str) else loss
     classes = name in (SPARSE, CATEGORICAL, BINARY)
-    wanted = metrics or (("accuracy",) if classes else ())
+    wanted = chosen.metrics or (("accuracy",) if classes else ())
     logits = " on logits" if classes and kind in ("logits", "yes-no logits") else ""
     return Goal(
         loss=made,
@@ -129,6 +131,7 @@ def goal(labels: Array, outputs: Array, loss: Any, metrics: tuple[Any, ...], ori
         kind=kind,
         name=name,
         metrics=tuple(_metric(metric, name, kind) for metric in wanted),
+        weight=chosen.weight,
         classes=name == SPARSE,
     )
 

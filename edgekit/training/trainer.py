@@ -15,6 +15,7 @@ from edgekit.training.data import open_data
 from edgekit.training.goals import goals_of
 from edgekit.training.options import TrainingOptions
 from edgekit.training.run import Fitted, Ground, Plan, run
+from edgekit.training.seeds import seeded
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +53,8 @@ class Trainer:
         progress: Progress,
     ) -> None:
         model = getattr(source_model, "model", source_model)
-        opened = open_data(data, model, options)
+        with seeded(options.seed):
+            opened = open_data(data, model, options)
         self.options = options
         self.ground = Ground(
             data=opened.data,
