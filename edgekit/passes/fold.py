@@ -12,15 +12,8 @@ from edgekit.passes.base import Context, Outcome, Pass, Treatment
 from edgekit.passes.graph import Graph, Node, rebuilt
 from edgekit.passes.linear.batchnorm import Affine, Array, batchnorm
 from edgekit.passes.linear.layout import response, scale_inputs, scale_outputs
+from edgekit.passes.linear.moments import Moments
 from edgekit.passes.linear.view import Linear, linear, with_biases
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moments:
-    """Mean and standard deviation of each channel of a layer's output, before its activation."""
-
-    means: Array
-    deviations: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,0 +1,138 @@
+"""Divides channels where they are made and multiplies them where they are read: equal ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from edgekit.errors import OptionError
+from edgekit.passes.absorb import absorb, scaled
+from edgekit.passes.balance import Pair, equalize
+from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
+from edgekit.passes.fold import fold
+from edgekit.passes.graph import Graph, Node
+from edgekit.passes.linear.extremes import extremes
+from edgekit.passes.linear.gathered import gathered
+from edgekit.passes.linear.links import Link, links
+from edgekit.passes.linear.selection import refuse_behind
+from edgekit.target import Target
+
+_CEILING = 6.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equalize(Pass):
+    """Gives the channels between two layers equal weight ranges; the function stays the same.
+
+    Nagel et al. 2019, section 4.1: factors pass linear layers, rectifiers without a ceiling,
+    pooling, padding and dropout. Batch norms that can be folded are folded first. Layers whose
+    channels somebody else reads (additions, outputs, shared layers) are left alone.
+
+    ReLU6 lets no factor pass: its ceiling would have to be another one for every channel, which no
+    Keras layer and no integer kernel has.
+
+    Args:
+        rounds: At most so many; it ends where no factor moves any more.
+        relu6: ``skip`` leaves layers before a ReLU6 alone; ``replace`` makes it a ReLU where no
+            calibration sample comes near its ceiling.
+        absorb: High biases go on to the next layer (section 4.1.3), where channels are above 0
+            nearly always: never below on any calibration sample (``samples``), or 3 deviations
+            below their mean by the batch norm that was folded (``batch-norm``). The function
+            changes where a channel falls below all the same. ``none`` leaves them.
+    """
+
+    name: ClassVar[str] = "equalize"
+    needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
+
+    rounds: int = 50
+    relu6: Literal["skip", "replace"] = "skip"
+    absorb: Literal["none", "samples", "batch-norm"] = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse options out of range; ask for data where they are used."""
+        if self.rounds < 0:
+            raise OptionError(f"rounds: expected 0 or more, got {self.rounds}")
+        if self.relu6 not in ("skip", "replace"):
+            raise OptionError(f"relu6: expected skip or replace, got {self.relu6!r}")
+        if self.absorb not in ("none", "samples", "batch-norm"):
+            raise OptionError(f"absorb: expected none, samples or batch-norm, got {self.absorb!r}")
+        if self.relu6 == "replace" or self.absorb == "samples":
+            object.__setattr__(self, "needs", frozenset({"graph", "calibration"}))
+
+    def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
+        """Refuse to move ranges that were trained, or weights that are rounded."""
+        trained = ("qat", "adaround", "correct-bias")
+        return [text for name in trained for text in refuse_behind(self.name, others, name)]
+
+    def run(self, model: Any, context: Context) -> Outcome:
+        """Equalize, then absorb."""
+        if context.samples is None and "calibration" in self.needs:
+            raise OptionError("equalize needs calibration samples: give --calibration DATA")
+        folded = fold(model)
+        graph = Graph(folded.model)
+        kept, skipped = self._links(graph, context)
+        pairs, write = gathered(kept)
+        taken = equalize(pairs, self.rounds)
+        write()
+        done = [_done(link, pair) for link, pair in zip(kept, pairs, strict=False)]
+        figures = {"equalized": float(len(kept)), "rounds": float(taken)}
+        model = graph.model
+        if self.absorb != "none":
+            factors = {link.node.name: p.factors for link, p in zip(kept, pairs, strict=False)}
+            samples = context.samples if self.absorb == "samples" else None
+            model, count = absorb(model, scaled(folded.moments, factors), samples)
+            figures["absorbed"] = float(count)
+        return Outcome(model=model, treatments=(*done, *skipped), figures=figures)
+
+    def _links(self, graph: Graph, context: Context) -> tuple[list[Link], list[Treatment]]:
+        """Return the links that no ceiling is in, having replaced ceilings that do nothing."""
+        kept, skipped, found = [], [], list(links(graph))
+        highs = self._highs(graph, [f for f in found if isinstance(f, Link)], context)
+        for one in found:
+            if isinstance(one, Link):
+                reasons = [_stays(graph, node, highs.get(node)) for node in one.ceilings]
+                reason, name = next(filter(None, reasons), ""), one.node.name
+            else:
+                name, reason = one[0].name, one[1]
+            if reason:
+                skipped.append(Treatment(layer=name, skipped=reason))
+            elif isinstance(one, Link):
+                for node in one.ceilings:
+                    _raise_ceiling(node.layer)
+                kept.append(one)
+        return kept, skipped
+
+    def _highs(self, graph: Graph, found: Sequence[Link], context: Context) -> dict[Node, float]:
+        blocked = [node for link in found for node in link.ceilings]
+        if self.relu6 != "replace" or not blocked or context.samples is None:
+            return {}
+        seen = extremes(graph, dict.fromkeys(blocked, 1), context.samples)
+        return {node: float(extreme.high.max()) for node, extreme in seen.items()}
+
+
+def _stays(graph: Graph, node: Node, high: float | None) -> str:
+    """Return why a ceiling cannot go; empty where it can."""
+    import keras
+
+    if high is None:
+        return f"{node.name} cuts off at 6: a ReLU6 lets no factor pass; see the option relu6"
+    if high >= _CEILING:
+        return f"{node.name} cuts off at 6, which calibration samples reach"
+    if len(graph.calls_of(node.layer)) > 1 or not isinstance(node.layer, keras.layers.Layer):
+        return f"{node.name} cuts off at 6, and is shared or no layer"
+    return ""
+
+
+def _raise_ceiling(layer: Any) -> None:
+    import keras
+
+    if type(layer).__name__ == "ReLU":
+        layer.max_value = None
+    else:
+        layer.activation = keras.activations.relu
+
+
+def _done(link: Link, pair: Pair) -> Treatment:
+    low, high = float(pair.factors.min()), float(pair.factors.max())
+    return Treatment(layer=link.node.name, done=f"channels divided by {low:.2g} to {high:.2g}")

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgekit.artifact import TensorSpec
+from edgekit.calibrate.sources import open_samples
+from edgekit.errors import OptionError
+from edgekit.passes import Context
+from edgekit.passes.equalize import Equalize
+from edgekit.passes.graph import flat
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+
+def uneven(model, seed=0):
+    """Give weights whose channels differ a lot, and batch norms real statistics."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        for v in layer.variables:
+            if v.dtype != "float32":
+                continue
+            value = rng.normal(0, 0.4, v.shape)
+            if "variance" in v.name:
+                value = rng.uniform(0.5, 2.0, v.shape)
+            if "kernel" in v.name:
+                value *= 10.0 ** rng.uniform(-1, 1, v.shape[-1])
+            if "alpha" in v.name:
+                value = np.abs(value)
+            v.assign(value)
+    return model
+
+
+def context_of(model, count=16, **values):
+    rng = np.random.default_rng(5)
+    specs = [
+        TensorSpec(name=str(t.name), shape=tuple(t.shape), dtype=str(t.dtype)) for t in model.inputs
+    ]
+    data = {s.name: rng.normal(size=(count, *s.shape[1:])).astype("float32") for s in specs}
+    return Context(samples=open_samples(data, specs), **values)
+
+
+def run(model, step=None, *, exact=True):
+    inputs = [np.random.default_rng(1).normal(size=(3, *t.shape[1:])) for t in model.inputs]
+    inputs = keras.tree.pack_sequence_as(
+        model._inputs_struct, [x.astype("float32") for x in inputs]
+    )
+    before = keras.tree.flatten(model(inputs, training=False))
+    outcome = (step or Equalize()).run(flat(model), context_of(model))
+    after = keras.tree.flatten(outcome.model(inputs, training=False))
+    for old, new in zip(before, after, strict=True):
+        old, new = map(keras.ops.convert_to_numpy, (old, new))
+        if exact:
+            np.testing.assert_allclose(new, old, atol=1e-5 * max(1.0, np.abs(old).max()))
+    return outcome
+
+
+def said(outcome):
+    return {t.layer: t.skipped or "" for t in outcome.treatments}
+
+
+ACTIVE = {
+    "relu": lambda: L.ReLU(),
+    "leaky": lambda: L.LeakyReLU(negative_slope=0.2),
+    "prelu": lambda: L.PReLU(),
+    "name": lambda: L.Activation("relu"),
+    "bent": lambda: L.ReLU(negative_slope=0.1),
+    "nothing": lambda: L.Activation("linear"),
+    "relu6": lambda: L.ReLU(6.0),
+    "tanh": lambda: L.Activation("tanh"),
+}
+BETWEEN = {
+    "pool": lambda: L.MaxPooling2D(2, padding="same"),
+    "mean": lambda: L.AveragePooling2D(2, padding="same"),
+    "pad": lambda: L.ZeroPadding2D(1),
+    "crop": lambda: L.Cropping2D(1),
+    "drop": lambda: L.SpatialDropout2D(0.5),
+    "up": lambda: L.UpSampling2D(2, interpolation="bilinear"),
+}
+
+
+def _conv(draw):
+    kind = draw(st.sampled_from(["conv", "depthwise", "transposed", "separable", "grouped"]))
+    options = {
+        "kernel_size": draw(st.integers(1, 3)),
+        "padding": "same",
+        "use_bias": draw(st.booleans()),
+        "activation": draw(st.sampled_from([None, "relu", "leaky_relu"])),
+    }
+    return {
+        "conv": lambda: L.Conv2D(6, **options),
+        "depthwise": lambda: L.DepthwiseConv2D(depth_multiplier=1, **options),
+        "transposed": lambda: L.Conv2DTranspose(6, **options),
+        "separable": lambda: L.SeparableConv2D(6, **options),
+        "grouped": lambda: L.Conv2D(6, groups=2, **options),
+    }[kind]()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.integers(0, 100))
+def test_the_function_stays_the_same_on_random_graphs(data, seed):
+    x = inputs = keras.Input((8, 8, 6))
+    for _ in range(data.draw(st.integers(2, 4))):
+        x = _conv(data.draw)(x)
+        step = data.draw(st.sampled_from(["active", "between", "norm", "branch", "join"]))
+        if step == "active":
+            x = ACTIVE[data.draw(st.sampled_from(sorted(ACTIVE)))]()(x)
+        elif step == "between":
+            x = BETWEEN[data.draw(st.sampled_from(sorted(BETWEEN)))]()(x)
+        elif step == "norm":
+            x = L.ReLU()(L.BatchNormalization()(x))
+        elif step == "branch":
+            x = L.Concatenate()([L.Conv2D(3, 1)(x), L.DepthwiseConv2D(1)(x)])
+            x = L.Conv2D(6, 1)(x)
+        else:
+            x = L.Add()([x, L.Conv2D(6, 1)(x)])
+    ends = [L.GlobalAveragePooling2D(), L.GlobalMaxPooling2D(keepdims=True), L.Flatten()]
+    x = L.Flatten()(ends[data.draw(st.integers(0, 2))](x))
+    run(uneven(keras.Model(inputs, L.Dense(3)(x)), seed))
+
+
+def test_ranges_of_both_sides_are_equal_afterwards_through_flatten():
+    inputs = keras.Input((6, 6, 3))
+    x = L.Conv2D(5, 3, name="one", activation="relu")(inputs)
+    model = uneven(keras.Model(inputs, L.Dense(4, name="two")(L.Flatten()(x))))
+    outcome = run(model)
+    one = np.abs(outcome.model.get_layer("one").kernel.numpy()).max(axis=(0, 1, 2))
+    two = np.abs(outcome.model.get_layer("two").kernel.numpy()).reshape(16, 5, 4).max(axis=(0, 2))
+    np.testing.assert_allclose(one, two, rtol=1e-2)
+    assert outcome.figures["equalized"] == 1
+
+
+def test_a_depthwise_layer_is_balanced_on_both_sides():
+    inputs = keras.Input((6, 6, 3))
+    x = L.ReLU()(L.BatchNormalization()(L.Conv2D(8, 1, use_bias=False)(inputs)))
+    x = L.ReLU()(L.BatchNormalization()(L.DepthwiseConv2D(3, use_bias=False)(x)))
+    outcome = run(uneven(keras.Model(inputs, L.Conv2D(4, 1)(x))))
+    assert outcome.figures["equalized"] == 2
+
+
+def test_one_dimension_and_dense_rows_and_channels_first():
+    inputs = keras.Input((12, 3))
+    x = L.MaxPooling1D(2)(L.Conv1D(4, 3, activation="relu")(inputs))
+    x = L.Dense(5, activation="relu")(x)
+    outcome = run(uneven(keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))))
+    assert outcome.figures["equalized"] == 2
+    inputs = keras.Input((3, 8, 8))
+    x = L.Conv2D(4, 1, data_format="channels_first", name="first")(inputs)
+    model = keras.Model(inputs, L.Conv2D(2, 1, name="last")(x))
+    assert "another axis" in said(Equalize().run(flat(model), Context()))["first"]
+
+
+def test_what_is_left_alone_says_why():
+    inputs = keras.Input((8, 8, 3))
+    x = first = L.Conv2D(4, 1, name="added")(inputs)
+    x = L.Conv2D(4, 1, name="capped")(L.Add(name="add")([x, first]))
+    x = L.Conv2D(4, 1, name="curved", activation="tanh")(L.ReLU(6.0, name="relu6")(x))
+    shared = L.Conv2D(4, 1, name="shared")
+    x = shared(shared(x))
+    outcome = run(uneven(keras.Model(inputs, L.Conv2D(2, 1, name="end")(x))))
+    reasons = said(outcome)
+    assert "add" in reasons["added"]
+    assert "relu6 cuts off at 6" in reasons["capped"]
+    assert "curved" in reasons["curved"]
+    assert "shared" in reasons["shared"]
+    assert "output" in reasons["end"]
+
+
+def test_a_ceiling_goes_only_where_no_sample_comes_near_it():
+    inputs = keras.Input((8,))
+    x = L.ReLU(6.0, name="idle")(L.Dense(4, name="low")(inputs))
+    x = L.ReLU(6.0, name="busy")(L.Dense(4, name="high")(x))
+    model = uneven(keras.Model(inputs, L.Dense(2)(x)))
+    for name, size in (("low", 0.01), ("high", 100.0)):
+        kernel = model.get_layer(name).kernel
+        kernel.assign(np.full(kernel.shape, size))
+    outcome = run(model, Equalize(relu6="replace"))
+    assert "samples reach" in said(outcome)["high"]
+    assert not said(outcome)["low"]
+    assert outcome.model.get_layer("idle").max_value is None
+    assert outcome.model.get_layer("busy").max_value == 6
+
+
+def high_biased():
+    inputs = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 1, name="one", activation="relu")(inputs)
+    x = L.Conv2D(4, 3, name="two", activation="relu", use_bias=False)(x)
+    model = uneven(keras.Model(inputs, L.Dense(2, name="three")(L.GlobalAveragePooling2D()(x))))
+    model.get_layer("one").bias.assign([50.0, 0.0, 80.0, 0.0])
+    return model
+
+
+def test_high_biases_move_on_without_a_change_on_the_samples():
+    model = high_biased()
+    context = context_of(model)
+    samples = next(iter(context.samples.batches(16))).inputs
+    x = next(iter(samples.values()))
+    before = model(x).numpy()
+    plain = Equalize().run(flat(model), context).model.get_layer("one")
+    outcome = Equalize(absorb="samples").run(flat(model), context)
+    np.testing.assert_allclose(outcome.model(x), before, rtol=1e-4, atol=1e-4)
+    assert outcome.figures["absorbed"] >= 2
+    assert np.abs(outcome.model.get_layer("one").bias).max() < np.abs(plain.bias).max() / 2
+
+
+def test_high_biases_of_batch_norms_move_on_without_samples():
+    inputs = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 1, name="one", use_bias=False)(inputs)
+    norm = L.BatchNormalization(name="norm")
+    model = uneven(keras.Model(inputs, L.Conv2D(4, 3)(L.ReLU()(norm(x)))))
+    norm.beta.assign([9.0, 0.0, 8.0, -1.0])
+    norm.gamma.assign([0.5, 0.5, 0.5, 0.5])
+    outcome = Equalize(absorb="batch-norm").run(flat(model), Context())
+    assert outcome.figures["absorbed"] == 2
+
+
+def test_zeros_around_the_channels_let_no_bias_move():
+    inputs = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 1, name="one", activation="relu")(inputs)
+    model = uneven(keras.Model(inputs, L.Conv2D(4, 3, padding="same")(x)))
+    model.get_layer("one").bias.assign(np.full(4, 50.0))
+    assert run(model, Equalize(absorb="samples")).figures["absorbed"] == 0
+
+
+def test_several_inputs_and_outputs_keep_their_names():
+    one, two = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    x = L.Concatenate()([L.Dense(4, activation="relu")(one), two])
+    y = L.Dense(3, activation="relu")(L.Dense(3, activation="relu")(x))
+    model = uneven(
+        keras.Model({"a": one, "b": two}, {"y": y, "x": L.LSTM(2)(L.Reshape((2, 4))(x))})
+    )
+    outcome = run(model)
+    assert outcome.model.output_names == model.output_names
+    assert [t.name for t in outcome.model.inputs] == [t.name for t in model.inputs]
+
+
+@pytest.mark.parametrize("options", [{"rounds": -1}, {"relu6": "no"}, {"absorb": "all"}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(OptionError, match="expected"):
+        Equalize(**options)
+
+
+def test_samples_are_asked_for_only_where_they_are_used():
+    assert "calibration" not in Equalize().needs
+    assert "calibration" in Equalize(absorb="samples").needs
+    inputs = keras.Input((4,))
+    with pytest.raises(OptionError, match="--calibration"):
+        Equalize(absorb="samples").run(keras.Model(inputs, L.Dense(2)(inputs)), Context())
