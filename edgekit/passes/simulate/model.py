@@ -81,7 +81,8 @@ def simulate(
     def around(node: Node) -> Callable[..., Any]:
         if id(node.layer) not in wrapped:
             weights = plan.weights.get(str(node.layer.name))
-            source = quantizers.get(plan.groups.get(names[id(node.inputs[0])], ""))
+            name = names[id(node.inputs[0])]
+            source = quantizers.get(plan.groups.get(name, "")) if name not in plan.loose else None
             alone = len(graph.calls_of(node.layer)) == 1
             if exact and source is not None and alone and (weights or _pools(node)):
                 wrapped[id(node.layer)] = _integer(node, weights, source.range(), activations)

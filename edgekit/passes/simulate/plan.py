@@ -70,13 +70,14 @@ class Plan:
 
     ``groups`` names the range of each tensor that is rounded, by the tensor's name; tensors of one
     group share it. ``fixed`` are the groups whose range is known. ``rounds`` are the tensors that
-    need rounding themselves: the others only move values of their group. ``weights`` are the
-    kernels by layer.
+    need rounding themselves; the others only move values of their group, but for the ``loose``
+    ones, which stay in float. ``weights`` are the kernels by layer.
     """
 
     groups: Mapping[str, str]
     fixed: Mapping[str, Range]
     rounds: frozenset[str]
+    loose: frozenset[str]
     weights: Mapping[str, Weights]
     treatments: tuple[Treatment, ...]
 
@@ -93,8 +94,9 @@ def plan(
         default_levels: Of the layers that no pattern fits.
         skip: Name patterns of layers whose weights and outputs are left alone.
         wide: Whether activations have 16 bits.
-        kind: The format. In OpenVINO and ONNX outputs, and what a last softmax reads, stay in
-            float; OpenVINO adds onto the sums of a convolution before they are rounded.
+        kind: The format. In OpenVINO and ONNX outputs stay in float. OpenVINO's last softmax reads
+            float too, and it adds onto the sums of a convolution before they are rounded. ONNX
+            Runtime averages whole maps that were never rounded.
     """
     names = graph.tensor_names()
     fixed_ranges = _FIXED_INT16 if wide else _FIXED
@@ -141,24 +143,24 @@ def plan(
                     rounds.add(name)
             else:
                 rounds.add(name)
-    if kind != "tflite":
-        rounds -= _ends(graph, names)
-    if kind == "openvino":
-        rounds -= _added_to(graph, names)
+    loose = _ends(graph, names, logits=kind == "openvino") if kind != "tflite" else set()
+    loose |= _added_to(graph, names) if kind == "openvino" else set()
+    loose |= _averaged(graph, names) if kind == "onnx" else set()
     groups = {name: families.head(name) for name in families}
     known = {groups[name]: limits for name, limits in fixed.items()}
     return Plan(
-        groups=groups, fixed=known, rounds=frozenset(rounds), weights=weights,
-        treatments=tuple(done),
+        groups=groups, fixed=known, rounds=frozenset(rounds - loose), loose=frozenset(loose),
+        weights=weights, treatments=tuple(done),
     )  # fmt: skip
 
 
-def _ends(graph: Graph, names: Mapping[int, str]) -> set[str]:
+def _ends(graph: Graph, names: Mapping[int, str], *, logits: bool) -> set[str]:
+    """Return the outputs, and with ``logits`` what nothing but a last softmax reads."""
     found = set()
     for tensor in graph.model.outputs:
         found.add(names[id(tensor)])
         node = graph.producer(tensor)
-        if node is not None and _fixed_function(node, _FIXED):
+        if logits and node is not None and _fixed_function(node, _FIXED):
             before = node.inputs[0]
             if graph.only_consumer(before) is node and graph.producer(before) is not None:
                 found.add(names[id(before)])
@@ -175,6 +177,17 @@ def _added_to(graph: Graph, names: Mapping[int, str]) -> set[str]:
                 found.add(names[id(tensor)])
                 break
     return found
+
+
+def _averaged(graph: Graph, names: Mapping[int, str]) -> set[str]:
+    """Return what nothing but an average over whole maps reads."""
+    return {
+        names[id(tensor)]
+        for node in graph.nodes
+        if "AveragePooling" in node.kind and set(node.output.shape[1:-1]) <= {1}
+        for tensor in node.inputs
+        if graph.only_consumer(tensor) is node and graph.producer(tensor) is not None
+    }
 
 
 def _why(reason: str) -> str:
