@@ -91,10 +91,12 @@ def compress(
     passes, place = _ask(model, chosen), None if out is None else _checked(Path(out), model)
     with quiet(), open_cache(keep=cache and known_by_content(model, chosen)) as kept:
         shop = Workshop(model, chosen, kept, progress or Silent())
-        inputs = declared(shop.loaded.model).specs
+        signature = declared(shop.loaded.model)
+        inputs = signature.specs
         lesson = Lesson(chosen, inputs, shop.keeper.progress)
         samples = data.calibration_samples(chosen, inputs, lesson, lambda: shop.loaded)
         held = data.evaluation_samples(chosen, inputs)
+        findings = () if samples is None else data.linted(shop, samples, signature.pack)
         with open_cache(keep=cache) as ground:
             job = Job(
                 shop=shop,
@@ -109,10 +111,16 @@ def compress(
         evaluation = None if held is None else _evaluated(shop, found, held)
         if place is not None:
             write_atomically(place, made.path.read_bytes())
-        report = _report(shop, job, made, samples, held)
+        report = _report(shop, job, made, held)
+        doubtful = [f"{finding.code}: {finding.text}" for finding in findings]
         return Compression(
             model=found,
-            report=replace(report, evaluation=evaluation, stages=tuple(shop.keeper.stages)),
+            report=replace(
+                report,
+                evaluation=evaluation,
+                warnings=(*doubtful, *report.warnings),
+                stages=tuple(shop.keeper.stages),
+            ),
             simulation=made.story.simulation,
         )
 
@@ -202,9 +210,7 @@ def _outputs(model: Any) -> tuple[TensorSpec, ...]:
     )
 
 
-def _report(
-    shop: Workshop, job: Job, made: Compressed, samples: Samples | None, held: Samples | None
-) -> CompressionReport:
+def _report(shop: Workshop, job: Job, made: Compressed, held: Samples | None) -> CompressionReport:
     facts = assemble.compression_facts(job.plan, made)
     if facts is None:
         raise OptionError("expected a recipe, got none")
@@ -223,7 +229,7 @@ def _report(
             mends=loaded.mends,
         ),
         options={
-            **assemble.data_options(options, samples, held),
+            **assemble.data_options(options, job.samples, held),
             **assemble.recipe_options(options, job.lesson),
         },
         compression=facts,

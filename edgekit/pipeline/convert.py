@@ -25,7 +25,7 @@ from edgekit.pipeline.assemble import (
 from edgekit.pipeline.child import convert_in_child, foreign_backend
 from edgekit.pipeline.compress import Job, compressed
 from edgekit.pipeline.compressed_workshop import CompressedWorkshop
-from edgekit.pipeline.data import calibration_samples, evaluation_samples, with_profile
+from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted, with_profile
 from edgekit.pipeline.deliver import deliver
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.lesson import Lesson
@@ -134,6 +134,8 @@ def _prepare(
     evaluation = evaluation_samples(options, inputs)
     made = None
     if passes is not None:
+        if calibration is not None:
+            linted(source, calibration)  # it may raise, and hours of training may follow
         made = compressed(
             Job(
                 shop=source,

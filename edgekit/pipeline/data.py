@@ -76,13 +76,20 @@ def evaluation_samples(options: Options, inputs: Sequence[TensorSpec]) -> Sample
     return samples
 
 
-def linted(workshop: Workshop, samples: Samples) -> tuple[Finding, ...]:
+def linted(
+    workshop: Workshop, samples: Samples, pack: Callable[[Sequence[Any]], Any] | None = None
+) -> tuple[Finding, ...]:
     """Lint calibration samples against what the model remembers of its training.
+
+    Args:
+        workshop: Of the source model.
+        samples: What is linted.
+        pack: Nests inputs as the model wants them; the workshop knows, once shapes are fixed.
 
     Raises:
         DataError: a finding is an error; the text holds all errors.
     """
-    findings = _findings(workshop, samples, "lint")
+    findings = _findings(workshop, samples, "lint", pack)
     errors = [f"{f.code}: {f.text}" for f in findings if f.severity == "error"]
     if errors:
         raise DataError(f"{samples.origin}: calibration would be worthless: {'; '.join(errors)}")
@@ -93,14 +100,16 @@ def doubts(workshop: Workshop, samples: Samples) -> tuple[str, ...]:
     """Say whether evaluation data are scaled unlike the training data: scores would mislead."""
     return tuple(
         f"evaluation data: {f.code}: {f.text}"
-        for f in _findings(workshop, samples, "lint (evaluate)")
+        for f in _findings(workshop, samples, "lint (evaluate)", None)
         if f.code == "wrong-scaling"
     )
 
 
-def _findings(workshop: Workshop, samples: Samples, name: str) -> tuple[Finding, ...]:
+def _findings(
+    workshop: Workshop, samples: Samples, name: str, pack: Callable[[Sequence[Any]], Any] | None
+) -> tuple[Finding, ...]:
     def write(folder: Path) -> None:
-        facts = gather(workshop.loaded.model, samples, pack=workshop.signature.pack)
+        facts = gather(workshop.loaded.model, samples, pack=pack or workshop.signature.pack)
         found = msgspec.json.encode(list(lint(samples, facts)))
         (folder / "findings.json").write_bytes(found)
 

@@ -17,6 +17,7 @@ from edgekit.calibrate.functions import POOL
 from edgekit.calibrate.profile import FUNCTION, find_profile
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
+from edgekit.errors import DataError
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress
 from edgekit.training import Fitted, Trainer, TrainingOptions
@@ -73,7 +74,10 @@ class Lesson:
         data = data if profile is None else profile.source
         if isinstance(data, (str, Path)):
             return bool(FUNCTION.fullmatch(str(data))) and not Path(data).exists()
-        return callable(data) or in_memory(data, self.inputs) is None
+        try:
+            return callable(data) or in_memory(data, self.inputs) is None
+        except DataError:
+            return True  # a pair of streams, for instance: the trainer knows
 
     @cached_property
     def digest(self) -> str | None:

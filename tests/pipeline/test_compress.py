@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 import pytest
 
@@ -49,6 +47,8 @@ class Shrink(Pass):
         return ["shrink: no factor of 0"] if self.factor == 0 else []
 
     def run(self, model: Any, context: Context) -> Outcome:
+        import keras
+
         SEEN.append(context)
         if self.fail:
             raise PassError("expected better weather, got rain")
@@ -59,12 +59,13 @@ class Shrink(Pass):
             model = keras.Model(model.input, keras.layers.ReLU(name="other")(model.outputs[0]))
         if self.mode == "bug":
             raise ZeroDivisionError("bug")
+        simulation = Simulation(ranges={"image": (-1.0, 1.0)})
         return Outcome(
             model=model,
             treatments=(Treatment(layer="conv", done="shrunk"),
                         Treatment(layer="pool", skipped="it has no kernel")),
             figures={"factor": self.factor},
-            simulation=Simulation(ranges={"image": (-1.0, 1.0)}) if self.mode == "simulate" else None,
+            simulation=simulation if self.mode == "simulate" else None,
         )  # fmt: skip
 
 
@@ -83,12 +84,11 @@ class Learn(Pass):
 
 
 @pytest.fixture(autouse=True)
-def passes(monkeypatch: pytest.MonkeyPatch, here: Path) -> Iterator[None]:
+def passes(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
     """Let ``shrink`` and ``learn`` be passes, and work in a folder of the test's own."""
     SEEN.clear()
     monkeypatch.setitem(PASSES.shipped, "shrink", f"{__name__}:Shrink")  # type: ignore[arg-type]
     monkeypatch.setitem(PASSES.shipped, "learn", f"{__name__}:Learn")  # type: ignore[arg-type]
-    yield
 
 
 def recipe(*steps: dict[str, Any]) -> Recipe:
@@ -167,6 +167,8 @@ def test_training_and_calibration_samples_come_from_train(tiny_model, tiny_data)
 
 
 def test_one_reading_of_data_that_never_repeat_serves_calibration(tiny_model, tiny_data) -> None:
+    import keras
+
     x, y = tiny_data()
     rng = np.random.default_rng()
 
@@ -264,17 +266,19 @@ def test_a_bug_keeps_its_traceback_and_is_told_apart(tiny_model) -> None:
 
 
 def test_a_pass_that_changes_the_ends_is_refused(tiny_model) -> None:
-    with pytest.raises(PassError, match="names of the outputs as they were.*bug of the pass"):
+    with pytest.raises(PassError, match=r"names of the outputs as they were.*bug of the pass"):
         edgekit.compress(tiny_model(), Shrink(mode="rename"))
 
 
 def test_objections_come_before_anything_runs(bench) -> None:
-    with pytest.raises(OptionError, match="recipe 'shrink.shrink': shrink: no factor of 0"):
+    with pytest.raises(OptionError, match=r"recipe 'shrink.shrink': shrink: no factor of 0"):
         edgekit.compress(bench.model, [Shrink(), Shrink(factor=0.0)])
     assert SEEN == []
 
 
 def test_a_model_without_a_graph(tiny_data) -> None:
+    import keras
+
     class Own(keras.Model):
         def __init__(self) -> None:
             super().__init__(name="own")
