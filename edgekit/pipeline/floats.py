@@ -64,11 +64,12 @@ def _onnx(trace: Trace, folder: Path, *, keep_transposes: bool = False) -> Path:
     import onnx as library
 
     from edgekit.exporters import onnx
+    from edgekit.exporters.onnx_biases import gather_biases
     from edgekit.quantizers import ort
 
     path = folder / "model.onnx"
     model = onnx.export(trace, keep_transposes=keep_transposes)
-    library.save(ort.fold(model), str(path))
+    library.save(gather_biases(ort.fold(model)), str(path))
     return path
 
 
