@@ -44,6 +44,12 @@ def load_h5(path: Path, scope: Scope) -> Any:
         ) from error
     with memory.weights_within(held):
         model = graph.build(config, scope)
+    if not getattr(model, "built", True):
+        raise SourceError(
+            f"the model is of a class of its own ({config['class_name']}), and an .h5 file does "
+            "not say the shape of its input: load the weights in Python into a model that was "
+            "called once on data, and save that as .keras"
+        )
     weights.assign(model, stored, scope.names)
     return model
 

@@ -138,7 +138,8 @@ def _drop(name: str, key: str, config: dict[str, Any], scope: Scope, where: str)
     if not any(h is _ANY or h is value or h == value for h in (*harmless, None)):
         raise SourceError(
             f"layer {where!r}: {name} has {key} = {value!r}, which Keras 3's {name} cannot do; "
-            "rebuild the layer in Keras 3 and save the model as .keras"
+            "rebuild the layer in Keras 3 and save the model as .keras; or, if it is a layer of "
+            f"your own class, give --custom-objects your_module:{name}"
         )
     if key not in ("batch_input_shape", "shared_object_id"):
         scope.mend(

@@ -21,6 +21,7 @@ from edgekit.source import (
 )
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
+from edgekit.source.representable import check_representable
 from edgekit.source.scope import Scope
 from edgekit.startup import import_keras
 
@@ -76,6 +77,7 @@ def _from_object(model: Any) -> SourceModel:
         )
     if not model.built:
         raise SourceError(f"model {model.name!r} is not built: call it once on a batch of data")
+    check_representable(model)
     weights.check_finite(model)
     kind = type(model)
     return SourceModel(
@@ -116,6 +118,7 @@ def _finish(model: Any, path: Path, sha256: str, kind: Kind, mends: list[Mend]) 
     if not model.built:
         raise SourceError("the model has no input shape: call it once on data and save it again")
     memory.check_outputs(model)
+    check_representable(model)
     weights.check_finite(model)
     return SourceModel(
         model=model,

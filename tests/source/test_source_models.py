@@ -282,3 +282,58 @@ def test_custom_objects_by_their_plain_name(registered, tmp_path, monkeypatch, e
     loaded = load(path, custom_objects=["users_of_now:Scale", "users_of_now:bent"])
     data = np.load(registered / "data.npz")
     np.testing.assert_allclose(run(loaded.model, data["x"])[0], data["y"], rtol=1e-6)
+
+
+SUBCLASSED = """
+import keras
+
+class Net(keras.Model):
+    def __init__(self, units=2, **others):
+        super().__init__(**others)
+        self.units, self.dense = units, keras.layers.Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+class LayerNormalization(keras.layers.Layer):
+    def __init__(self, by=2, **others):
+        super().__init__(**others)
+        self.by = by
+
+    def call(self, x):
+        return x * self.by
+
+    def get_config(self):
+        return {**super().get_config(), "by": self.by}
+"""
+
+
+def test_classes_of_their_own_in_h5(tmp_path, monkeypatch):
+    import importlib
+    import warnings
+
+    import keras
+
+    (tmp_path / "nets_of_mine.py").write_text(SUBCLASSED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    nets = importlib.import_module("nets_of_mine")
+    net, x = nets.Net(3), np.ones((2, 4), "float32")
+    net(x)
+    own = keras.Sequential([keras.Input((4,)), nets.LayerNormalization(3, name="own")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.save(tmp_path / "net.h5")
+        own.save(tmp_path / "own.h5")
+    net.save(tmp_path / "net.keras")
+    with pytest.raises(SourceError, match=r"a class of its own \(Net\).* save that as \.keras"):
+        load("net.h5", custom_objects=["nets_of_mine:Net"])
+    loaded = load("net.keras", custom_objects=["nets_of_mine:Net"])
+    np.testing.assert_array_equal(run(loaded.model, x)[0], run(net, x)[0])
+    with pytest.raises(SourceError, match=r"'own'.*by = 3.*your_module:LayerNormalization"):
+        load("own.h5")
+    loaded = load("own.h5", custom_objects=["nets_of_mine:LayerNormalization"])
+    np.testing.assert_array_equal(run(loaded.model, x)[0], 3 * x)
