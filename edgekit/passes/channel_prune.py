@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from edgekit.passes.channels.told import treatments
 from edgekit.passes.channels.wiring import Keep, Wiring, wired
 from edgekit.passes.graph import Graph
 from edgekit.target import Target
+from edgekit.training.distillation import Distillation, check_numbers
 
 HALF = 0.5
 """Share of the multiply-accumulates to keep if no budget is given."""
@@ -71,10 +73,11 @@ class ChannelPrune(Pass):
                     f"channel-prune: {option}: expected at least {least}, "
                     f"got {getattr(self, option)}"
                 )
-        if self.temperature <= 0 or not 0 <= self.distill_weight <= 1:
+        check_numbers(self.temperature, self.distill_weight)
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise OptionError(
-                "channel-prune: expected a temperature above 0 and a distill_weight in [0, 1], "
-                f"got {self.temperature} and {self.distill_weight}"
+                "channel-prune: learning_rate: expected a positive number, "
+                f"got {self.learning_rate}"
             )
         if self.epochs or self.importance == "taylor":
             object.__setattr__(self, "needs", frozenset({"graph", "training"}))
@@ -114,10 +117,14 @@ class ChannelPrune(Pass):
         )
 
     def _limits(self, whole: tuple[int, int], progress: float) -> Limits:
-        macs = HALF if self.macs is None and self.parameters is None else self.macs
-        shares = [1.0 if share is None else share for share in (macs, self.parameters)]
-        macs_left, parameters_left = (1 - (1 - share) * progress for share in shares)
+        macs_left, parameters_left = (1 - (1 - share) * progress for share in self._shares())
         return whole[0] * macs_left, whole[1] * parameters_left
+
+    def _shares(self) -> tuple[float, float]:
+        """Return the shares of multiply-accumulates and of parameters to keep."""
+        default = HALF if self.parameters is None else 1.0
+        macs = default if self.macs is None else self.macs
+        return macs, 1.0 if self.parameters is None else self.parameters
 
     def _refuse_out_of_reach(self, graph: Graph, wiring: Wiring, whole: tuple[int, int]) -> None:
         """Raise before anything is trained if the budget cannot be kept."""
@@ -125,11 +132,12 @@ class ChannelPrune(Pass):
         costs, limits = Costs(graph, wiring), self._limits(whole, 1.0)
         least = costs.of(self._chosen(wiring, costs, scores, limits))
         if not within(least, limits):
-            shares = [f"{left / max(1, all_):.2f}" for left, all_ in zip(least, whole, strict=True)]
+            kept = [left / max(1, all_) for left, all_ in zip(least, whole, strict=True)]
+            macs, parameters = self._shares()
             raise PassError(
-                f"channel-prune: expected macs={self.macs}, parameters={self.parameters}, but "
-                f"{shares[0]} of the MACs and {shares[1]} of the parameters have to stay; ask for "
-                f"more, or take multiple_of={self.multiple_of} down"
+                f"channel-prune: expected at most {macs:g} of the MACs and {parameters:g} of the "
+                f"parameters to stay, but {kept[0]:.3f} and {kept[1]:.3f} have to; raise the "
+                f"shares, or lower multiple_of={self.multiple_of}"
             )
 
     def _chosen(self, wiring: Wiring, costs: Costs, scores: Scores, limits: Limits) -> Keep:
@@ -146,23 +154,21 @@ class ChannelPrune(Pass):
     def _scores(self, model: Any, wiring: Wiring, context: Context) -> Scores:
         if self.importance == "batch-norm":
             return by_scales(wiring)
-        if self.importance == "taylor":
+        if self.importance == "taylor" and context.trainer is not None:
             from edgekit.passes.channels.sensitivity import products
 
-            return by_sensitivity(wiring, products(model, wiring, context))
-        return by_filters(wiring, self.importance)
+            return by_sensitivity(wiring, products(model, context.trainer))
+        return by_filters(wiring, "l1" if self.importance == "l1" else "l2")
 
     def _train(self, model: Any, context: Context, step: int) -> None:
         if not self.epochs or context.trainer is None:
             return
-        from edgekit.training import Distillation
-
         teaches = self.distill and context.teacher is not None
         context.trainer.fit(
             model,
             label=f"channel-prune {step} of {self.steps}",
             distillation=Distillation(
-                context.teacher, temperature=self.temperature, weight=self.distill_weight
+                teacher=context.teacher, temperature=self.temperature, weight=self.distill_weight
             )
             if teaches
             else None,

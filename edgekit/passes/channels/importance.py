@@ -8,12 +8,13 @@ for the factors of batch normalization.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.passes.channels.ledger import Ids
 from edgekit.passes.channels.wiring import Wiring
 
 Scores = NDArray[np.float64]
@@ -65,23 +66,53 @@ def by_scales(wiring: Wiring) -> Scores:
     return np.where(seen > 0, scores / np.maximum(seen, 1), by_filters(wiring, "l2"))
 
 
-def by_sensitivity(wiring: Wiring, products: Mapping[str, Mapping[int, NDArray[Any]]]) -> Scores:
-    """Score every class by what leaving it out would add to the loss, to first order.
+def by_sensitivity(wiring: Wiring, batches: Iterable[Mapping[int, NDArray[Any]]]) -> Scores:
+    """Score every class by what the loss would gain without it, to first order.
 
-    Molchanov et al., "Importance Estimation for Neural Network Pruning" (2019), equation (8): the
-    square of the sum of gradient times weight over a filter, here averaged over batches.
+    Molchanov et al., "Importance Estimation for Neural Network Pruning" (2019), equation (8) at a
+    gate behind each channel: the square of the sum of gradient times weight, averaged over
+    batches. The gate is the batch normalization, if there is one with a factor, else the filter
+    and its bias.
 
     Args:
         wiring: Of the model.
-        products: Squared sums of gradient times weight along the axis of each filter, by layer and
-            by the variable's place.
+        batches: Gradient times weight by the ``id()`` of the variable, for each batch.
     """
+    gates = _gates(wiring)
     scores = np.zeros(len(wiring.everything()))
+    count = 0
+    for products in batches:
+        signal = np.zeros(len(scores))
+        for variable, axis, classes in gates:
+            if (found := products.get(id(variable))) is not None:
+                others = tuple(number for number in range(found.ndim) if number != axis)
+                np.add.at(signal, classes, found.sum(axis=others))
+        scores += signal**2
+        count += 1
+    return scores / max(1, count)
+
+
+def _gates(wiring: Wiring) -> list[tuple[Any, int, Ids]]:
+    """Return the variables that scale channels, the axis of these, and their classes."""
+    scaled = {name for name, cut in wiring.cuts.items() if cut.scales}
+    gates = [gate for name in scaled for gate in _along(wiring, name)]
+    covered = np.zeros(len(wiring.everything()), np.bool_)
+    for _, _, classes in gates:
+        covered[classes] = True
     for name, cut in wiring.cuts.items():
         for place, axis in cut.filters:
-            found = products[name][place]
-            np.add.at(scores, wiring.classes[cut.axes[place][axis]], found)
-    return scores
+            if not covered[wiring.classes[cut.axes[place][axis]]].all():
+                gates += _along(wiring, name, cut.axes[place][axis])
+    return gates
+
+
+def _along(wiring: Wiring, name: str, only: Ids | None = None) -> list[tuple[Any, int, Ids]]:
+    return [
+        (wiring.layers[name].variables[place], axis, wiring.classes[ids])
+        for place, along in wiring.cuts[name].axes.items()
+        for axis, ids in along.items()
+        if only is None or ids is only
+    ]
 
 
 def _value(variable: Any) -> Any:

@@ -54,13 +54,20 @@ def _cut(wiring: Wiring, layer: Any) -> Cut:
 
 def _smaller(layer: Any, cut: Cut, wiring: Wiring, keep: Keep) -> Any:
     """Return a layer of the same name and options, with fewer channels."""
-    config = layer.get_config()
+    config = _unbuilt(layer.get_config())
     place = config
     for key in cut.path:
         place = place[key]
     for key, ids in cut.counts.items():
         place[key] = _counted(place[key], int(wiring.mask(ids, keep).sum()))
     return type(layer).from_config({**config, "name": layer.name})
+
+
+def _unbuilt(config: Any) -> Any:
+    """Return a configuration without the shapes that layers in it were built with."""
+    if isinstance(config, dict):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    return config
 
 
 def _counted(old: Any, count: int) -> Any:
