@@ -149,23 +149,25 @@ class RoundedWeights(keras.layers.Layer):
 
 
 class IntegerAverages(keras.layers.Layer):
-    """Pools stored int8 numbers, halves away from 0, as TFLite's kernel does; for comparing.
+    """Pools stored int8 numbers; for comparing.
 
     Args:
         inner: A pooling layer.
         step: Of its input and output.
         zero: Their zero point as stored, -128 to 127.
+        away: Whether halves go away from 0, as in TFLite's kernel; if not, to even.
     """
 
-    def __init__(self, inner: Any, step: float, zero: float, **options: Any) -> None:
+    def __init__(self, inner: Any, step: float, zero: float, *, away: bool, **options: Any) -> None:
         super().__init__(**options)
-        self.inner, self._step, self._zero = inner, step, zero
+        self.inner, self._step, self._zero, self._away = inner, step, zero, away
         self.built = True
 
     def call(self, x: Any) -> Any:
         """Call the layer."""
         mean = self.inner(ops.round(x / self._step)) + self._zero
-        stored = ops.sign(mean) * ops.floor(ops.abs(mean) + 0.5)
+        from_zero = ops.sign(mean) * ops.floor(ops.abs(mean) + 0.5)
+        stored = from_zero if self._away else ops.round(mean)
         return (stored - self._zero) * self._step
 
 

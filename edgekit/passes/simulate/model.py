@@ -85,7 +85,9 @@ def simulate(
             source = quantizers.get(plan.groups.get(name, "")) if name not in plan.loose else None
             alone = len(graph.calls_of(node.layer)) == 1
             if exact and source is not None and alone and (weights or _pools(node)):
-                wrapped[id(node.layer)] = _integer(node, weights, source.range(), activations)
+                wrapped[id(node.layer)] = _integer(
+                    node, weights, source.range(), activations, plan.kind
+                )
             else:
                 wrapped[id(node.layer)] = _wrapped(node, weights)
         inner = wrapped[id(node.layer)]
@@ -174,14 +176,14 @@ def _pools(node: Node) -> bool:
 
 
 def _integer(
-    node: Node, weights: Weights | None, limits: Range, activations: Activations
+    node: Node, weights: Weights | None, limits: Range, activations: Activations, kind: str
 ) -> Callable[..., Any]:
     from edgekit.passes.simulate.layers import IntegerAverages, IntegerProducts
 
     name, step = f"{node.layer.name}__integer", grid.activation_step(limits, activations)
     if weights is None:
         zero = 0.0 if activations == "int16" else round(-limits[0] / step) - 128.0
-        return IntegerAverages(node.layer, step, zero, name=name)
+        return IntegerAverages(node.layer, step, zero, away=kind == "tflite", name=name)
     return IntegerProducts(node.layer, (weights.axes, weights.levels), step, name=name)
 
 

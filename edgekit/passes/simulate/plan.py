@@ -71,7 +71,8 @@ class Plan:
     ``groups`` names the range of each tensor that is rounded, by the tensor's name; tensors of one
     group share it. ``fixed`` are the groups whose range is known. ``rounds`` are the tensors that
     need rounding themselves; the others only move values of their group, but for the ``loose``
-    ones, which stay in float. ``weights`` are the kernels by layer.
+    ones, which stay in float. ``weights`` are the kernels by
+    layer; ``kind`` is the format.
     """
 
     groups: Mapping[str, str]
@@ -79,6 +80,7 @@ class Plan:
     rounds: frozenset[str]
     loose: frozenset[str]
     weights: Mapping[str, Weights]
+    kind: str
     treatments: tuple[Treatment, ...]
 
 
@@ -150,7 +152,7 @@ def plan(
     known = {groups[name]: limits for name, limits in fixed.items()}
     return Plan(
         groups=groups, fixed=known, rounds=frozenset(rounds - loose), loose=frozenset(loose),
-        weights=weights, treatments=tuple(done),
+        weights=weights, kind=kind, treatments=tuple(done),
     )  # fmt: skip
 
 
