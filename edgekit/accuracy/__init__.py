@@ -7,6 +7,7 @@ from edgekit.accuracy.compare import Evaluation, Flips, evaluate
 from edgekit.accuracy.layers import LayerError, LayerErrors, compare_layers
 from edgekit.accuracy.metrics import METRICS, Metric, metric
 from edgekit.accuracy.sqnr import sqnr_db
+from edgekit.accuracy.steps import StepErrors, step_errors
 
 __all__ = [
     "METRICS",
@@ -15,9 +16,11 @@ __all__ = [
     "LayerError",
     "LayerErrors",
     "Metric",
+    "StepErrors",
     "collect",
     "compare_layers",
     "evaluate",
     "metric",
     "sqnr_db",
+    "step_errors",
 ]

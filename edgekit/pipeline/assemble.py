@@ -23,6 +23,7 @@ from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.make import Division, make
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.plan import Plan, as_recipe
+from edgekit.pipeline.simulated import strays
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import (
     ArtifactFacts,
@@ -106,6 +107,7 @@ def _learn(
         else None
     )
     data = prepared.calibration or prepared.evaluation
+    simulation = learn.held_against(workshop, artifact, prepared.evaluation or data, target)
     report = Report(
         edgekit=VERSION,
         source=_source(prepared, name),
@@ -120,6 +122,7 @@ def _learn(
         treatments=made.treatments,
         compression=compression_facts(prepared.plan, prepared.made),
         passes=prepared.made.story.passes if prepared.made else (),
+        simulation=simulation,
         evaluation=evaluation,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
         layers=learn.layer_errors(workshop, artifact, data, target)
@@ -135,6 +138,7 @@ def _learn(
             ),
             *cautions(target),
             *made.warnings,
+            *(strays(simulation) if simulation is not None else ()),
         ),
         tools=tool_versions(),
         command=command(prepared, target),

@@ -10,12 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import runtimes
-from edgekit.accuracy import Evaluation, LayerErrors, collect, compare_layers, evaluate, metric
+from edgekit.accuracy import (
+    Evaluation,
+    LayerErrors,
+    StepErrors,
+    collect,
+    compare_layers,
+    evaluate,
+    metric,
+)
 from edgekit.artifact import Artifact
 from edgekit.bench import Measurement, Waiting, measure, slower_than
 from edgekit.calibrate.samples import Samples
+from edgekit.errors import QuantizeError
 from edgekit.pipeline.labels import joined, labels_of
 from edgekit.pipeline.options import Options
+from edgekit.pipeline.simulated import against_simulation
 from edgekit.pipeline.workshop import Workshop
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
@@ -26,6 +36,8 @@ _LAYER_SAMPLES = 16
 
 # Of timing, and at least 50 runs: slow files are timed for longer.
 LEAST_SECONDS = 0.25
+# Of first classes, between a file and its simulation; of trained models it is above 0.99.
+LEAST_AGREEMENT = 0.9
 
 
 def evaluated(
@@ -92,6 +104,29 @@ def tensor_errors(
     few = next(iter(samples.batches(_LAYER_SAMPLES))).inputs
     fed = few if inputs is None else {inputs[name]: array for name, array in few.items()}
     return compare_layers([(runtimes.tensors(baseline, few), runtimes.tensors(artifact, fed))])
+
+
+def held_against(
+    workshop: Workshop, artifact: Artifact, samples: Samples | None, target: Target
+) -> StepErrors | None:
+    """Compare the artifact with the simulation of its model, if that was trained for integers.
+
+    Raises:
+        QuantizeError: the file computes something else than what was trained.
+    """
+    simulation = workshop.simulation
+    if simulation is None or samples is None or not target.quantization.needs_calibration:
+        return None
+    with workshop.keeper.timed(f"simulate {target.name}"):
+        found = against_simulation(workshop, artifact, simulation, samples)
+    if found.agreement is not None and found.agreement < LEAST_AGREEMENT:
+        raise QuantizeError(
+            f"the file gives another first class than the simulation that its model was trained in "
+            f"on {100 * (1 - found.agreement):.1f} % of {found.samples} samples, expected at most "
+            f"{100 * (1 - LEAST_AGREEMENT):g} %; nothing was written. Leave layers out with qat's "
+            "skip, or convert to another format"
+        )
+    return found
 
 
 @contextmanager

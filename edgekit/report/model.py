@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edgekit.accuracy import Evaluation, LayerErrors
+from edgekit.accuracy import Evaluation, LayerErrors, StepErrors
 from edgekit.artifact import TensorSpec
 from edgekit.auditing import AuditResult
 from edgekit.bench import Measurement
@@ -168,7 +168,8 @@ class Report:
 
     ``broken_promises`` and ``missed_budgets`` are empty in a passing report; ``verdict`` follows
     from them. ``parity_sqnr_db`` compares the artifact with the source model on held-back
-    calibration samples, or on seeded random inputs where there is no calibration.
+    calibration samples, or on seeded random inputs where there is no calibration. ``simulation``
+    compares it with what its model was trained to give.
     """
 
     schema: int = SCHEMA
@@ -185,6 +186,7 @@ class Report:
     treatments: tuple[Treatment, ...] = ()
     compression: CompressionFacts | None = None
     passes: tuple[PassFacts, ...] = ()
+    simulation: StepErrors | None = None
     evaluation: Evaluation | None = None
     evaluation_data: str | None = None
     layers: LayerErrors | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgekit.accuracy import StepErrors
 from edgekit.report import text
 from edgekit.report.model import CompressionFacts, ModelFigures, PassFacts, Report, TrainingFacts
 from edgekit.report.tables import bullets, table
@@ -48,9 +49,20 @@ def pass_lines(report: Report) -> list[str]:
     lines += ["", *table(("", "before", "after", "change"), changes(facts), numbers=(1, 2, 3))]
     heading = ("pass", "layers treated", "left alone", "training", "time")
     lines += ["", *table(heading, pass_rows(report.passes), numbers=(1, 2, 4))]
+    if report.simulation is not None:
+        lines += ["", _against_simulation(report.simulation)]
     for each in report.passes:
         lines += ["", f"### {each.name}", "", *_one(each)]
     return lines
+
+
+def _against_simulation(found: StepErrors) -> str:
+    same = "" if found.agreement is None else f", {text.share(found.agreement)} same first class"
+    return (
+        f"The file against the simulation that the model was trained in, on {found.samples:,} "
+        f"samples: {text.share(found.within_one)} of outputs within one step (1 LSB), the farthest "
+        f"{found.largest_lsb:.3g} steps{same}."
+    )
 
 
 def _one(each: PassFacts) -> list[str]:

@@ -25,8 +25,7 @@ from edgekit.progress import Silent
 from edgekit.runtimes import describe
 from edgekit.target import Target
 
-
-# Shares of values within one step, and of equal first classes. ONNX Runtime joins and adds in float,
+# Shares of values within one step, and of equal first classes. ONNX Runtime joins in float,
 # without a rounding that the simulation has; outputs there are no integers.
 LEAST = {"tflite": (0.999, 0.995), "openvino": (0.99, 0.995), "onnx": (0.3, 0.985)}
 
