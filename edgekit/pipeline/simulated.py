@@ -62,7 +62,7 @@ def against_simulation(
 
 
 def strays(found: StepErrors) -> tuple[str, ...]:
-    """Say when a file strays from its simulation; that of TFLite is exact to a step but for ties."""
+    """Say when a file strays from its simulation: TFLite files hardly do."""
     if found.within_one >= MOST_WITHIN:
         return ()
     return (
