@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, memory, trust, weights
+from edgekit.source.precision import in_float32
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -34,7 +36,7 @@ def load_h5(path: Path, scope: Scope) -> Any:
         with h5py.File(path, "r") as file:
             config = _config(file)
             scope = dataclasses.replace(scope, keras2=not _version(file).startswith("3."))
-            config, scope = stand_in(config, scope)
+            config, scope = stand_in(in_float32(config, scope), scope)
             trust.check(config, scope.custom, allow_code=scope.allow_code)
             stored = _stored(file["model_weights"], held) if "model_weights" in file else {}
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
@@ -118,9 +120,16 @@ def _stored(group: Any, held: int) -> dict[str, list[weights.Stored]]:
                 held -= own[weight].nbytes
                 if held < 0:
                     raise SourceError(f"the HDF5 file lists the weights of {name!r} repeatedly")
-                found.append(weights.Stored(name=weight, array=np.asarray(own[weight])))
+                found.append(weights.Stored(name=weight, array=_numbers(np.asarray(own[weight]))))
             stored[name] = found
     return stored
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Read bfloat16, which HDF5 has no name for, as the upper halves of float32."""
+    if array.dtype.kind != "V" or array.dtype.itemsize != 2:
+        return array
+    return (array.view("<u2").astype("<u4") << 16).view("<f4")
 
 
 def _attribute(group: Any, name: str) -> list[str]:

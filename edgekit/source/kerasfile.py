@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, layerconfig, memory, trust
+from edgekit.source.precision import in_float32
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -33,7 +34,7 @@ def load_archive(path: Path, work: Path, scope: Scope) -> Any:
         raise SourceError(f"the archive's config.json is damaged: {error}") from error
     config = h5.parse_config(text)
     held = _held(files, path)
-    fresh, scope = stand_in(config, scope)
+    fresh, scope = stand_in(in_float32(config, scope), scope)
     trust.check(fresh, scope.custom, allow_code=scope.allow_code)
     if str(metadata.get("keras_version", "3")).startswith("2."):
         with memory.weights_within(held):

@@ -21,6 +21,7 @@ from edgekit.source import (
 )
 from edgekit.source.digest import digest, digest_object
 from edgekit.source.model import Kind, Mend, SourceModel, folder_name
+from edgekit.source.precision import check_float32
 from edgekit.source.representable import check_representable
 from edgekit.source.scope import Scope
 from edgekit.startup import import_keras
@@ -78,6 +79,7 @@ def _from_object(model: Any) -> SourceModel:
     if not model.built:
         raise SourceError(f"model {model.name!r} is not built: call it once on a batch of data")
     check_representable(model)
+    check_float32(model)
     weights.check_finite(model)
     kind = type(model)
     return SourceModel(

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.source import containers, graph, h5, memory, trust, weights
+from edgekit.source.precision import in_float32
 from edgekit.source.scope import Scope
 from edgekit.source.stand_in import stand_in
 
@@ -41,7 +42,7 @@ def load_savedmodel(folder: Path, scope: Scope) -> Any:
     if 0 not in metadata:
         raise SourceError(_EXPORTED)
     config = _model_config(metadata[0])
-    config, scope = stand_in(config, scope)
+    config, scope = stand_in(in_float32(config, scope), scope)
     trust.check(config, scope.custom, allow_code=scope.allow_code)
     arrays = _Checkpoint(folder, nodes)
     stored = {
