@@ -32,8 +32,8 @@ class Projection(Protocol):
     def step(self) -> None:
         """Project after a step."""
 
-    def project(self) -> None:
-        """Project, and count no step."""
+    def finish(self) -> None:
+        """Project for good, and count no step."""
 
     def state(self) -> dict[str, Array]:
         """Return what a resumed training needs."""
@@ -69,7 +69,7 @@ def hook(projection: Projection, *, told: object) -> Any:
 
         def on_train_end(self, logs: Any = None) -> None:
             # An optimizer that averages weights has just put the averages in their place.
-            self._on_variables(projection.project)
+            self._on_variables(projection.finish)
 
         def state(self) -> dict[str, Array]:
             return projection.state()
@@ -106,12 +106,14 @@ class Masking:
         self.project()
 
     def project(self) -> None:
-        """Set what is masked to zero."""
-        import keras
-
+        """Set what is masked to zero, or minus zero."""
         for weight, factor in zip(self._weights, self._factors, strict=True):
-            kept = keras.ops.where(factor, weight.variable.value, 0)
-            weight.variable.assign(kept)
+            weight.variable.assign(weight.variable.value * factor)
+
+    def finish(self) -> None:
+        """Set what is masked to plain zero: a compressed file is smaller for one zero than two."""
+        for weight, mask in zip(self._weights, self.masks, strict=True):
+            weight.write(np.where(mask, weight.read(), 0))
 
     def state(self) -> dict[str, Array]:
         """Return the masks, one bit a weight."""
@@ -130,7 +132,10 @@ class Masking:
         import keras
 
         self.masks = list(masks)
-        self._factors = [keras.ops.convert_to_tensor(mask) for mask in masks]
+        self._factors = [
+            keras.ops.convert_to_tensor(mask, dtype=weight.variable.dtype)
+            for mask, weight in zip(masks, self._weights, strict=True)
+        ]
 
 
 class GradualMasking(Masking):
@@ -216,10 +221,7 @@ class Sharing:
         fixed_zero: Sequence[bool],
     ) -> None:
         self._weights, self._fixed_zero = tuple(weights), tuple(fixed_zero)
-        self._indices: list[Any] = []
-        self._counts: list[Any] = []
-        self.indices: list[NDArray[np.int32]] = []
-        self._set(indices)
+        self.indices = list(indices)
 
     def begin(self) -> None:
         """Project."""
@@ -231,15 +233,11 @@ class Sharing:
 
     def project(self) -> None:
         """Set each weight to the mean of its cluster."""
-        from keras import ops
+        parts = zip(self._weights, self.indices, self._fixed_zero, strict=True)
+        for weight, indices, zero in parts:
+            weight.write(_shared(weight.read(), indices, zero=zero))
 
-        parts = zip(self._weights, self._indices, self._counts, self._fixed_zero, strict=True)
-        for weight, places, counts, zero in parts:
-            flat = ops.reshape(weight.variable.value, (-1,))
-            means = ops.segment_sum(flat, places, num_segments=len(counts)) / counts
-            if zero:
-                means = ops.concatenate([ops.zeros_like(means[:1]), means[1:]])
-            weight.variable.assign(ops.reshape(ops.take(means, places, axis=0), weight.shape))
+    finish = project
 
     def state(self) -> dict[str, Array]:
         """Return the cluster of every weight."""
@@ -247,14 +245,13 @@ class Sharing:
 
     def restore(self, state: State) -> None:
         """Take clusters back."""
-        self._set([np.asarray(state[w.key], dtype=np.int32) for w in self._weights])
+        self.indices = [np.asarray(state[w.key], dtype=np.int32) for w in self._weights]
 
-    def _set(self, indices: Sequence[NDArray[np.int32]]) -> None:
-        from keras import ops
 
-        self.indices = list(indices)
-        self._indices = [ops.convert_to_tensor(i.ravel(), dtype="int32") for i in indices]
-        self._counts = [
-            ops.convert_to_tensor(np.maximum(np.bincount(i.ravel()), 1), dtype=w.variable.dtype)
-            for i, w in zip(indices, self._weights, strict=True)
-        ]
+def _shared(numbers: Array, indices: NDArray[np.int32], *, zero: bool) -> Array:
+    """Return numbers as the means of their clusters; with ``zero``, cluster 0 as zeros."""
+    places = indices.ravel()
+    means = np.bincount(places, weights=numbers.ravel()) / np.maximum(np.bincount(places), 1)
+    if zero:
+        means[0] = 0.0
+    return means.astype(numbers.dtype)[indices]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from edgekit.errors import OptionError, PassError
 from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
 from edgekit.passes.compressed import size_figures, sparsity_figures, variables
-from edgekit.passes.hooks import GradualMasking, hook
+from edgekit.passes.hooks import GradualMasking, Masking, hook
 from edgekit.passes.masks import Bools, block_mask, global_masks, keep_mask, two_of_four
 from edgekit.passes.selection import Selection, left_out, selected
 from edgekit.passes.weights import Weight, kernels
@@ -160,19 +160,19 @@ class MagnitudePrune(Pass):
         return None
 
     def _prune(self, model: Any, weights: Sequence[Weight], context: Context) -> None:
-        masking = GradualMasking(
-            weights,
-            lambda sparsity: self.masks(weights, sparsity),
-            final=self.sparsity,
-            initial=self.initial_sparsity,
-            **self._steps(context),
-        )
         if self.epochs != 0:
             if context.trainer is None:
                 raise PassError(
                     f"{self.name}: expected training data, got none: give some, or epochs = 0 to "
                     "prune without training"
                 )
+            masking = GradualMasking(
+                weights,
+                lambda sparsity: self.masks(weights, sparsity),
+                final=self.sparsity,
+                initial=self.initial_sparsity,
+                **self._steps(context),
+            )
             context.trainer.fit(
                 model,
                 label=self.name,
@@ -180,11 +180,7 @@ class MagnitudePrune(Pass):
                 epochs=self.epochs,
                 learning_rate=self.learning_rate,
             )
-        final = GradualMasking(
-            weights, lambda s: self.masks(weights, s), final=self.sparsity, initial=self.sparsity,
-            ramp=0, every=1,
-        )  # fmt: skip
-        final.begin()
+        Masking(weights, self.masks(weights, self.sparsity)).finish()
 
     def _steps(self, context: Context) -> dict[str, int]:
         """Return over how many steps sparsity rises, and how often masks are chosen."""

@@ -16,7 +16,7 @@ PRUNED = 0.01
 """From this share of exact zeros on a kernel counts as pruned; a trained one has next to none."""
 
 SHARED = 256
-"""Up to so many different values, each held by four weights on average, a kernel is clustered."""
+"""Up to so many values, with three weights for two of them on average, a kernel is clustered."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,8 +75,9 @@ def is_pruned(numbers: NDArray[Any]) -> bool:
 
 
 def _shared(numbers: NDArray[Any]) -> NDArray[np.int32] | None:
-    count = np.unique(numbers).size
-    return _numbered(numbers) if count <= SHARED and count * 4 <= numbers.size else None
+    rest = numbers[numbers != 0]  # half of a pruned kernel is equal, and yet not clustered
+    count = np.unique(rest).size
+    return _numbered(numbers) if 0 < count <= SHARED and 3 * count <= 2 * rest.size else None
 
 
 def _numbered(numbers: NDArray[Any]) -> NDArray[np.int32]:

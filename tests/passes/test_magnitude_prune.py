@@ -91,7 +91,11 @@ def test_masks_hold_after_every_step_and_only_grow(model):
     )
     looks = Looks([narrow])
     x = np.random.default_rng(0).normal(size=(40, 8, 8, 3)).astype("float32")
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9),
+        "sparse_categorical_crossentropy",
+        jit_compile=keras.backend.backend() == "jax",
+    )
     model.fit(
         x, np.arange(40) % 5, batch_size=2, verbose=0, callbacks=[hook(masking, told=step), looks]
     )
@@ -215,3 +219,10 @@ def test_blocks_are_objected_to_where_nothing_reads_them():
             0
         ]
     )
+
+
+def test_zeros_that_stay_are_plain_zeros(model, trainer):
+    outcome = MagnitudePrune().run(model, Context(trainer=trainer))
+
+    numbers = np.concatenate([w.read().ravel() for w in kernels(outcome.model)])
+    assert not np.signbit(numbers[numbers == 0]).any()

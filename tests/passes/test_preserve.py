@@ -23,7 +23,7 @@ def model():
 def train(model, hooks):
     generator = np.random.default_rng(0)
     x, y = (generator.normal(size=(64, n)).astype("float32") for n in (12, 8))
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=keras.backend.backend() == "jax")
     model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=hooks)
 
 
@@ -80,3 +80,10 @@ def test_zeros_and_clusters_stay_together(model):
     for old, weight in zip(before, kernels(model), strict=True):
         assert np.array_equal(weight.read() == 0, old == 0)
         assert np.unique(weight.read()).size == 6
+
+
+def test_pruned_kernels_do_not_count_as_clustered(model):
+    MagnitudePrune(epochs=0, sparsity=0.9).run(model, Context())
+
+    assert preserved(model).clusters == {}
+    assert sorted(preserved(model).masks) == ["one/kernel", "two/kernel"]
