@@ -74,7 +74,7 @@ class Checkpoint:
 def load(path: Path, digest: str) -> Checkpoint | None:
     """Read a checkpoint; None if there is none, if it is damaged, or of another training."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             meta = json.loads(stored[_META].tobytes())
             if meta["format"] != FORMAT or meta["digest"] != digest:
                 return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.artifact import TensorSpec
 from edgekit.calibrate.functions import call, resolve
+from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import FUNCTION
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import DataError
@@ -54,14 +55,16 @@ class Opened:
     ports: Ports
 
 
-def open_data(data: object, model: Any, options: TrainingOptions) -> Opened:
-    """Open training data for a model.
+def open_data(
+    data: object, model: Any, options: TrainingOptions, pictures: PictureOptions | None = None
+) -> Opened:
+    """Open training data for a model; ``pictures`` says how they are prepared.
 
     Raises:
         DataError: they are not there, cannot be read, or do not fit the model.
     """
-    given = _given(data)
-    opened = (_streams if given.streams else _samples)(given, declared(model).specs, options)
+    given, inputs = _given(data), declared(model).specs
+    opened = (_streams if given.streams else _samples)(given, inputs, options, pictures)
     names = tuple(ports(model, _first(opened.training).inputs).outputs)
     for pieces in opened.all:
         pieces.name_outputs(names)
@@ -99,7 +102,10 @@ def _given_object(data: Any, origin: str) -> _Given:
     return _Given(origin=origin, data=data)
 
 
-def _streams(given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions) -> Data:
+def _streams(
+    given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions,
+    pictures: PictureOptions | None,
+) -> Data:  # fmt: skip
     for stream in given.streams:
         if isinstance(stream, Iterator):
             raise DataError(
@@ -108,14 +114,18 @@ def _streams(given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptio
                 "makes it"
             )
     training, *rest = (
-        Stream(given.origin, give, inputs=inputs, size=options.batch_size) for give in given.streams
+        Stream(given.origin, give, inputs=inputs, size=options.batch_size, options=pictures)
+        for give in given.streams
     )
     return Data(training=training, validation=rest[0] if rest else None)
 
 
-def _samples(given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions) -> Data:
+def _samples(
+    given: _Given, inputs: Sequence[TensorSpec], options: TrainingOptions,
+    pictures: PictureOptions | None,
+) -> Data:  # fmt: skip
     data = _with_weights(given.data, inputs)
-    samples, held = at_hand(open_samples(data, inputs, seed=options.seed)), None
+    samples, held = at_hand(open_samples(data, inputs, seed=options.seed, options=pictures)), None
     if options.validation and len(samples) > 1:
         samples, held = samples.split(options.validation)
     rows = Rows(samples=samples, size=options.batch_size, seed=options.seed)

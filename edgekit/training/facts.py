@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,71 +12,41 @@ import numpy as np
 from edgekit.training.variables import fingerprint
 
 DEEPEST = 5
-MOST = 2_000
 
 
-def facts(value: Any) -> Any:
+def facts(value: Any, depth: int = 0) -> Any:
     """Return the numbers, texts and arrays that an object holds, as JSON takes them.
 
-    The same in another process. Goes through dataclasses, containers, the attributes of objects,
-    and what functions and classes made inside of functions refer to; what lies too deep, and what
-    cannot be told (a file, a socket), counts by its class.
+    The same in another process. Goes through containers, dataclasses and the attributes of Keras
+    callbacks; whatever else counts by its class, or by its name if it is a function.
     """
-    return _Teller().tell(value, 0)
+    import keras
+
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | np.floating):
+        return float(value).hex()
+    if isinstance(value, np.ndarray):
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return [str(value.dtype), list(value.shape), content]
+    if isinstance(value, keras.Model):
+        return fingerprint(value)
+    if depth < DEEPEST and (parts := _parts(value)) is not None:
+        return [type(value).__qualname__, [[name, facts(p, depth + 1)] for name, p in parts]]
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
-class _Teller:
-    def __init__(self) -> None:
-        self._seen: dict[int, int] = {}
+def _parts(value: Any) -> list[tuple[str, Any]] | None:
+    import keras
 
-    def tell(self, value: Any, depth: int) -> Any:
-        if value is None or isinstance(value, bool | int | str):
-            return value
-        if isinstance(value, float | np.floating):
-            return float(value).hex()
-        if isinstance(value, np.ndarray):
-            content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-            return [str(value.dtype), list(value.shape), content]
-        if id(value) in self._seen:
-            return f"see {self._seen[id(value)]}"
-        if depth >= DEEPEST or len(self._seen) >= MOST:
-            return type(value).__qualname__
-        self._seen[id(value)] = len(self._seen)
-        return self._parts(value, depth + 1)
-
-    def _parts(self, value: Any, depth: int) -> Any:
-        import keras
-
-        if isinstance(value, keras.Model):
-            return fingerprint(value)
-        if isinstance(value, keras.Layer | keras.Variable):
-            return [type(value).__qualname__, str(getattr(value, "dtype", ""))]
-        if isinstance(value, Mapping):
-            return {str(k): self.tell(v, depth) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.tell(v, depth) for v in value]
-        if isinstance(value, set | frozenset):
-            return sorted(str(v) for v in value)
-        if isinstance(value, FunctionType):
-            return [value.__qualname__, *self._closure(value, depth)]
-        return [type(value).__qualname__, self._own(value, depth), self._class(value, depth)]
-
-    def _own(self, value: Any, depth: int) -> Any:
-        if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: self.tell(getattr(value, f.name, None), depth) for f in fields(value)}
-        own = getattr(value, "__dict__", None)
-        if isinstance(value, type) or not isinstance(own, dict):
-            return None
-        return {name: self.tell(v, depth) for name, v in sorted(own.items())}
-
-    def _class(self, value: Any, depth: int) -> Any:
-        """What the methods of a class that was made inside of a function refer to."""
-        if "<locals>" not in type(value).__qualname__:
-            return None
-        methods = (m for m in vars(type(value)).values() if isinstance(m, FunctionType))
-        return [part for method in methods for part in self._closure(method, depth)]
-
-    def _closure(self, function: FunctionType, depth: int) -> list[Any]:
-        cells = function.__closure__ or ()
-        return [self.tell(c.cell_contents, depth) for c in cells if not isinstance(
-            c.cell_contents, type)]  # fmt: skip
+    if isinstance(value, Mapping):
+        return [(str(name), part) for name, part in value.items()]
+    if isinstance(value, list | tuple):
+        return [("", part) for part in value]
+    if isinstance(value, set | frozenset):
+        return [("", part) for part in sorted(map(str, value))]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(f.name, getattr(value, f.name, None)) for f in fields(value)]
+    if isinstance(value, keras.callbacks.Callback):
+        return [(n, p) for n, p in sorted(vars(value).items()) if n not in ("_model", "params")]
+    return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,10 +159,11 @@ class _Run:
         seed_epoch(self.ground.seed, number)
         with progress.stage(name, data.training.steps):
             try:
-                history = self.student.fit(
-                    feeds[0], initial_epoch=number, epochs=number + 1, shuffle=False, verbose=0,
-                    callbacks=[told], **held,
-                ).history  # fmt: skip
+                with self._knowing_outputs_without_labels():
+                    history = self.student.fit(
+                        feeds[0], initial_epoch=number, epochs=number + 1, shuffle=False,
+                        verbose=0, callbacks=[told], **held,
+                    ).history  # fmt: skip
             except Exception as error:
                 failure = next((f.failure for f in feeds if f.failure is not None), None)
                 if failure is None or failure is error:
@@ -170,6 +173,16 @@ class _Run:
             self._check(figures, number, lost=told.lost)
             progress.note(", ".join(f"{key} {figure:.4g}" for key, figure in figures.items()))
         self._keep(figures)
+
+    @contextlib.contextmanager
+    def _knowing_outputs_without_labels(self) -> Iterator[None]:
+        """Let Keras be silent about layers that nothing trains, where that is known."""
+        with warnings.catch_warnings():
+            if not self.plan.distillation and any(
+                goal.loss is None for goal in self.ground.goals.values()
+            ):
+                warnings.filterwarnings("ignore", message="Gradients do not exist")
+            yield
 
     def _feed(self, pieces: Pieces, number: int) -> Any:
         shapes = {name: (None, *a.shape[1:]) for name, a in self.ground.ports.outputs.items()}

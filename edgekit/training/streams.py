@@ -40,6 +40,7 @@ class Stream:
             trainer, and for each epoch where it gives a generator. Or such a dataset itself.
         inputs: Of the model.
         size: Samples a batch, where they come one by one.
+        options: How inputs are scaled.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Stream:
         *,
         inputs: Sequence[TensorSpec],
         size: int,
+        options: PictureOptions | None = None,
     ) -> None:
         self.origin, self.reads = origin, 0
+        self._options = options or PictureOptions()
         self._give, self._inputs, self._size = give, tuple(inputs), size
         self._outputs: tuple[str, ...] = ()
         self._opened: Any = None
@@ -77,10 +80,11 @@ class Stream:
         if known is None or first is None or not self._batched(first):
             known = sum(1 for _ in islice(self._pieces(), MOST_STEPS + 1))
             self.restart()
+        if known == 0:
+            raise DataError(f"{self.origin}: expected samples, it yields none; yield at least one")
         if not 0 < known <= MOST_STEPS:
-            came = "none" if not known else "batches without end"
             raise DataError(
-                f"{self.origin}: expected a number of batches an epoch, got {came}; "
+                f"{self.origin}: expected a number of batches an epoch, got batches without end; "
                 "leave out repeat(), or end the epoch with take(n)"
             )
         return known
@@ -135,7 +139,7 @@ class Stream:
     def _batched(self, value: Any) -> bool:
         item, spec = take_apart(value, self._inputs, self.origin), self._inputs[0]
         array = np.asarray(item.inputs[spec.name])
-        return fit(array.shape, array.dtype, spec, origin=self.origin, options=PictureOptions())[1]
+        return fit(array.shape, array.dtype, spec, origin=self.origin, options=self._options)[1]
 
     def _piece(self, value: Any) -> Piece:
         item = take_apart(value, self._inputs, self.origin)
@@ -144,7 +148,7 @@ class Stream:
         for spec in self._inputs:
             array = np.asarray(item.inputs[spec.name])
             fitted, batched = fit(
-                array.shape, array.dtype, spec, origin=self.origin, options=PictureOptions()
+                array.shape, array.dtype, spec, origin=self.origin, options=self._options
             )
             rows[spec.name] = fitted.apply(array if batched else array[None], 0)
         count = len(next(iter(rows.values())))

@@ -186,10 +186,10 @@ def _metric(metric: Any, loss: str, kind: Kind) -> Maker:
             f"expected a Keras metric, got {metric!r}: {one_line(error, 120)}; "
             "give one by name, such as accuracy or mean_absolute_error"
         ) from error
+    name = metric if isinstance(metric, str) else getattr(found, "__name__", None)
     if isinstance(found, keras.metrics.Metric):
-        config = found.get_config()
-        return lambda before: type(found).from_config(config | {"name": f"{before}{found.name}"})
-    name = metric if isinstance(metric, str) else getattr(found, "__name__", "metric")
+        config, name = found.get_config(), name or found.name
+        return lambda before: type(found).from_config(config | {"name": f"{before}{name}"})
     return lambda before: keras.metrics.MeanMetricWrapper(found, name=f"{before}{name}")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import TrainingError
 from edgekit.progress import Progress
 from edgekit.training.data import open_data
@@ -37,6 +38,7 @@ class Trainer:
         options: How to train.
         folder: Where checkpoints are kept.
         progress: Who listens.
+        pictures: How samples are prepared: scaling holds for all kinds, the rest for pictures.
 
     Raises:
         DataError: the data are not there, cannot be read, or do not fit the model.
@@ -51,10 +53,11 @@ class Trainer:
         *,
         folder: Path,
         progress: Progress,
+        pictures: PictureOptions | None = None,
     ) -> None:
         model = getattr(source_model, "model", source_model)
         with seeded(options.seed):
-            opened = open_data(data, model, options)
+            opened = open_data(data, model, options, pictures)
         self.options = options
         self.ground = Ground(
             data=opened.data,
@@ -123,6 +126,8 @@ class Trainer:
         Hooks get the model in training, a wrapper; ``hook.model.student`` is the model given. One
         that has ``state()`` and ``restore(state)`` is kept in the checkpoints; it is restored after
         its ``on_train_begin``. While a hook's ``settled`` is False, no epoch counts as the best.
+        A run goes on only if the attributes of its hooks, as far as they are plain values, arrays
+        or dataclasses, are what they were.
 
         Args:
             model: Takes the source's inputs and gives its outputs, in order.
@@ -136,10 +141,10 @@ class Trainer:
             TrainingError: nothing to train for, or the loss became NaN.
             DataError: the data cannot be read.
         """
-        if distillation is None and not self.labelled:
+        if not self.labelled and (distillation is None or distillation.weight < 1):
             raise TrainingError(
-                f"{self.ground.data.training.origin}: expected labels, got samples without; add an "
-                "array y, or distil from the source model with weight = 1"
+                f"{self.ground.data.training.origin}: expected labels, got samples without; add "
+                "an array y, or distil from the source model with weight = 1"
             )
         plan = Plan(
             label=label,
