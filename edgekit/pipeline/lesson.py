@@ -96,8 +96,9 @@ class Lesson:
         """
         if self._trainer is None:
             self._trainer = Trainer(
-                source, self.options.train, self.training, folder=Path(), progress=self._progress
-            )
+                source, self.options.train, self.training, folder=Path(),
+                progress=self._progress, pictures=self.options.pictures,
+            )  # fmt: skip
         return self._trainer
 
     def samples(self, count: int, source: Any) -> Samples:
