@@ -12,7 +12,7 @@ from edgekit.calibrate.samples import Samples
 from edgekit.passes.graph import Graph
 from edgekit.passes.linear.extremes import extremes
 from edgekit.passes.linear.layout import response
-from edgekit.passes.linear.links import Link, links
+from edgekit.passes.linear.links import Link, axis_made, links
 from edgekit.passes.linear.moments import Moments
 from edgekit.passes.linear.view import with_biases
 
@@ -49,30 +49,31 @@ def absorb(model: Any, moments: Mapping[str, Moments], samples: Samples | None) 
     names = [
         str(layer.name)
         for link in _usable(Graph(model))
-        for layer in (link.view.layer, *(reader.view.layer for reader in link.readers))
+        for layer in (link.makers[0].node.layer, *(reader.view.layer for reader in link.readers))
     ]
     model = with_biases(model, names)
     found = _usable(Graph(model))
     lows = _from_samples(Graph(model), samples) if samples else _from_moments(found, moments)
     return model, sum(
-        _move_on(link, lows[link.node.name]) for link in found if link.node.name in lows
+        _move_on(link, lows[link.layers[0]]) for link in found if link.layers[0] in lows
     )
 
 
 def _usable(graph: Graph) -> list[Link]:
     found = (one for one in links(graph) if isinstance(one, Link))
-    return [one for one in found if one.rectified and not one.padded and not one.ceilings]
+    single = (one for one in found if len(one.makers) == 1 and one.makers[0].view is not None)
+    return [one for one in single if one.rectified and not one.padded and not one.ceilings]
 
 
 def _from_samples(graph: Graph, samples: Samples) -> dict[str, Array]:
-    axes = {link.node: link.view.axis(len(link.node.output.shape)) for link in _usable(graph)}
-    return (
-        {node.name: one.low for node, one in extremes(graph, axes, samples).items()} if axes else {}
-    )
+    nodes = [link.makers[0].node for link in _usable(graph)]
+    watched = [(node.output, axis_made(node)) for node in nodes]
+    seen = extremes(graph.model, watched, samples)
+    return {node.name: one.low for node, one in zip(nodes, seen, strict=True)}
 
 
 def _from_moments(found: list[Link], moments: Mapping[str, Moments]) -> dict[str, Array]:
-    known = {link.node.name: moments.get(link.node.name) for link in found}
+    known = {link.layers[0]: moments.get(link.layers[0]) for link in found}
     return {
         name: one.means - 3 * one.deviations
         for name, one in known.items()
@@ -81,8 +82,10 @@ def _from_moments(found: list[Link], moments: Mapping[str, Moments]) -> dict[str
 
 
 def _move_on(link: Link, lows: Array) -> int:
-    extra = np.maximum(0.0, lows)
-    link.view.layer.bias.assign((link.view.bias - extra).astype(np.float32))
+    extra, view = np.maximum(0.0, lows), link.makers[0].view
+    if view is None:
+        return 0
+    view.layer.bias.assign((view.bias - extra).astype(np.float32))
     for reader in link.readers:
         given = np.tile(extra, reader.copies)
         for kernel in reader.view.kernels:

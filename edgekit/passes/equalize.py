@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from edgekit.errors import OptionError
 from edgekit.passes.absorb import absorb, scaled
-from edgekit.passes.balance import Pair, equalize
+from edgekit.passes.balance import Pair, equalize, smooth
 from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
 from edgekit.passes.fold import fold
 from edgekit.passes.graph import Graph, Node
 from edgekit.passes.linear.extremes import extremes
 from edgekit.passes.linear.gathered import gathered
-from edgekit.passes.linear.links import Link, links
+from edgekit.passes.linear.links import Link, Unlinked, links
 from edgekit.passes.linear.selection import refuse_behind
 from edgekit.target import Target
 
@@ -26,13 +28,18 @@ class Equalize(Pass):
     """Gives the channels between two layers equal weight ranges; the function stays the same.
 
     Nagel et al. 2019, section 4.1: factors pass linear layers, rectifiers without a ceiling,
-    pooling, padding and dropout. Batch norms that can be folded are folded first. Layers whose
-    channels somebody else reads (additions, outputs, shared layers) are left alone.
+    pooling, padding and dropout. Where sums join channels, all that they add takes the same ones.
+    Batch norms that can be folded are folded first; others that make channels take part. Layers
+    whose channels somebody else reads (outputs, shared layers, other kinds) are left alone.
 
     ReLU6 lets no factor pass: its ceiling would have to be another one for every channel, which no
     Keras layer and no integer kernel has.
 
     Args:
+        by: ``weights`` balances the ranges of weights on both sides of a channel (eq. 11), as
+            kernels want that have one step for all; ``activations`` the range of a channel's values
+            on calibration samples against that of the weights that read it (Xiao et al. 2022, eq.
+            4), as kernels want that have a step for each output channel.
         rounds: At most so many; it ends where no factor moves any more.
         relu6: ``skip`` leaves layers before a ReLU6 alone; ``replace`` makes it a ReLU where no
             calibration sample comes near its ceiling.
@@ -45,6 +52,7 @@ class Equalize(Pass):
     name: ClassVar[str] = "equalize"
     needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
 
+    by: Literal["weights", "activations"] = "weights"
     rounds: int = 50
     relu6: Literal["skip", "replace"] = "skip"
     absorb: Literal["none", "samples", "batch-norm"] = "none"
@@ -53,11 +61,13 @@ class Equalize(Pass):
         """Refuse options out of range; ask for data where they are used."""
         if self.rounds < 0:
             raise OptionError(f"rounds: expected 0 or more, got {self.rounds}")
+        if self.by not in ("weights", "activations"):
+            raise OptionError(f"by: expected weights or activations, got {self.by!r}")
         if self.relu6 not in ("skip", "replace"):
             raise OptionError(f"relu6: expected skip or replace, got {self.relu6!r}")
         if self.absorb not in ("none", "samples", "batch-norm"):
             raise OptionError(f"absorb: expected none, samples or batch-norm, got {self.absorb!r}")
-        if self.relu6 == "replace" or self.absorb == "samples":
+        if "activations" in self.by or self.relu6 == "replace" or self.absorb == "samples":
             object.__setattr__(self, "needs", frozenset({"graph", "calibration"}))
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
@@ -73,42 +83,56 @@ class Equalize(Pass):
         graph = Graph(folded.model)
         kept, skipped = self._links(graph, context)
         pairs, write = gathered(kept)
-        taken = equalize(pairs, self.rounds)
+        taken = self._balance(graph, kept, pairs, context)
         write()
-        done = [_done(link, pair) for link, pair in zip(kept, pairs, strict=False)]
+        done = [t for link, pair in zip(kept, pairs, strict=False) for t in _done(link, pair)]
         figures = {"equalized": float(len(kept)), "rounds": float(taken)}
         model = graph.model
         if self.absorb != "none":
-            factors = {link.node.name: p.factors for link, p in zip(kept, pairs, strict=False)}
+            factors = {link.layers[0]: p.factors for link, p in zip(kept, pairs, strict=False)}
             samples = context.samples if self.absorb == "samples" else None
             model, count = absorb(model, scaled(folded.moments, factors), samples)
             figures["absorbed"] = float(count)
         return Outcome(model=model, treatments=(*done, *skipped), figures=figures)
 
+    def _balance(
+        self, graph: Graph, kept: Sequence[Link], pairs: Sequence[Pair], context: Context
+    ) -> int:
+        """Balance all pairs in place; return in how many rounds."""
+        if self.by == "weights" or context.samples is None:
+            return equalize(pairs, self.rounds)
+        readers = [link.readers[0] for link in kept]
+        seen = extremes(graph.model, [(r.tensor, r.axis) for r in readers], context.samples)
+        for pair, reader, one in zip(pairs, readers, seen, strict=False):
+            largest = np.maximum(np.abs(one.low), np.abs(one.high))
+            smooth(pair, largest.reshape(reader.copies, -1).max(axis=0))
+        return 1
+
     def _links(self, graph: Graph, context: Context) -> tuple[list[Link], list[Treatment]]:
         """Return the links that no ceiling is in, having replaced ceilings that do nothing."""
-        kept, skipped, found = [], [], list(links(graph))
+        found = list(links(graph))
+        kept: list[Link] = []
+        skipped: list[Treatment] = []
         highs = self._highs(graph, [f for f in found if isinstance(f, Link)], context)
         for one in found:
-            if isinstance(one, Link):
-                reasons = [_stays(graph, node, highs.get(node)) for node in one.ceilings]
-                reason, name = next(filter(None, reasons), ""), one.node.name
-            else:
-                name, reason = one[0].name, one[1]
-            if reason:
-                skipped.append(Treatment(layer=name, skipped=reason))
-            elif isinstance(one, Link):
-                for node in one.ceilings:
-                    _raise_ceiling(node.layer)
-                kept.append(one)
+            if isinstance(one, Unlinked):
+                skipped.extend(Treatment(layer=name, skipped=one.reason) for name in one.layers)
+                continue
+            reasons = [_stays(graph, node, highs.get(node)) for node in one.ceilings]
+            if reason := next(filter(None, reasons), ""):
+                skipped.extend(Treatment(layer=name, skipped=reason) for name in one.layers)
+                continue
+            for node in one.ceilings:
+                _raise_ceiling(node.layer)
+            kept.append(one)
         return kept, skipped
 
     def _highs(self, graph: Graph, found: Sequence[Link], context: Context) -> dict[Node, float]:
         blocked = [node for link in found for node in link.ceilings]
         if self.relu6 != "replace" or not blocked or context.samples is None:
             return {}
-        seen = extremes(graph, dict.fromkeys(blocked, 1), context.samples)
-        return {node: float(extreme.high.max()) for node, extreme in seen.items()}
+        seen = extremes(graph.model, [(node.output, 1) for node in blocked], context.samples)
+        return {node: float(one.high.max()) for node, one in zip(blocked, seen, strict=True)}
 
 
 def _stays(graph: Graph, node: Node, high: float | None) -> str:
@@ -133,6 +157,7 @@ def _raise_ceiling(layer: Any) -> None:
         layer.activation = keras.activations.relu
 
 
-def _done(link: Link, pair: Pair) -> Treatment:
+def _done(link: Link, pair: Pair) -> list[Treatment]:
     low, high = float(pair.factors.min()), float(pair.factors.max())
-    return Treatment(layer=link.node.name, done=f"channels divided by {low:.2g} to {high:.2g}")
+    text = f"channels divided by {low:.2g} to {high:.2g}"
+    return [Treatment(layer=name, done=text) for name in link.layers]

@@ -116,10 +116,12 @@ def test_the_function_stays_the_same_on_random_graphs(data, seed):
             x = L.Concatenate()([L.Conv2D(3, 1)(x), L.DepthwiseConv2D(1)(x)])
             x = L.Conv2D(6, 1)(x)
         else:
-            x = L.Add()([x, L.Conv2D(6, 1)(x)])
+            kind = data.draw(st.sampled_from([L.Add, L.Subtract, L.Maximum, L.Average]))
+            x = kind()([x, L.Conv2D(6, 1)(L.BatchNormalization()(x))])
     ends = [L.GlobalAveragePooling2D(), L.GlobalMaxPooling2D(keepdims=True), L.Flatten()]
     x = L.Flatten()(ends[data.draw(st.integers(0, 2))](x))
-    run(uneven(keras.Model(inputs, L.Dense(3)(x)), seed))
+    by = data.draw(st.sampled_from(["weights", "activations"]))
+    run(uneven(keras.Model(inputs, L.Dense(3)(x)), seed), Equalize(by=by))
 
 
 def test_ranges_of_both_sides_are_equal_afterwards_through_flatten():
@@ -141,6 +143,36 @@ def test_a_depthwise_layer_is_balanced_on_both_sides():
     assert outcome.figures["equalized"] == 2
 
 
+@pytest.mark.parametrize("by", ["weights", "activations"])
+def test_sums_let_all_that_they_add_take_the_same_factors(by):
+    inputs = keras.Input((8, 8, 3))
+    x = stem = L.ReLU()(L.Conv2D(4, 3, padding="same", name="stem")(inputs))
+    for number in range(3):
+        y = L.Conv2D(4, 3, padding="same", name=f"in_{number}", activation="relu")(x)
+        y = L.Conv2D(4, 1, name=f"out_{number}")(L.BatchNormalization()(L.MaxPooling2D(1)(y)))
+        x = L.ReLU()(L.Add()([y, x]))
+    x = L.Conv2D(4, 1, activation="tanh")(L.Maximum()([x, stem]))
+    x = L.ReLU()(L.BatchNormalization(name="preact")(x))
+    x = L.Conv2D(2, 1, name="head")(x)
+    outcome = run(uneven(keras.Model(inputs, L.GlobalAveragePooling2D()(x))), Equalize(by=by))
+    done = {t.layer: t.done for t in outcome.treatments if t.done}
+    assert {"stem", "out_0", "out_1", "out_2", "preact"} <= set(done)
+    assert len({done[name] for name in ("stem", "out_0", "out_1", "out_2")}) == 1
+
+
+def test_activations_that_a_depthwise_layer_reads_get_one_range():
+    inputs = keras.Input((6, 6, 3))
+    x = L.Conv2D(8, 1, activation="relu", name="maker")(inputs)
+    model = uneven(keras.Model(inputs, L.DepthwiseConv2D(3, name="reader")(x)))
+    context = context_of(model)
+    outcome = Equalize(by="activations").run(flat(model), context)
+    watch = keras.Model(outcome.model.inputs, outcome.model.get_layer("maker").output)
+    [batch] = context.samples.batches(16)
+    most = np.asarray(watch([*batch.inputs.values()])).max(axis=(0, 1, 2))
+    alive = most[most > 0]
+    np.testing.assert_allclose(alive, alive[0], rtol=1e-3)
+
+
 def test_one_dimension_and_dense_rows_and_channels_first():
     inputs = keras.Input((12, 3))
     x = L.MaxPooling1D(2)(L.Conv1D(4, 3, activation="relu")(inputs))
@@ -155,14 +187,16 @@ def test_one_dimension_and_dense_rows_and_channels_first():
 
 def test_what_is_left_alone_says_why():
     inputs = keras.Input((8, 8, 3))
-    x = first = L.Conv2D(4, 1, name="added")(inputs)
-    x = L.Conv2D(4, 1, name="capped")(L.Add(name="add")([x, first]))
+    x = L.Conv2D(3, 1, name="added")(inputs)
+    x = L.Conv2D(4, 1, name="capped")(L.Add(name="add")([x, inputs]))
     x = L.Conv2D(4, 1, name="curved", activation="tanh")(L.ReLU(6.0, name="relu6")(x))
     shared = L.Conv2D(4, 1, name="shared")
     x = shared(shared(x))
+    x = L.Conv2D(4, 1, name="odd")(x) + 1.0
     outcome = run(uneven(keras.Model(inputs, L.Conv2D(2, 1, name="end")(x))))
     reasons = said(outcome)
-    assert "add" in reasons["added"]
+    assert "input" in reasons["added"]
+    assert "Add" in reasons["odd"]
     assert "relu6 cuts off at 6" in reasons["capped"]
     assert "curved" in reasons["curved"]
     assert "shared" in reasons["shared"]
@@ -237,7 +271,9 @@ def test_several_inputs_and_outputs_keep_their_names():
     assert [t.name for t in outcome.model.inputs] == [t.name for t in model.inputs]
 
 
-@pytest.mark.parametrize("options", [{"rounds": -1}, {"relu6": "no"}, {"absorb": "all"}])
+@pytest.mark.parametrize(
+    "options", [{"rounds": -1}, {"relu6": "no"}, {"absorb": "all"}, {"by": "luck"}]
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match="expected"):
         Equalize(**options)

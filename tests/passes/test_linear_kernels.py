@@ -81,7 +81,7 @@ def chain(sizes, rng):
         )
         for a, b in pairwise(sizes)
     ]
-    pairs = [Pair(maker=a, readers=[(b, 1)]) for a, b in pairwise(kernels)]
+    pairs = [Pair(makers=[a], readers=[(b, 1)]) for a, b in pairwise(kernels)]
     return kernels, pairs
 
 
@@ -101,7 +101,7 @@ def test_equalizing_settles_with_equal_ranges_and_the_same_function(sizes, seed)
     assert equalize(pairs, 200, 1e-4) < 200
     np.testing.assert_allclose(run(x), before, rtol=1e-9, atol=1e-9)
     for pair in pairs:
-        made = layouts.output_ranges(pair.maker.matrices)
+        made = layouts.output_ranges(pair.makers[0].matrices)
         read = layouts.input_ranges(pair.readers[0][0].layout, pair.readers[0][0].matrices)
         np.testing.assert_allclose(made, read, rtol=1e-2)
 

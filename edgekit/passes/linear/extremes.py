@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.calibrate.samples import Samples
-from edgekit.passes.graph import Graph, Node
 
 Array = NDArray[Any]
 _BATCH = 32
@@ -24,25 +23,27 @@ class Extremes:
     high: Array
 
 
-def extremes(graph: Graph, axes: Mapping[Node, int], samples: Samples) -> dict[Node, Extremes]:
-    """Run the samples through a model and return the extremes of some calls' first outputs.
+def extremes(model: Any, watched: Sequence[tuple[Any, int]], samples: Samples) -> list[Extremes]:
+    """Run the samples through a model and return the extremes of some of its tensors, in order.
 
     Args:
-        graph: Of the model.
-        axes: The channel axis of each.
+        model: Flat.
+        watched: KerasTensors of it, each with its channel axis.
         samples: At least one.
     """
     import keras
 
-    watched = list(axes)
-    names = [str(tensor.name) for tensor in graph.model.inputs]
-    model = keras.Model(graph.model.inputs, [node.output for node in watched])
-    found: dict[Node, Extremes] = {}
+    if not watched:
+        return []
+    names = [str(tensor.name) for tensor in model.inputs]
+    watching = keras.Model(model.inputs, [tensor for tensor, _ in watched])
+    found: list[Extremes | None] = [None] * len(watched)
     for batch in samples.batches(_BATCH):
-        values = model([batch.inputs[name] for name in names], training=False)
-        for node, value in zip(watched, values, strict=True):
-            found[node] = _wider(found.get(node), value, axes[node])
-    return found
+        given = [batch.inputs[name] for name in names]
+        values = keras.tree.flatten(watching(given, training=False))
+        for place, (value, (_, axis)) in enumerate(zip(values, watched, strict=True)):
+            found[place] = _wider(found[place], value, axis)
+    return [one for one in found if one is not None]
 
 
 def _wider(known: Extremes | None, value: Any, axis: int) -> Extremes:

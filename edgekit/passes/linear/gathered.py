@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from edgekit.passes.balance import Pair, Weights
-from edgekit.passes.linear.links import Link
-from edgekit.passes.linear.view import Kernel, Linear
+from edgekit.passes.linear.layout import depthwise
+from edgekit.passes.linear.links import Link, Maker
+from edgekit.passes.linear.view import Linear
 
 
 def gathered(found: Sequence[Link]) -> tuple[list[Pair], Callable[[], None]]:
@@ -17,40 +19,55 @@ def gathered(found: Sequence[Link]) -> tuple[list[Pair], Callable[[], None]]:
     Pairs within separable convolutions, between their two kernels, follow behind.
     """
     table = _Table()
-    pairs = [_pair(table, link) for link in found]
+    pairs = [
+        Pair(
+            makers=[table.made_by(maker) for maker in link.makers],
+            readers=[(table.of(reader.view, 0), reader.copies) for reader in link.readers],
+        )
+        for link in found
+    ]
     for view in table.views:
         if len(view.kernels) > 1:
-            pairs.append(Pair(maker=table.of(view, 0), readers=[(table.of(view, 1), 1)]))
+            pairs.append(Pair(makers=[table.of(view, 0)], readers=[(table.of(view, 1), 1)]))
     return pairs, table.write
-
-
-def _pair(table: _Table, link: Link) -> Pair:
-    maker = table.of(link.view, len(link.view.kernels) - 1)
-    return Pair(maker=maker, readers=[(table.of(r.view, 0), r.copies) for r in link.readers])
 
 
 class _Table:
     """One array for each kernel, however many links it is part of."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[Linear, Kernel, Weights]] = {}
+        self._kernels: dict[tuple[int, int], tuple[Linear, int, Weights]] = {}
+        self._norms: list[tuple[Any, Weights]] = []
 
     @property
     def views(self) -> list[Linear]:
-        return list({id(view.layer): view for view, _, _ in self._known.values()}.values())
+        return list({id(view.layer): view for view, _, _ in self._kernels.values()}.values())
+
+    def made_by(self, maker: Maker) -> Weights:
+        if maker.view is not None:
+            return self.of(maker.view, len(maker.view.kernels) - 1)
+        norm = maker.node.layer
+        gamma, beta = (np.asarray(v.numpy(), np.float64) for v in (norm.gamma, norm.beta))
+        layout = depthwise((len(gamma), 1))
+        weights = Weights(layout=layout, matrices=gamma.reshape(-1, 1, 1), bias=beta)
+        self._norms.append((norm, weights))
+        return weights
 
     def of(self, view: Linear, place: int) -> Weights:
         key = (id(view.layer), place)
-        if key not in self._known:
+        if key not in self._kernels:
             kernel = view.kernels[place]
             last = place == len(view.kernels) - 1
             bias = view.bias if last else np.zeros(kernel.layout.groups * kernel.layout.outputs)
             weights = Weights(layout=kernel.layout, matrices=kernel.read(), bias=bias)
-            self._known[key] = (view, kernel, weights)
-        return self._known[key][2]
+            self._kernels[key] = (view, place, weights)
+        return self._kernels[key][2]
 
     def write(self) -> None:
-        for view, kernel, weights in self._known.values():
-            kernel.write(weights.matrices)
-            if kernel is view.kernels[-1] and view.layer.bias is not None:
+        for view, place, weights in self._kernels.values():
+            view.kernels[place].write(weights.matrices)
+            if place == len(view.kernels) - 1 and view.layer.bias is not None:
                 view.layer.bias.assign(weights.bias.astype(np.float32))
+        for norm, weights in self._norms:
+            norm.gamma.assign(weights.matrices.ravel().astype(np.float32))
+            norm.beta.assign(weights.bias.astype(np.float32))
