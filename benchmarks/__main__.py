@@ -22,9 +22,10 @@ BENCHMARKS = {
     "three_formats": "three int8 formats against the three documented scripts",
     "calibration": "ranges of every activation against litert-quantizer and NNCF; memory",
     "accuracy": "four real models, every target: points lost, beside the documented routes",
+    "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
-LONG = ("applications",)
+LONG = ("applications", "compression")
 
 
 def main() -> int:
