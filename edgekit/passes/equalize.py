@@ -1,4 +1,4 @@
-"""Divides channels where they are made and multiplies them where they are read: equal ranges."""
+"""Divides channels where they are made, and multiplies them where they are read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CEILING = 6.0
 
 @dataclass(frozen=True, kw_only=True)
 class Equalize(Pass):
-    """Gives the channels between two layers equal weight ranges; the function stays the same.
+    """Balances the channels between layers; the function stays the same.
 
     Nagel et al. 2019, section 4.1: factors pass linear layers, rectifiers without a ceiling,
     pooling, padding and dropout. Where sums join channels, all that they add takes the same ones.
@@ -36,11 +36,11 @@ class Equalize(Pass):
     Keras layer and no integer kernel has.
 
     Args:
-        by: ``weights`` balances the ranges of weights on both sides of a channel (eq. 11), as
-            kernels want that have one step for all; ``activations`` the range of a channel's values
-            on calibration samples against that of the weights that read it (Xiao et al. 2022, eq.
-            4), as kernels want that have a step for each output channel.
-        rounds: At most so many; it ends where no factor moves any more.
+        by: ``activations`` balances the range of a channel's values on calibration samples against
+            that of the weights that read it (Xiao et al. 2022, eq. 4), as kernels want that have a
+            step for each output channel; ``weights`` the ranges of weights on both sides of a
+            channel (eq. 11), without any data, as kernels want that have one step for all.
+        rounds: By weights, at most so many; it ends where no factor moves any more.
         relu6: ``skip`` leaves layers before a ReLU6 alone; ``replace`` makes it a ReLU where no
             calibration sample comes near its ceiling.
         absorb: High biases go on to the next layer (section 4.1.3), where channels are above 0
@@ -50,9 +50,9 @@ class Equalize(Pass):
     """
 
     name: ClassVar[str] = "equalize"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "calibration"})
 
-    by: Literal["weights", "activations"] = "weights"
+    by: Literal["activations", "weights"] = "activations"
     rounds: int = 50
     relu6: Literal["skip", "replace"] = "skip"
     absorb: Literal["none", "samples", "batch-norm"] = "none"
@@ -62,13 +62,13 @@ class Equalize(Pass):
         if self.rounds < 0:
             raise OptionError(f"rounds: expected 0 or more, got {self.rounds}")
         if self.by not in ("weights", "activations"):
-            raise OptionError(f"by: expected weights or activations, got {self.by!r}")
+            raise OptionError(f"by: expected activations or weights, got {self.by!r}")
         if self.relu6 not in ("skip", "replace"):
             raise OptionError(f"relu6: expected skip or replace, got {self.relu6!r}")
         if self.absorb not in ("none", "samples", "batch-norm"):
             raise OptionError(f"absorb: expected none, samples or batch-norm, got {self.absorb!r}")
-        if "activations" in self.by or self.relu6 == "replace" or self.absorb == "samples":
-            object.__setattr__(self, "needs", frozenset({"graph", "calibration"}))
+        if self.by != "activations" and self.relu6 == "skip" and self.absorb != "samples":
+            object.__setattr__(self, "needs", frozenset({"graph"}))
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Refuse to move ranges that were trained, or weights that are rounded."""

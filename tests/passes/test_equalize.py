@@ -14,6 +14,7 @@ from edgekit.passes.graph import flat
 
 keras = pytest.importorskip("keras")
 L = keras.layers
+WEIGHTS = Equalize(by="weights")
 
 
 def uneven(model, seed=0):
@@ -49,7 +50,7 @@ def run(model, step=None, *, exact=True):
         model._inputs_struct, [x.astype("float32") for x in inputs]
     )
     before = keras.tree.flatten(model(inputs, training=False))
-    outcome = (step or Equalize()).run(flat(model), context_of(model))
+    outcome = (step or WEIGHTS).run(flat(model), context_of(model))
     after = keras.tree.flatten(outcome.model(inputs, training=False))
     for old, new in zip(before, after, strict=True):
         old, new = map(keras.ops.convert_to_numpy, (old, new))
@@ -182,7 +183,7 @@ def test_one_dimension_and_dense_rows_and_channels_first():
     inputs = keras.Input((3, 8, 8))
     x = L.Conv2D(4, 1, data_format="channels_first", name="first")(inputs)
     model = keras.Model(inputs, L.Conv2D(2, 1, name="last")(x))
-    assert "another axis" in said(Equalize().run(flat(model), Context()))["first"]
+    assert "another axis" in said(WEIGHTS.run(flat(model), Context()))["first"]
 
 
 def test_what_is_left_alone_says_why():
@@ -211,7 +212,7 @@ def test_a_ceiling_goes_only_where_no_sample_comes_near_it():
     for name, size in (("low", 0.01), ("high", 100.0)):
         kernel = model.get_layer(name).kernel
         kernel.assign(np.full(kernel.shape, size))
-    outcome = run(model, Equalize(relu6="replace"))
+    outcome = run(model, Equalize(by="weights", relu6="replace"))
     assert "samples reach" in said(outcome)["high"]
     assert not said(outcome)["low"]
     assert outcome.model.get_layer("idle").max_value is None
@@ -233,8 +234,8 @@ def test_high_biases_move_on_without_a_change_on_the_samples():
     samples = next(iter(context.samples.batches(16))).inputs
     x = next(iter(samples.values()))
     before = model(x).numpy()
-    plain = Equalize().run(flat(model), context).model.get_layer("one")
-    outcome = Equalize(absorb="samples").run(flat(model), context)
+    plain = WEIGHTS.run(flat(model), context).model.get_layer("one")
+    outcome = Equalize(by="weights", absorb="samples").run(flat(model), context)
     np.testing.assert_allclose(outcome.model(x), before, rtol=1e-4, atol=1e-4)
     assert outcome.figures["absorbed"] >= 2
     assert np.abs(outcome.model.get_layer("one").bias).max() < np.abs(plain.bias).max() / 2
@@ -247,7 +248,7 @@ def test_high_biases_of_batch_norms_move_on_without_samples():
     model = uneven(keras.Model(inputs, L.Conv2D(4, 3)(L.ReLU()(norm(x)))))
     norm.beta.assign([9.0, 0.0, 8.0, -1.0])
     norm.gamma.assign([0.5, 0.5, 0.5, 0.5])
-    outcome = Equalize(absorb="batch-norm").run(flat(model), Context())
+    outcome = Equalize(by="weights", absorb="batch-norm").run(flat(model), Context())
     assert outcome.figures["absorbed"] == 2
 
 
@@ -256,7 +257,7 @@ def test_zeros_around_the_channels_let_no_bias_move():
     x = L.Conv2D(4, 1, name="one", activation="relu")(inputs)
     model = uneven(keras.Model(inputs, L.Conv2D(4, 3, padding="same")(x)))
     model.get_layer("one").bias.assign(np.full(4, 50.0))
-    assert run(model, Equalize(absorb="samples")).figures["absorbed"] == 0
+    assert run(model, Equalize(by="weights", absorb="samples")).figures["absorbed"] == 0
 
 
 def test_several_inputs_and_outputs_keep_their_names():
@@ -280,8 +281,9 @@ def test_options_out_of_range_are_refused(options):
 
 
 def test_samples_are_asked_for_only_where_they_are_used():
-    assert "calibration" not in Equalize().needs
-    assert "calibration" in Equalize(absorb="samples").needs
+    assert "calibration" not in WEIGHTS.needs
+    assert "calibration" in Equalize().needs
+    assert "calibration" in Equalize(by="weights", absorb="samples").needs
     inputs = keras.Input((4,))
     with pytest.raises(OptionError, match="--calibration"):
-        Equalize(absorb="samples").run(keras.Model(inputs, L.Dense(2)(inputs)), Context())
+        Equalize().run(keras.Model(inputs, L.Dense(2)(inputs)), Context())
