@@ -56,7 +56,8 @@ def products(model: Any, trainer: Trainer, *, batches: int = BATCHES) -> Iterato
 def _as_it_was(model: Any) -> Iterator[None]:
     import keras
 
-    before = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+    # A copy: JAX gives the memory that it trained in away.
+    before = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
     trained = {layer.name: layer.trainable for layer in model.layers}
     for layer in model.layers:
         layer.trainable = getattr(layer, "scale", None) is not False
@@ -78,10 +79,8 @@ def _class() -> Any:
 
         def build(self, variables: Any) -> None:
             super().build(variables)
-            self._watched = list(variables)
             self._slots = [
-                self.add_variable_from_reference(variable, name="product")
-                for variable in self._watched
+                self.add_variable_from_reference(variable, name="product") for variable in variables
             ]
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -90,8 +89,8 @@ def _class() -> Any:
 
         def read(self) -> Products:
             return {
-                id(variable): np.asarray(keras.ops.convert_to_numpy(slot), np.float64)
-                for variable, slot in zip(self._watched, self._slots, strict=True)
+                id(variable): np.array(keras.ops.convert_to_numpy(slot), np.float64)
+                for variable, slot in zip(self._trainable_variables, self._slots, strict=True)
             }
 
     return Recorder

@@ -82,5 +82,6 @@ def _carry(old: Any, new: Any, wiring: Wiring, keep: Keep) -> None:
     axes = _cut(wiring, old).axes
     for place, (source, target) in enumerate(zip(old.variables, new.variables, strict=True)):
         masks = {axis: wiring.mask(ids, keep) for axis, ids in axes.get(place, {}).items()}
-        target.assign(sliced(keras.ops.convert_to_numpy(source), masks))
+        # A copy: two models must not share memory, which JAX gives away when it trains one.
+        target.assign(np.array(sliced(keras.ops.convert_to_numpy(source), masks)))
     new.trainable = old.trainable
