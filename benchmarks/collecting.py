@@ -76,12 +76,12 @@ def held(path: Path, trace: Any, wide: Any, probe: Any) -> list[str]:
     from edgekit import runtimes
     from edgekit.exporters import openvino, tflite
     from edgekit.quantizers.matching import match_artifact
-    from edgekit.trace.observe import activations, one_sample
+    from edgekit.trace.observe import activations, few_samples
 
     files = path.with_name("held.tflite"), path.with_name("held.xml")
     files[0].write_bytes(tflite.export(trace))
     ov.save_model(openvino.export(trace), str(files[1]), compress_to_fp16=False)
-    reference = one_sample(wide, activations(wide), probe)
+    reference = few_samples(wide, activations(wide), probe)
     matchings = [match_artifact(runtimes.describe(file), probe, reference) for file in files]
     return sorted({name for matching in matchings for name in matching.tensors.values()})
 

@@ -36,7 +36,7 @@ def simulated_ranges(
     Args:
         model: The flat functional model that was trained.
         simulation: Its ranges, by Keras tensor.
-        probe: One sample by input name, with a batch of 1.
+        probe: Few samples by input name.
         seen: What the tensors of the trace hold for it.
     """
     found = match(seen, _activations(model, simulation, probe))

@@ -17,7 +17,7 @@ from edgekit import runtimes, source
 from edgekit.artifact import MAIN_FILES, Artifact, TensorSpec
 from edgekit.cache import Cache, tool_versions
 from edgekit.calibrate.samples import Samples
-from edgekit.errors import TraceError
+from edgekit.errors import ExportError, MissingExtra, TraceError
 from edgekit.passes import Simulation
 from edgekit.pipeline.floats import write_float
 from edgekit.pipeline.keeper import Keeper
@@ -28,10 +28,11 @@ from edgekit.quantizers.matching import Matching, match_artifact
 from edgekit.quantizers.statistics import Statistics, collect
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
-from edgekit.trace.observe import Observer, activations, filled, one_sample
+from edgekit.trace.observe import Observer, activations, few_samples, filled
 from edgekit.trace.widen import widen
 
 CALIBRATION_BATCH = 16
+PROBES = 4
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -248,7 +249,7 @@ class Workshop:
         unrolled = static and self.facts.recurrent
         name = f"match-{kind}-unrolled" if unrolled else f"match-{kind}"
         if name not in self._matchings:
-            probe = next(iter(samples.batches(1))).inputs
+            probe = next(iter(samples.batches(PROBES))).inputs
             with self.keeper.timed(name):
                 artifact = self.float_artifact(kind, static=unrolled)
                 self._matchings[name] = match_artifact(artifact, probe, self._seen(probe))
@@ -261,15 +262,16 @@ class Workshop:
         if name not in self._probed:
             names, narrow = activations(self.wide_trace), self.static_trace
             alike = activations(narrow) == names
-            self._probed = {name: one_sample(narrow if alike else self.wide_trace, names, probe)}
+            self._probed = {name: few_samples(narrow if alike else self.wide_trace, names, probe)}
         return self._probed[name]
 
     def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:
         """Collect statistics for all formats that will be quantized, in one run over the data."""
         estimators = self.options.estimators if self.simulation is None else ("min-max",)
+        made = [kind for kind in sorted(kinds) if self._can_be_written(kind)]
 
         def write(folder: Path) -> None:
-            wanted = {t for kind in kinds for t in self.matching(kind, samples).tensors.values()}
+            wanted = {t for kind in made for t in self.matching(kind, samples).tensors.values()}
             collect(
                 self.wide_trace, samples, wanted, means=True,
                 estimators=estimators, progress=self.keeper.progress.advance,
@@ -277,15 +279,23 @@ class Workshop:
 
         parts = {
             "data": samples.digest,
-            "kinds": sorted(kinds),
+            "kinds": made,
             "estimators": estimators,
         }
         found = Statistics.restore(self.kept("calibrate", parts, write, total=len(samples)))
         if self.simulation is None:
             return found
-        probe = next(iter(samples.batches(1))).inputs
+        probe = next(iter(samples.batches(PROBES))).inputs
         ranges = simulated_ranges(self.loaded.model, self.simulation, probe, self._seen(probe))
         return replace(found, tables={SIMULATED: {**found.tables["min-max"], **ranges}})
+
+    def _can_be_written(self, kind: str) -> bool:
+        """Whether there is a float file of a format; if not, only that format's targets fail."""
+        try:
+            self.float_artifact(kind, static=self.facts.recurrent)
+        except (ExportError, MissingExtra):
+            return False
+        return True
 
     @property
     def estimators(self) -> Sequence[str]:

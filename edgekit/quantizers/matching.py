@@ -38,7 +38,7 @@ class Matching:
         found = {}
         for name, (shape, order) in self.layouts.items():
             mean = statistics.means.get(self.tensors[name])
-            if mean is not None:
+            if mean is not None and mean.size == np.prod(shape):
                 moved = mean.reshape([shape[axis] for axis in order])
                 found[name] = moved.transpose(np.argsort(order))
         return found
@@ -47,17 +47,23 @@ class Matching:
 def match_artifact(artifact: Artifact, probe: Arrays, reference: Arrays) -> Matching:
     """Match a float file's tensors with the trace's, which hold ``reference`` for ``probe``.
 
-    ``probe`` is one sample by input name, with a batch of 1.
+    ``probe`` holds few samples by input name; ``reference`` (samples, 1, ...) by tensor. More than
+    one tells apart what a single sample cannot, such as the two sides of a rectifier.
     """
-    found = dict(runtimes.tensors(artifact, probe))
+    count = len(next(iter(probe.values())))
     floats = {name: value for name, value in probe.items() if value.dtype.kind == "f"}
-    found |= {name: value for name, value in floats.items() if name not in found}
+    every = {**floats, **runtimes.tensors(artifact, probe)}
+    found = {
+        name: value.reshape((count, len(value) // count, *value.shape[1:]))
+        for name, value in every.items()
+        if value.ndim and len(value) % count == 0
+    }
     tensors = match(found, reference)
     layouts = {}
     for name, tensor in tensors.items():
-        order = _order(found[name], reference[tensor])
+        order = _order(found[name][0], reference[tensor][0])
         if order is not None:
-            layouts[name] = (tuple(found[name].shape), order)
+            layouts[name] = (tuple(found[name].shape[1:]), order)
     return Matching(tensors=tensors, layouts=layouts)
 
 

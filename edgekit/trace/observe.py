@@ -93,20 +93,24 @@ def filled(inputs: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[A
     }
 
 
-def one_sample(
+def few_samples(
     trace: Trace, tensors: Sequence[str], inputs: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return what tensors hold for one sample, as ``by_sample`` cuts it out of a trace's batch.
+    """Return what tensors hold for each of few samples, as (samples, 1, ...).
 
-    Those that it cannot cut are left out. No more than one sample of each tensor is held.
+    Each is what ``by_sample`` cuts out of a trace's batch; those that it cannot cut are left out.
+    No more than one sample of a batch is held.
     """
     size = int(trace.inputs[0].shape[0] or 1)
-    first = None if size == 1 else partial(_first, size=size)
-    run = _prepared(trace, tensors, first)
-    values = run(*(np.repeat(np.asarray(inputs[s.name], s.dtype), size, 0) for s in trace.inputs))
-    rows = [by_sample(value, 1) if size == 1 else value for value in values]
-    found = zip(tensors, rows, strict=True)
-    return {name: row for name, row in found if row is not None and row.ndim}
+    run = _prepared(trace, tensors, None if size == 1 else partial(_first, size=size))
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    for place in range(len(next(iter(inputs.values())))):
+        sample = [np.asarray(inputs[s.name][place : place + 1], s.dtype) for s in trace.inputs]
+        for name, value in zip(tensors, run(*(np.repeat(x, size, 0) for x in sample)), strict=True):
+            row = by_sample(value, 1) if size == 1 else value
+            if row is not None and row.ndim:
+                found.setdefault(name, []).append(row)
+    return {name: np.stack(rows) for name, rows in found.items()}
 
 
 def _first(tensor: Any, *, size: int) -> Any:

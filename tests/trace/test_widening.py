@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.trace import freeze, signature
-from edgekit.trace.observe import Observer, activations, one_sample
+from edgekit.trace.observe import Observer, activations, few_samples
 from edgekit.trace.widen import widen
 
 
@@ -45,7 +45,7 @@ def test_a_widened_trace_computes_each_sample_as_the_narrow_one_does() -> None:
             np.testing.assert_allclose(together[name][place], value[0], rtol=1e-4, atol=1e-6)
 
 
-def test_a_widened_trace_shows_the_same_activations_for_one_sample() -> None:
+def test_a_widened_trace_shows_the_same_activations_for_few_samples() -> None:
     model = _convolutional()
     narrow = freeze(model, signature(model))
     wide = widen(narrow, 4)
@@ -53,7 +53,7 @@ def test_a_widened_trace_shows_the_same_activations_for_one_sample() -> None:
     names = activations(narrow)
     assert activations(wide) == names
     x = np.random.default_rng(1).normal(size=(1, 8, 8, 3)).astype(np.float32)
-    few, many = (one_sample(trace, names, {"x": x}) for trace in (narrow, wide))
+    few, many = (few_samples(trace, names, {"x": x}) for trace in (narrow, wide))
     assert few.keys() == many.keys()
     for name, value in few.items():
         assert value.shape == many[name].shape
