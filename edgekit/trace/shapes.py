@@ -103,13 +103,35 @@ def _declared_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
         return _built_inputs(model)
     flat: list[TensorSpec] = []
 
+    indices = _indices(model)
+
     def visit(tensor: Any, key: str | None) -> int:
-        name = key or plain_name(tensor.name)
-        flat.append(TensorSpec(name=name, shape=tuple(tensor.shape), dtype=str(tensor.dtype)))
+        name, dtype = key or plain_name(tensor.name), str(tensor.dtype)
+        if id(tensor) in indices and dtype.startswith("float"):
+            dtype = "int32"
+        flat.append(TensorSpec(name=name, shape=tuple(tensor.shape), dtype=dtype))
         return len(flat) - 1
 
     structure = _walk(nested, visit, None)
     return flat, structure
+
+
+def _indices(model: Any) -> set[int]:
+    """Return the inputs that nothing but embeddings read, by id: they hold indices.
+
+    Keras calls them float32 unless told otherwise, and casts; a file that takes integers says what
+    it means, and no quantizer rounds them.
+    """
+    import keras
+
+    inner = getattr(model, "_functional", None) or model
+    readers: dict[int, list[Any]] = {}
+    for nodes in getattr(inner, "_nodes_by_depth", {}).values():
+        for node in nodes:
+            for tensor in node.input_tensors:
+                readers.setdefault(id(tensor), []).append(node.operation)
+    embedding = keras.layers.Embedding
+    return {key for key, found in readers.items() if all(isinstance(x, embedding) for x in found)}
 
 
 def _built_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
