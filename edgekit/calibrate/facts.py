@@ -167,7 +167,8 @@ def _runner(model: Any, samples: Samples, pack: Pack | None) -> Pack:
         import keras
 
         try:
-            return model(nest([keras.ops.convert_to_tensor(x) for x in arrays]), training=False)
+            output = model(nest([keras.ops.convert_to_tensor(x) for x in arrays]), training=False)
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, output)
         except Exception as error:
             raise DataError(
                 f"{samples.origin}: expected samples that the model runs on, got "

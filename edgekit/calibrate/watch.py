@@ -81,11 +81,13 @@ class Watch:
         Raises:
             Enough: as many batch norms have run as were asked for.
         """
+        import keras
+
         key = id(layer)
         if key not in self._this_run:
             if key not in self.seen:
                 self.seen[key] = Seen(layer=layer, axes=_axes(layer))
-            self.seen[key].add(np.asarray(values))
+            self.seen[key].add(keras.ops.convert_to_numpy(values))
             self._this_run.add(key)
         norms = [k for k in self._this_run if self.seen[k].kind == "BatchNormalization"]
         if len(norms) >= self._most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -127,6 +128,17 @@ def print_json(document: object) -> None:
 
     data = msgspec.json.encode(document, enc_hook=str, order="deterministic")
     click.echo(msgspec.json.format(data, indent=2))
+
+
+def wrapped(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """Return rows whose last cell goes on in rows below where it is too long for ``width``."""
+    room = width - sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0]) - 1))
+    found: list[tuple[str, ...]] = []
+    for row in rows:
+        first, *rest = textwrap.wrap(row[-1], room) or [""]
+        found.append((*row[:-1], first))
+        found += [(*("" for _ in row[:-1]), line) for line in rest]
+    return found
 
 
 def print_columns(rows: list[tuple[str, ...]]) -> None:

@@ -7,7 +7,7 @@ import textwrap
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_json
+from edgekit.cli.options import json_option, print_columns, print_json, wrapped
 
 WIDTH = 80
 
@@ -29,14 +29,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "passes": found})
         return
-    needs = [(each, ", ".join(n for n in each.needs if n != "graph") or "-") for each in found]
-    wide = max(len(each.name) for each in found), max(len(text) for _, text in needs)
-    room = WIDTH - sum(wide) - 4
-    print_columns(
-        [("pass", "needs", "what it does"),
-         *((each.name, text, textwrap.shorten(each.summary, room, placeholder=" …"))
-           for each, text in needs)]
-    )  # fmt: skip
+    rows = [
+        (each.name, ", ".join(n for n in each.needs if n != "graph") or "-", each.summary)
+        for each in found
+    ]
+    print_columns(wrapped([("pass", "needs", "what it does"), *rows], WIDTH))
 
 
 @command.command("show")

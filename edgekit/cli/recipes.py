@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import click
 
 from edgekit import catalog
-from edgekit.cli.options import json_option, print_columns, print_json
+from edgekit.cli.options import json_option, print_columns, print_json, wrapped
 from edgekit.recipe import Recipe
 
 WIDTH = 80
@@ -28,13 +26,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "recipes": recipes})
         return
-    wide = max((len(recipe.name) for recipe in recipes), default=0)
-    room = WIDTH - wide - 2
-    print_columns(
-        [("recipe", "what it does"),
-         *((recipe.name, textwrap.shorten(recipe.description, room, placeholder=" …"))
-           for recipe in recipes)]
-    )  # fmt: skip
+    rows = [(recipe.name, recipe.description) for recipe in recipes]
+    print_columns(wrapped([("recipe", "what it does"), *rows], WIDTH))
 
 
 @command.command("show")

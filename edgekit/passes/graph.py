@@ -173,12 +173,14 @@ def _copied(layer: Any, name: str) -> Any:
 
 
 def _copy_weights(copies: Mapping[int, Any], source: Any) -> None:
+    import keras
+
     for layer in source._flatten_layers(include_self=False):
         copy = copies.get(id(layer))
         if copy is None:
             continue
         for new, old in zip(copy.variables, layer.variables, strict=True):
-            new.assign(old.value)
+            new.assign(keras.ops.convert_to_numpy(old.value))  # on JAX, an array of its own
         copy.trainable = layer.trainable
 
 

@@ -28,7 +28,7 @@ def test_the_list_fits_80_columns_and_names_all() -> None:
     done = edgekit("passes")
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["pass", *NAMES]
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["pass", *NAMES]
     assert max(map(len, lines)) <= 80
 
 
@@ -91,7 +91,7 @@ WANTED = {"ptq", "qat", "prune-50-qat", "channel-prune-50-qat", "cluster-16-qat"
 def test_the_recipes_that_were_promised_are_there() -> None:
     assert set(RECIPES) >= WANTED
     lines = edgekit("recipes").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["recipe", *RECIPES]
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["recipe", *RECIPES]
     assert max(map(len, lines)) <= 80
     plain = json.loads(edgekit("recipes", "--json").stdout)
     assert [each["name"] for each in plain["recipes"]] == RECIPES
