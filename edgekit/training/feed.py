@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import TensorSpec
 from edgekit.errors import DataError
+from edgekit.training.labels import aligned
 from edgekit.training.pieces import Piece
-from edgekit.training.task import Goal, aligned
+from edgekit.training.task import Goal
 
 Array = NDArray[Any]
 Fed = tuple[Any, ...]

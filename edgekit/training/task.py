@@ -37,7 +37,6 @@ class Goal:
         name: Of the loss, as Keras spells it.
         metrics: Make fresh metrics.
         weight: Of this loss in the sum over outputs.
-        classes: Whether the labels are class numbers.
     """
 
     loss: Any
@@ -46,7 +45,6 @@ class Goal:
     name: str = ""
     metrics: tuple[Maker, ...] = ()
     weight: float = 1.0
-    classes: bool = False
 
 
 def meaning(outputs: Array, loss: str = "") -> Kind:
@@ -132,7 +130,6 @@ def goal(labels: Array, outputs: Array, chosen: Chosen) -> Goal:
         name=name,
         metrics=tuple(_metric(metric, name, kind) for metric in wanted),
         weight=chosen.weight,
-        classes=name == SPARSE,
     )
 
 
@@ -191,34 +188,3 @@ def _metric(metric: Any, loss: str, kind: Kind) -> Maker:
         config, name = found.get_config(), name or found.name
         return lambda before: type(found).from_config(config | {"name": f"{before}{name}"})
     return lambda before: keras.metrics.MeanMetricWrapper(found, name=f"{before}{name}")
-
-
-def aligned(labels: Array, outputs: tuple[int | None, ...], goal: Goal, origin: str) -> Array:
-    """Bring a batch of labels into the shape that their loss wants.
-
-    Args:
-        labels: A row a sample.
-        outputs: Shape of the output, batch first.
-        goal: Of the output.
-        origin: Opens error texts.
-
-    Raises:
-        TrainingError: a class is out of range, or the shape fits in no way.
-    """
-    wanted = outputs[1:-1] if goal.classes else outputs[1:]
-    if labels.shape[1:] != wanted and None not in wanted:
-        if _squeezed((0, *labels.shape[1:])) != _squeezed((0, *(n or 0 for n in wanted))):
-            raise TrainingError(
-                f"{origin}: expected labels of shape {wanted} for {goal.said}, "
-                f"got {labels.shape[1:]}; mend the data, or give another loss"
-            )
-        labels = labels.reshape(len(labels), *(n or 0 for n in wanted))
-    if goal.classes and labels.size:
-        classes = outputs[-1] or 0
-        if labels.min() < 0 or (classes and labels.max() >= classes):
-            raise TrainingError(
-                f"{origin}: expected classes 0..{classes - 1}, got "
-                f"{labels.min():g}..{labels.max():g}; mend the labels, or give a loss"
-            )
-        return labels.astype(np.int32)
-    return labels.astype(np.float32)

@@ -122,7 +122,7 @@ def test_the_best_epoch_is_kept(trainer, classifier, pictures):
     assert fitted.best_epoch < 4
     held = made.ground.data.validation
     (piece,) = list(held.epoch(0))
-    given = np.asarray(model(piece.inputs["image"], training=False))
+    given = keras.ops.convert_to_numpy(model(piece.inputs["image"], training=False))
     loss = -np.log(given[np.arange(len(given)), piece.labels["scores"]]).mean()
     assert loss == pytest.approx(min(fitted.history["val_loss"]), rel=1e-4)
 

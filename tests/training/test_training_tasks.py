@@ -10,6 +10,7 @@ import pytest
 from edgekit.errors import OptionError, TrainingError, UnknownName
 from edgekit.source import load
 from edgekit.training import TrainingOptions
+from edgekit.training.labels import fits
 from edgekit.training.task import guessed, meaning
 
 SOFT = np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], np.float32)
@@ -128,6 +129,32 @@ def test_custom_code_in_a_file_is_never_run(trainer, classifier, pictures, tmp_p
     made = trainer(load(path), pictures)
     assert "system is custom code, so guessed" in made.task
     assert "sparse_categorical" in made.task
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_classes_and_one_hot_rows_serve_both_crossentropies(
+    trainer, classifier, pictures, loss, one_hot
+):
+    x, y = pictures
+    source = classifier()
+    source.compile(loss=loss)
+    made = trainer(source, (x, np.eye(3)[y] if one_hot else y), epochs=1)
+    fitted = made.fit(classifier(), label="run")
+    wanted = trainer(classifier(), (x, y), "plain", epochs=1).fit(classifier(), label="run")
+    assert fitted.history["loss"] == pytest.approx(wanted.history["loss"], rel=1e-4)
+    assert fitted.history["accuracy"] == wanted.history["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "yes"),
+    [
+        ((), (1,), True), ((3, 1), (3,), True), ((3,), (None, 1), True), ((), (), True),
+        ((3,), (4,), False), ((3, 4), (None,), False), ((), (None,), False),
+    ],
+)  # fmt: skip
+def test_shapes_fit_but_for_axes_of_1(shape, wanted, yes):
+    assert fits(shape, wanted) is yes
 
 
 def test_losses_by_output_with_weights(trainer, forked, forked_data):
