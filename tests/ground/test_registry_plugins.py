@@ -7,7 +7,9 @@ import pytest
 from edgekit.errors import OptionError, UnknownName
 from edgekit.registry import Registry
 
-SHIPPED = Registry(kind="thing", group="edgekit.things", shipped={"path": "pathlib:Path", "sep": "os:path.sep"})
+SHIPPED = Registry(
+    kind="thing", group="edgekit.things", shipped={"path": "pathlib:Path", "sep": "os:path.sep"}
+)
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def test_shipped_names_load() -> None:
 
 
 def test_nothing_is_imported_before_it_is_asked_for() -> None:
-    assert Registry(kind="thing", group="edgekit.things", shipped={"x": "no_such_module:X"}).names() == ["x"]
+    assert Registry(
+        kind="thing", group="edgekit.things", shipped={"x": "no_such_module:X"}
+    ).names() == ["x"]
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
