@@ -1,8 +1,8 @@
 """Trains a small CNN on scikit-learn's 1,797 handwritten digits and saves it with its data.
 
-Writes ``digits.keras``, ``calibration.npz`` and ``test.npz`` into the folder that is given: what a
-user of ``edgekit convert`` starts from. The digits are split once, by a fixed seed, into training,
-calibration (from the training part, with labels) and test.
+Writes ``digits.keras``, ``train.npz``, ``calibration.npz`` and ``test.npz`` into the folder that is
+given: what a user of ``edgekit convert`` starts from. The digits are split once, by a fixed seed,
+into training, calibration (from the training part, with labels) and test.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def trained(pictures: Array, labels: NDArray[np.int64]) -> Any:
 
 
 def main(folder: Path) -> None:
-    """Train, and write the three files."""
+    """Train, and write the files."""
     folder.mkdir(parents=True, exist_ok=True)
     x, y = digits()
     train_x, train_y = x[TEST_SAMPLES:], y[TEST_SAMPLES:]
@@ -70,6 +70,7 @@ def main(folder: Path) -> None:
         model = trained(train_x, train_y)
         score = model.evaluate(x[:TEST_SAMPLES], y[:TEST_SAMPLES], verbose=0)[1]
         model.save(folder / "digits.keras")
+    np.savez(folder / "train.npz", x=train_x, y=train_y)
     some = slice(CALIBRATION_SAMPLES)
     np.savez(folder / "calibration.npz", x=train_x[some], y=train_y[some])
     np.savez(folder / "test.npz", x=x[:TEST_SAMPLES], y=y[:TEST_SAMPLES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import types
 import typing
@@ -104,3 +105,19 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return None if field.default is dataclasses.MISSING else field.default
+
+
+def markdown(name: str) -> list[str]:
+    """Return the table of a pass's options, as ``docs/passes.md`` has it."""
+    rows = [
+        (f"`{option.name}`", option.type, _shown(option.default), option.text)
+        for option in describe(name).options
+    ]
+    if not rows:
+        return ["It has no options."]
+    heading = [("option", "type", "default", "what it does"), ("---",) * 4]
+    return [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in heading + rows]
+
+
+def _shown(default: Any) -> str:
+    return "none" if default is None else f"`{json.dumps(default)}`"

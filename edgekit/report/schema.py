@@ -35,6 +35,9 @@ class Document:
 
 DOCUMENTS: Mapping[str, Document] = {
     "report": Document(model.Report, model.SCHEMA, "report.json: what is known of one artifact"),
+    "compression": Document(
+        model.CompressionReport, model.SCHEMA, "What `edgekit compress --json` prints"
+    ),
     "manifest": Document(
         manifest.Manifest, manifest.SCHEMA, "manifest.json: the files of one conversion"
     ),
@@ -69,7 +72,7 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgekit:schema:{name}:{document.version}",
         "version": document.version,
     }
-    if document.kind is model.Report:
+    if document.kind in (model.Report, model.CompressionReport):
         root, components = _with_words(root), _with_words(components)
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import runpy
 import typing
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
 from edgekit.errors import EdgekitError, Missed
+from edgekit.passes import PASSES, passes_of
+from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
 from edgekit.report.markdown import SECTIONS
 from edgekit.report.model import Report
@@ -95,6 +98,51 @@ def test_every_key_of_a_profile_is_explained() -> None:
     wanted += [field.name for field in dataclasses.fields(PictureOptions)]
     missing = [key for key in wanted if not re.search(rf"`(preprocessing)?\.?{key}`", said)]
     assert missing == []
+
+
+@pytest.mark.parametrize("key", ["schema", *keys(Recipe)])
+def test_every_key_of_a_recipe_is_explained(key: str) -> None:
+    assert re.search(
+        rf"^\| `{key}` \| [^|]+ \| [^|]+ \| [^|]+ \|$", text("recipes.md"), re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("name", catalog.names("recipes"))
+def test_every_shipped_recipe_is_in_the_table(name: str) -> None:
+    assert re.search(rf"^\| `{name}` \| [^|]+ \| [^|]+ \|$", text("recipes.md"), re.MULTILINE)
+
+
+def test_every_pass_is_documented_as_it_is() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "examples" / "refresh_passes.py"))
+    said = "docs/passes.md is out of date: python docs/examples/refresh_passes.py"
+    assert text("passes.md").endswith(script["reference"]()), said
+
+
+@pytest.mark.parametrize("option", options("compress"))
+def test_every_option_of_compress_is_mentioned(option: str) -> None:
+    pages = "".join(text(name) for name in NAMES)
+    assert re.search(rf"(?<![\w-]){option}(?![\w-])", pages)
+
+
+CALLS = (
+    "prune_low_magnitude", "PolynomialDecay", "ConstantSparsity", "UpdatePruningStep",
+    "strip_pruning", "cluster_weights", "strip_clustering", "quantize_model",
+    "quantize_annotate_layer", "quantize_apply", "quantize_scope", "QuantizeConfig",
+    "Default8BitPrunePreserveQuantizeScheme", "Default8BitClusterPreserveQuantizeScheme",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_of_tfmot_is_mapped(call: str) -> None:
+    assert re.search(rf"^\| `?.*{call}.* \| .+ \|$", text("from-tfmot.md"), re.MULTILINE)
+
+
+def test_what_the_page_for_tfmot_names_is_there() -> None:
+    for name, written in re.findall(r"`(\w+)\(([^`]*)\)`", text("from-tfmot.md")):
+        kinds = {PASSES.load(n).__name__: PASSES.load(n) for n in PASSES.names()}
+        if name in kinds:
+            known = {field.name for field in dataclasses.fields(kinds[name])}
+            assert set(re.findall(r"(\w+)=", written)) <= known, written
 
 
 @pytest.mark.parametrize("code", list(CODES))
@@ -219,7 +267,10 @@ def test_lines_are_short_and_paths_are_relative(page: str) -> None:
 def test_toml_examples_load(body: str, tmp_path: Path) -> None:
     path = tmp_path / "example.toml"
     path.write_text(body, encoding="utf-8")
-    if "format =" in body:
+    if "[[passes]]" in body:
+        recipe = Recipe.load(str(path))
+        assert passes_of(recipe.passes, where=recipe.name)
+    elif "format =" in body:
         assert contradictions(Target.load(str(path))) == []
     else:
         assert Profile.load(str(path)).name
