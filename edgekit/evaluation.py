@@ -22,9 +22,9 @@ from edgekit.pipeline.labels import has_labels
 from edgekit.pipeline.learn import answers, tensor_errors
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
+from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report.plain import from_plain, to_plain
-from edgekit.report.progress import Progress, Silent
 from edgekit.version import VERSION
 
 SCHEMA = 1
