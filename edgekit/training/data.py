@@ -65,11 +65,15 @@ def open_data(
     """
     given, inputs = _given(data), declared(model).specs
     opened = (_streams if given.streams else _samples)(given, inputs, options, pictures)
-    names = tuple(ports(model, _first(opened.training).inputs).outputs)
+    names = tuple(_ports(model, _first(opened.training)).outputs)
     for pieces in opened.all:
         pieces.name_outputs(names)
     example = _first(opened.training)
-    return Opened(data=opened, example=example, ports=ports(model, example.inputs))
+    return Opened(data=opened, example=example, ports=_ports(model, example))
+
+
+def _ports(model: Any, some: Piece) -> Ports:
+    return ports(model, [some.inputs[spec.name] for spec in declared(model).specs])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import OptionError, TrainingError
 from edgekit.trace.shapes import declared
 from edgekit.training.divergence import divergence, squared_error
-from edgekit.training.ports import leaves
+from edgekit.training.ports import leaves, ports
 from edgekit.training.task import Goal, Kind, meaning
 
 
@@ -125,19 +124,17 @@ class Guide:
         return [tensor for _, tensor in leaves(result)]
 
     def _meanings(self, example: Sequence[NDArray[Any]]) -> tuple[tuple[Kind, Kind], ...]:
-        import keras
-
-        given = self._run(tuple(example))
-        if len(given) - len(self._lesson.features) != len(self._goals):
+        found = ports(self._lesson.teacher, example)
+        if len(found.outputs) != len(self._goals):
             raise TrainingError(
                 f"expected a teacher with {len(self._goals)} outputs, got one with "
-                f"{len(given) - len(self._lesson.features)}; give one that has the student's"
+                f"{len(found.outputs)}; give one that has the student's"
             )
-        kinds = []
-        for goal, tensor in zip(self._goals, given, strict=False):
-            array = np.asarray(keras.ops.convert_to_numpy(tensor))
-            kinds.append((meaning(array, goal.name), goal.kind))
-        return tuple(kinds)
+        given = zip(self._goals, found.outputs.items(), strict=True)
+        return tuple(
+            (meaning(array, goal.name, found.ends.get(name, "")), goal.kind)
+            for goal, (name, array) in given
+        )
 
 
 def _mean(values: Any, weights: Any) -> Any:

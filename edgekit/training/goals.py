@@ -25,12 +25,13 @@ def goals_of(source: Any, opened: Opened, options: TrainingOptions) -> Mapping[s
     found: dict[str, Goal] = {}
     for name, outputs in opened.ports.outputs.items():
         labels = opened.example.labels.get(name)
+        end = opened.ports.ends.get(name, "")
         chosen = _with_options(own[name], options)
         if labels is None:
             said = getattr(chosen.loss, "name", None) or str(chosen.loss or "")
-            found[name] = Goal(loss=None, said="no labels", kind=meaning(outputs, said))
+            found[name] = Goal(loss=None, said="no labels", kind=meaning(outputs, said, end))
         else:
-            found[name] = goal(labels, outputs, chosen)
+            found[name] = goal(labels, outputs, chosen, end=end)
     return found
 
 

@@ -185,8 +185,8 @@ class _Run:
             yield
 
     def _feed(self, pieces: Pieces, number: int) -> Any:
-        shapes = {name: (None, *a.shape[1:]) for name, a in self.ground.ports.outputs.items()}
-        shaper = Shaper(self.ground.ports.inputs, shapes, self.ground.goals, pieces.origin)
+        given = self.ground.ports
+        shaper = Shaper(given.inputs, given.shapes, self.ground.goals, pieces.origin)
         examples = shaper.examples(self.ground.example)
         return feed(pieces.epoch(number), pieces.steps, shaper, examples)
 
@@ -253,7 +253,7 @@ def _compile(wrapped: Any, options: TrainingOptions) -> None:
     )
     # XLA computes fake quantization differently; JAX without it would run layer by layer.
     wrapped.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-    optimizer.build(wrapped.trainable_variables)
+    wrapped.optimizer.build(wrapped.trainable_variables)  # in half precision: what scales losses
 
 
 def _guide(plan: Plan, ground: Ground) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +17,14 @@ _KERAS = ("global_random_seed", "global_seed_generator")
 def seeded(seed: int) -> Iterator[None]:
     """Seed Python, numpy, Keras and its backend for a while.
 
-    Afterwards Python's, numpy's and Keras' own random numbers go on as if nothing had been; those
-    of the backend, whose state Keras does not show, go on from the seed.
+    Afterwards the random numbers of Python, numpy, Keras and torch go on as if nothing had been;
+    those of TensorFlow, whose state cannot be read, go on from the seed.
     """
     import keras
     from keras.src.backend.common import global_state
 
-    python, legacy = random.getstate(), np.random.get_state()
+    python, legacy, torch = random.getstate(), np.random.get_state(), _torch()
+    drawn = None if torch is None else torch.get_rng_state()
     kept = {name: global_state.get_global_attribute(name) for name in _KERAS}
     try:
         keras.utils.set_random_seed(_number(seed))
@@ -29,15 +32,30 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(legacy)
+        if torch is not None:
+            torch.set_rng_state(drawn)
         for name, value in kept.items():
             global_state.set_global_attribute(name, value)
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Let what an epoch draws from Python and numpy depend on seed and epoch only."""
-    number = _number(seed, epoch)
+    """Let what an epoch draws from Python, numpy and torch depend on seed and epoch only.
+
+    TensorFlow is left out: Keras gives its layers states of their own there, and to set its seed
+    drops every compiled function. On torch, dropout draws from what is global.
+    """
+    number, torch = _number(seed, epoch), _torch()
     random.seed(number)
     np.random.seed(number)
+    if torch is not None:
+        torch.manual_seed(number)
+
+
+def _torch() -> Any:
+    """Return torch where Keras runs on it."""
+    import keras
+
+    return importlib.import_module("torch") if keras.backend.backend() == "torch" else None
 
 
 def _number(*parts: int) -> int:

@@ -47,19 +47,21 @@ class Goal:
     weight: float = 1.0
 
 
-def meaning(outputs: Array, loss: str = "") -> Kind:
-    """Tell what an output means by what a model gave for some samples, and by its loss.
+def meaning(outputs: Array, loss: str = "", end: str = "") -> Kind:
+    """Tell what an output means: by the activation at its end, else by what a model gave.
 
     Args:
         outputs: Shape ``(n, ...)``.
         loss: Name of the loss, if any: only that tells logits from other numbers.
+        end: Name of the activation that the output comes from, if known.
     """
     values = outputs.astype(np.float64)
-    between = bool(((values >= 0) & (values <= 1)).all())
+    between = end != "linear" and bool(((values >= 0) & (values <= 1)).all())
     if loss == BINARY:
-        return "yes-no" if between else "yes-no logits"
+        return "yes-no" if between or end == "sigmoid" else "yes-no logits"
     spread = values.ndim > 1 and values.shape[-1] > 1
-    if between and spread and np.allclose(values.sum(axis=-1), 1, atol=1e-3):
+    sums = between and spread and np.allclose(values.sum(axis=-1), 1, atol=1e-3)
+    if end == "softmax" or sums:
         return "probabilities"
     if loss in (SPARSE, CATEGORICAL):
         return "logits"
@@ -101,7 +103,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:1], *(size for size in shape[1:] if size != 1))
 
 
-def goal(labels: Array, outputs: Array, chosen: Chosen) -> Goal:
+def goal(labels: Array, outputs: Array, chosen: Chosen, *, end: str = "") -> Goal:
     """Make the goal of one output.
 
     Args:
@@ -109,6 +111,7 @@ def goal(labels: Array, outputs: Array, chosen: Chosen) -> Goal:
         outputs: What the source model gave for them.
         chosen: Loss and metrics; no loss is guessed, no metrics are accuracy where labels are
             classes.
+        end: The activation that the output comes from, if known.
 
     Raises:
         TrainingError: there is no such loss or metric, or none fits.
@@ -118,7 +121,7 @@ def goal(labels: Array, outputs: Array, chosen: Chosen) -> Goal:
         guess = "guessed from labels and outputs"
         loss, origin = guessed(labels, outputs), f"{origin}: {guess}" if origin else guess
     name = _name(loss)
-    kind = meaning(outputs, name)
+    kind = meaning(outputs, name, end)
     made = _loss(loss, name, kind) if isinstance(loss, str) else loss
     classes = name in (SPARSE, CATEGORICAL, BINARY)
     wanted = chosen.metrics or (("accuracy",) if classes else ())

@@ -11,6 +11,7 @@ from edgekit.errors import OptionError, TrainingError, UnknownName
 from edgekit.source import load
 from edgekit.training import TrainingOptions
 from edgekit.training.labels import fits
+from edgekit.training.ports import ports
 from edgekit.training.task import guessed, meaning
 
 SOFT = np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], np.float32)
@@ -56,6 +57,27 @@ def test_labels_that_fit_nothing_are_refused():
 )
 def test_what_outputs_mean(outputs, loss, kind):
     assert meaning(outputs, loss) == kind
+
+
+def test_the_activation_at_the_end_goes_before_what_numbers_look_like():
+    assert meaning(LONE, "binary_crossentropy", "linear") == "yes-no logits"
+    assert meaning(SOFT, "sparse_categorical_crossentropy", "linear") == "logits"
+    assert meaning(SOFT * 1.1, "sparse_categorical_crossentropy", "softmax") == "probabilities"
+
+
+def test_the_activation_at_the_end_is_found_behind_shapes_and_within_models(classifier):
+    import keras
+
+    inner, inputs = classifier(), keras.Input((36,))
+    layers = keras.layers
+    soft = layers.Reshape((1, 3))(inner(layers.Reshape((6, 6, 1))(inputs)))
+    other = layers.Softmax(name="other")(layers.Dense(2)(inputs))
+    yes = layers.Activation("sigmoid", name="yes")(layers.Dense(1)(inputs))
+    plain = layers.Dense(1, name="plain")(inputs)
+    summed = layers.Add(name="summed")([plain, yes])
+    model = keras.Model(inputs, [soft, other, yes, plain, summed])
+    found = ports(model, [np.zeros((2, 36), np.float32)])
+    assert list(found.ends.values()) == ["softmax", "softmax", "sigmoid", "linear", ""]
 
 
 def test_logits_are_trained_as_logits(trainer, classifier, pictures):
