@@ -268,7 +268,7 @@ def generator() -> Any:
 
 
 def two_towers() -> Any:
-    left, right = image(10), image(8, 8, 3)
+    left, right = keras.Input((10,), name="left"), keras.Input((8, 8, 3), name="right")
     x = layers.Dense(6, activation="relu")(left)
     y = layers.Conv2D(6, 3, padding="same", activation="relu")(right)
     z = layers.Multiply()([y, layers.Reshape((1, 1, 6))(x)])
