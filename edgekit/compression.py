@@ -169,7 +169,7 @@ def _evaluated(shop: Workshop, found: Any, samples: Samples) -> Evaluation:
     """Run source and compressed model on the same samples and compare."""
     options, source = shop.options, shop.loaded.model
     first = next(iter(samples.batches(1)))
-    names = list(ports(source, first.inputs).outputs)
+    names = list(ports(source, [first.inputs[name] for name in samples.names]).outputs)
     with shop.keeper.timed("evaluate", 2 * len(samples)) as bar:
         reference, _ = learn.answers(_caller(source, names), samples, names, tick=bar.advance)
         outputs, labels = learn.answers(_caller(found, names), samples, names, tick=bar.advance)
