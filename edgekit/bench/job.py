@@ -13,7 +13,7 @@ from edgekit.artifact import Artifact
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What ``measure`` was given; ``sample`` is an .npz of ``names``, ``a0``, ``a1`` and so on."""
+    """What ``measure`` was given; ``sample`` is what ``edgekit.npz`` writes."""
 
     artifact: Artifact
     threads: int

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
@@ -20,6 +19,7 @@ from edgekit.bench.measurement import Measurement
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.extras import runtime_of
 from edgekit.files import scratch
+from edgekit.npz import save_arrays
 from edgekit.runtimes.feed import one_batch
 
 TIMEOUT_S = 900.0
@@ -147,7 +147,5 @@ def _kept(stack: contextlib.ExitStack, sample: Mapping[str, Any] | None) -> Path
         return None
     folder = stack.enter_context(scratch())
     path = folder / "sample.npz"
-    # Positions, not names: an input's name need not be one that a zip can hold.
-    arrays = {f"a{place}": array for place, array in enumerate(sample.values())}
-    np.savez(path, names=np.array(list(sample)), **arrays)
+    save_arrays(path, sample)
     return path

@@ -20,6 +20,7 @@ from edgekit.bench.host import host_facts, load_average, peak_memory_mib
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement, notes_on
 from edgekit.errors import EdgekitError
+from edgekit.npz import load_arrays
 from edgekit.runtimes import Runner, import_runtime, open_runner
 from edgekit.runtimes.feed import batch_of
 
@@ -82,9 +83,7 @@ def timed(runner: Runner, *, runs: int, seconds: float) -> tuple[float, ...]:
 def sample_of(job: Job) -> tuple[dict[str, NDArray[Any]], bool]:
     """Return inputs, and whether they are what is stored."""
     if job.sample is not None:
-        with np.load(job.sample, allow_pickle=False) as data:
-            names = [str(name) for name in data["names"]]
-            return {name: data[f"a{place}"] for place, name in enumerate(names)}, False
+        return load_arrays(job.sample), False
     rng = np.random.default_rng(0)
     inputs = {spec.name: random_input(spec, rng) for spec in job.artifact.inputs}
     if batch_of(job.artifact.inputs) is None:

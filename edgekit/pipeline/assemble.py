@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edgekit.pipeline.command import spell
 from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.data import doubts, linted
 from edgekit.pipeline.lesson import Lesson
+from edgekit.pipeline.made import Made
 from edgekit.pipeline.make import Division, make
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.plan import Plan, as_recipe
@@ -64,6 +66,45 @@ class Run:
         """
         return linted(self.source, self.calibration) if self.calibration is not None else ()
 
+    def make(self, target: Target, folder: Path) -> Made:
+        """Write the target's artifact into a folder: kept from before, or made now."""
+        kept = self.finished(target)
+        for file in (kept / "files").iterdir():
+            shutil.copyfile(file, folder / file.name)
+        return Made.restore(kept)
+
+    def finished(self, target: Target) -> Path:
+        """Return the folder of what ``make`` takes: kept from before, or made now.
+
+        Raises:
+            ExportError: no float file agrees with the source.
+            QuantizeError: no quantized one does, or none could be made.
+            MissingExtra: the format's extra is not installed.
+        """
+        parts, name = self._parts(target), f"make {target.name}"
+        return self.workshop.kept("make", parts, partial(self._make, target), name=name)
+
+    def is_free(self, target: Target) -> bool:
+        """Whether no other process makes the target's artifact now."""
+        shop = self.workshop
+        return shop.keeper.is_free("make", shop.base, self._parts(target))
+
+    def _make(self, target: Target, place: Path) -> None:
+        (place / "files").mkdir()
+        own = target.format
+        formats = sorted(static_formats(self.targets), key=lambda kind: kind != own)
+        made = make(self.workshop, target, place / "files", division=self.division, static=formats)
+        made.save(place)
+
+    def _parts(self, target: Target) -> dict[str, Any]:
+        return {
+            "target": target,
+            "data": self.calibration.digest if self.calibration is not None else "",
+            "static": static_formats(self.targets),
+            "estimators": self.workshop.estimators,
+            "simulation": self.workshop.simulation or "",
+        }
+
 
 def static_formats(targets: Sequence[Target]) -> list[str]:
     """Name the formats whose activations must be known, for ranges or for bias correction."""
@@ -91,13 +132,7 @@ def _learn(
 ) -> Report:
     workshop, options = prepared.workshop, prepared.workshop.options
     before = len(workshop.keeper.stages)
-    made = make(
-        workshop,
-        target,
-        folder,
-        division=prepared.division,
-        static=static_formats(prepared.targets),
-    )
+    made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
         found = audit(artifact.path)

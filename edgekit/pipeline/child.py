@@ -19,6 +19,7 @@ from typing import Any
 from edgekit import errors
 from edgekit.errors import EdgekitError, OptionError, SourceError
 from edgekit.files import scratch
+from edgekit.npz import load_arrays, save_arrays
 from edgekit.pipeline.options import Options, from_plain
 from edgekit.pipeline.plan import as_recipe
 from edgekit.quiet import quiet
@@ -156,9 +157,7 @@ def _as_file(data: Any, path: Path) -> dict[str, str] | None:
             f"Keras runs on {foreign_backend()} here, so the model is converted in another "
             "process: give data as arrays, a file or module:function, not as a callable"
         )
-    # Positions, not names: an input's name need not be one that a zip can hold.
-    columns: dict[str, Any] = {f"a{place}": array for place, array in enumerate(plain.values())}
-    np.savez(path, names=np.array(list(plain)), **columns)
+    save_arrays(path, plain)
     return {"arrays": str(path)}
 
 
@@ -173,15 +172,12 @@ def _named(data: Any) -> dict[str, Any]:
 
 def _opened(sent: Mapping[str, str] | None) -> Any:
     """Return what ``_as_file`` was given."""
-    import numpy as np
-
     if sent is None or "text" in sent:
         return sent and sent["text"]
     parts: dict[str, dict[str, Any]] = {"x": {}, "y": {}}
-    with np.load(sent["arrays"], allow_pickle=False) as arrays:
-        for place, name in enumerate(arrays["names"]):
-            kind, _, own = str(name).partition(" ")
-            parts[kind][own] = arrays[f"a{place}"]
+    for name, array in load_arrays(Path(sent["arrays"])).items():
+        kind, _, own = name.partition(" ")
+        parts[kind][own] = array
     inputs, labels = (_unnamed(part) for part in (parts["x"], parts["y"]))
     return (inputs, labels) if parts["y"] else inputs
 

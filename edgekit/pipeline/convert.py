@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
-from edgekit.cache import Cache, key, open_cache
+from edgekit.cache import key, open_cache
 from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
 from edgekit.files import scratch
 from edgekit.pipeline.ask import ask
@@ -19,19 +19,15 @@ from edgekit.pipeline.assemble import (
     learn_all,
     options_of,
     origin_of,
-    seed_of,
     static_formats,
 )
 from edgekit.pipeline.child import convert_in_child, foreign_backend
-from edgekit.pipeline.compress import Job, compressed
-from edgekit.pipeline.compressed_workshop import CompressedWorkshop
-from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted, with_profile
+from edgekit.pipeline.companion import made_together, worth_it
+from edgekit.pipeline.data import with_profile
 from edgekit.pipeline.deliver import deliver
 from edgekit.pipeline.knowable import known_by_content
-from edgekit.pipeline.lesson import Lesson
-from edgekit.pipeline.make import Division
 from edgekit.pipeline.options import Options
-from edgekit.pipeline.plan import Plan
+from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
@@ -91,9 +87,15 @@ def run(
         ground = stack.enter_context(open_cache()) if keep and passes is not None else None
         place_for_all = stack.enter_context(scratch())
         shop = Workshop(given, options, cache, progress or Silent())
-        prepared = _prepare(shop, targets, passes, ground)
+        if worth_it(shop, targets):
+            prepared, failed = made_together(shop, targets, place_for_all / "claims")
+        else:
+            prepared, failed = prepare(shop, targets, passes, ground), {}
         reports, folders, failures = [], [], []
         for number, (target, place) in enumerate(zip(targets, places, strict=True)):
+            if target.name in failed:
+                failures.append(Failure(target=target.name, error=failed[target.name]))
+                continue
             try:
                 report, made = _one(prepared, target, name, place_for_all / str(number))
             except (ExportError, QuantizeError, MissingExtra) as error:
@@ -122,42 +124,6 @@ def name_of(given: Any) -> str:
     if isinstance(given, (str, Path)):
         return folder_name(Path(given).stem or str(given))
     return folder_name(str(getattr(given, "name", "model")))
-
-
-def _prepare(
-    source: Workshop, targets: tuple[Target, ...], passes: Plan | None, ground: Cache | None
-) -> Run:
-    options, inputs = source.options, source.facts.inputs
-    lesson = Lesson(options, inputs, source.keeper.progress)
-    calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
-    division = Division.of(calibration) if calibration is not None else None
-    evaluation = evaluation_samples(options, inputs)
-    made = None
-    if passes is not None:
-        if calibration is not None:
-            linted(source, calibration)  # it may raise, and hours of training may follow
-        made = compressed(
-            Job(
-                shop=source,
-                plan=passes,
-                lesson=lesson,
-                target=passes.target_of(targets),
-                samples=division.fit if division is not None else None,
-                seed=seed_of(options, calibration),
-                ground=ground,
-            )
-        )
-    return Run(
-        workshop=source if made is None else CompressedWorkshop(source, made),
-        source=source,
-        targets=targets,
-        calibration=calibration,
-        evaluation=evaluation,
-        division=division,
-        lesson=lesson,
-        plan=passes,
-        made=made,
-    )
 
 
 def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report, Path]:

@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from edgekit.cache import Cache, key
 from edgekit.progress import Progress
 from edgekit.report.model import Stage
+
+_POLL_S = 0.01
 
 
 class Keeper:
@@ -19,10 +23,14 @@ class Keeper:
     Args:
         cache: Where results are kept.
         progress: Who listens.
+
+    ``claims`` is a folder of locks while processes share the work of one conversion: a stage that
+    one of them runs, the others wait for.
     """
 
     def __init__(self, cache: Cache, progress: Progress) -> None:
         self.cache, self.progress = cache, progress
+        self.claims: Path | None = None
         self.stages: list[Stage] = []
         self._within: list[float] = []
         self._had: dict[str, Path] = {}
@@ -44,19 +52,48 @@ class Keeper:
             total: Of the progress that ``write`` reports.
         """
         began = time.perf_counter()
-        known = all(part is not None or k == "batch" for k, part in parts.items())
-        salt = {} if known else {"run": id(self), "at": time.time_ns()}
-        entry = key(stage, **base, **parts, **salt)
+        entry = self._entry(stage, base, parts)
         if entry in self._had:
             return self._had[entry]
-        found = self.cache.get(entry)
-        if found is not None:
-            self.stages.append(Stage(name=name, seconds=time.perf_counter() - began, cached=True))
-        else:
-            with self.timed(name, total):
-                found = self.cache.put(entry, write)
+        with self._claimed(entry) as shared:
+            found = self.cache.get(entry)
+            if found is not None:
+                seconds = time.perf_counter() - began
+                self.stages.append(Stage(name=name, seconds=seconds, cached=not shared))
+            else:
+                with self.timed(name, total):
+                    found = self.cache.put(entry, write)
         self._had[entry] = found
         return found
+
+    def has(self, stage: str, base: Mapping[str, Any], parts: Mapping[str, Any]) -> bool:
+        """Whether a stage's result is kept already."""
+        return self.cache.get(self._entry(stage, base, parts)) is not None
+
+    def is_free(self, stage: str, base: Mapping[str, Any], parts: Mapping[str, Any]) -> bool:
+        """Whether no other process is at a stage now."""
+        if self.claims is None:
+            return True
+        try:
+            with FileLock(self.claims / self._entry(stage, base, parts), blocking=False):
+                return True
+        except Timeout:
+            return False
+
+    def _entry(self, stage: str, base: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+        known = all(part is not None or k == "batch" for k, part in parts.items())
+        salt = {} if known else {"run": id(self), "at": time.time_ns()}
+        return key(stage, **base, **parts, **salt)
+
+    @contextmanager
+    def _claimed(self, entry: str) -> Iterator[bool]:
+        """Own a stage while it lasts; gives whether another process has owned it before."""
+        if self.claims is None:
+            yield False
+            return
+        shared = (self.claims / entry).exists()
+        with FileLock(self.claims / entry, poll_interval=_POLL_S):
+            yield shared
 
     @contextmanager
     def timed(self, name: str, total: int | None = None) -> Iterator[Progress]:

@@ -21,9 +21,12 @@ from edgekit.formats import openvino as openvino_files
 from edgekit.passes import Treatment
 from edgekit.pipeline.floats import MIN_PARITY_DB
 from edgekit.pipeline.judge import Judge
+from edgekit.pipeline.made import Made
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
+from edgekit.quantizers.matching import Matching
+from edgekit.quantizers.statistics import Statistics
 from edgekit.report.model import Candidate
 from edgekit.target import Target
 
@@ -47,18 +50,6 @@ class Division:
         share = min(max(HELD_BACK, least), MOST_HELD_BACK / len(samples))
         fit, held = samples.split(share)
         return cls(fit=fit, held=held if len(held) else fit)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What was made: the artifact's agreement with the source, and how it came about."""
-
-    agreement: Agreement
-    judged_on: str
-    candidates: tuple[Candidate, ...] = ()
-    treatments: tuple[Treatment, ...] = ()
-    estimator: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 def make(
@@ -94,7 +85,8 @@ def make(
             try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
                     tick=bar.advance)  # fmt: skip
         chosen = _keeping(tried, target)
-        warnings = _refuse_collapsed(chosen, tried, target, partial(_floor, workshop, judge))
+        floor = partial(_floor, workshop, judge, traced=quantization.needs_calibration)
+        warnings = _refuse_collapsed(chosen, tried, target, floor)
         _copy(tuple(sorted(chosen.path.parent.iterdir())), folder)
     return Made(
         agreement=chosen.agreement or Agreement(sqnr_db=0.0),
@@ -156,14 +148,18 @@ def _route(
             return workshop.matching(target.format, division.fit, static=unrolled).means(statistics)
 
         return routes.PlainRoute(artifact, target.quantization, means)
+
+    def observe() -> tuple[Matching, Statistics]:
+        statistics = workshop.statistics(static, division.fit)
+        return workshop.matching(target.format, division.fit), statistics
+
     return routes.STATIC[target.format](
         routes.Calibrated(
             artifact=artifact,
             inputs=workshop.facts.inputs,
             quantization=target.quantization,
             samples=division.fit,
-            statistics=workshop.statistics(static, division.fit),
-            matching=workshop.matching(target.format, division.fit),
+            observe=observe,
             estimators=workshop.estimators,
             trained=workshop.simulation is not None,
         )
@@ -235,10 +231,11 @@ def _refuse_collapsed(
     )
 
 
-def _floor(workshop: Workshop, judge: Judge, target: Target) -> float:
+def _floor(workshop: Workshop, judge: Judge, target: Target, *, traced: bool = False) -> float:
     weights = target.quantization.weights
     rounding: Rounding = "int8" if weights == "int4" else weights
-    return least_sqnr_db(workshop.predict, judge.inputs, judge.reference, rounding)
+    predict = workshop.predict_traced if traced else workshop.predict
+    return least_sqnr_db(predict, judge.inputs, judge.reference, rounding)
 
 
 def _candidate(tried: Tried, chosen: bool) -> Candidate:

@@ -18,6 +18,7 @@ from edgekit.artifact import MAIN_FILES, Artifact, TensorSpec
 from edgekit.cache import Cache, tool_versions
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, MissingExtra, TraceError
+from edgekit.npz import load_arrays, save_arrays
 from edgekit.passes import Simulation
 from edgekit.pipeline.floats import write_float
 from edgekit.pipeline.keeper import Keeper
@@ -116,6 +117,11 @@ class Workshop:
             recurrent=plain["recurrent"],
         )
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the source model was converted before, and the cache has its facts."""
+        return self.keeper.has("facts", self.base, {})
+
     def _write_facts(self, folder: Path) -> None:
         loaded, trace = self.loaded, self.trace
         facts = Facts(
@@ -182,9 +188,15 @@ class Workshop:
     @cached_property
     def parity(self) -> tuple[Arrays, Arrays]:
         """Seeded random inputs and the source model's outputs for them."""
-        rng = np.random.default_rng(0)
-        inputs = {spec.name: _random(spec, rng) for spec in self.signature.specs}
-        return inputs, self.predict(inputs)
+
+        def write(folder: Path) -> None:
+            rng = np.random.default_rng(0)
+            inputs = {spec.name: _random(spec, rng) for spec in self.signature.specs}
+            save_arrays(folder / "inputs.npz", inputs)
+            save_arrays(folder / "outputs.npz", self.predict(inputs))
+
+        folder = self.kept("parity", {}, write)
+        return load_arrays(folder / "inputs.npz"), load_arrays(folder / "outputs.npz")
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Run the source model itself, in Keras; it computes in float32 whatever its policy."""
@@ -214,6 +226,16 @@ class Workshop:
         """
         return self._outputs("reference-traced", samples, name, self._traced_run)
 
+    def predict_traced(self, inputs: Arrays) -> Arrays:
+        """Run the wide trace: what the source model gives, without loading it."""
+        run, size = self._traced_run()
+        count = len(next(iter(inputs.values())))
+        parts = [
+            run({name: rows[start : start + size] for name, rows in inputs.items()})
+            for start in range(0, count, size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
     def _traced_run(self) -> tuple[Callable[[Arrays], Arrays], int]:
         trace = self.wide_trace
         observe, size = Observer(trace, trace.output_tensors), int(trace.inputs[0].shape[0] or 1)
@@ -237,12 +259,11 @@ class Workshop:
                 done.append(run(batch.inputs))
                 self.keeper.progress.advance(len(batch))
             whole = {key: np.concatenate([part[key] for part in done]) for key in done[0]}
-            np.savez(folder / "outputs.npz", **{str(i): v for i, v in enumerate(whole.values())})  # type: ignore[arg-type]
+            save_arrays(folder / "outputs.npz", whole)
 
         parts = {"data": samples.digest}
         folder = self.kept(stage, parts, write, name=name, total=len(samples))
-        with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
-            return {spec.name: arrays[str(i)] for i, spec in enumerate(self.facts.outputs)}
+        return load_arrays(folder / "outputs.npz")
 
     def matching(self, kind: str, samples: Samples, *, static: bool = True) -> Matching:
         """Return which tensors of a format's float file are which of the wide trace."""
@@ -250,9 +271,13 @@ class Workshop:
         name = f"match-{kind}-unrolled" if unrolled else f"match-{kind}"
         if name not in self._matchings:
             probe = next(iter(samples.batches(PROBES))).inputs
-            with self.keeper.timed(name):
+
+            def write(folder: Path) -> None:
                 artifact = self.float_artifact(kind, static=unrolled)
-                self._matchings[name] = match_artifact(artifact, probe, self._seen(probe))
+                match_artifact(artifact, probe, self._seen(probe)).save(folder)
+
+            parts = {"data": samples.digest}
+            self._matchings[name] = Matching.restore(self.kept(name, parts, write))
         return self._matchings[name]
 
     def _seen(self, probe: Arrays) -> Arrays:
@@ -266,12 +291,15 @@ class Workshop:
         return self._probed[name]
 
     def statistics(self, kinds: Sequence[str], samples: Samples) -> Statistics:
-        """Collect statistics for all formats that will be quantized, in one run over the data."""
+        """Collect statistics for all formats that will be quantized, in one run over the data.
+
+        The files are matched in the order of ``kinds``; processes that share the work have others.
+        """
         estimators = self.options.estimators if self.simulation is None else ("min-max",)
-        made = [kind for kind in sorted(kinds) if self._can_be_written(kind)]
+        matchings = {k: self.matching(k, samples) for k in kinds if self._can_be_written(k)}
+        wanted = {tensor for found in matchings.values() for tensor in found.tensors.values()}
 
         def write(folder: Path) -> None:
-            wanted = {t for kind in made for t in self.matching(kind, samples).tensors.values()}
             collect(
                 self.wide_trace, samples, wanted, means=True,
                 estimators=estimators, progress=self.keeper.progress.advance,
@@ -279,7 +307,7 @@ class Workshop:
 
         parts = {
             "data": samples.digest,
-            "kinds": made,
+            "kinds": sorted(matchings),
             "estimators": estimators,
         }
         found = Statistics.restore(self.kept("calibrate", parts, write, total=len(samples)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,20 @@ class Matching:
 
     tensors: Mapping[str, str]
     layouts: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+    def save(self, folder: Path) -> None:
+        """Write the matching into a folder."""
+        plain = {"tensors": self.tensors, "layouts": self.layouts}
+        (folder / "matching.json").write_text(json.dumps(plain), encoding="utf-8")
+
+    @classmethod
+    def restore(cls, folder: Path) -> Matching:
+        """Read what ``save`` wrote."""
+        plain = json.loads((folder / "matching.json").read_text(encoding="utf-8"))
+        layouts = {
+            n: (tuple(shape), tuple(order)) for n, (shape, order) in plain["layouts"].items()
+        }
+        return cls(tensors=plain["tensors"], layouts=layouts)
 
     def ranges(self, statistics: Statistics, estimator: str) -> dict[str, tuple[float, float]]:
         """Return the ranges by the file's tensor names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,19 @@ def fold(model: Any) -> Any:
         return onnx.load(str(path))
 
 
-def quantize(model: Any, ranges: Ranges, *, reduce_range: bool) -> Any:
+def quantize(
+    model: Any, ranges: Ranges, *, reduce_range: bool, grids: dict[str, Any] | None = None
+) -> Any:
     """Quantize to int8 weights (per channel) and int8 activations in QDQ form.
 
     ``model`` is left alone. A node whose activations have no range stays in float.
+
+    Args:
+        model: An ``onnx.ModelProto``.
+        ranges: Of the activations, by name.
+        reduce_range: Whether weights stay within 7 bits.
+        grids: Where the scales of the weights are remembered, for a model of the same weights and
+            ``reduce_range``: they take half of the time and do not depend on ``ranges``.
 
     Raises:
         QuantizeError: ONNX Runtime refuses.
@@ -58,13 +68,22 @@ def quantize(model: Any, ranges: Ranges, *, reduce_range: bool) -> Any:
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.registry import QDQRegistry
 
+    remembered = {} if grids is None else grids
+
+    class Remembering(QDQQuantizer):  # type: ignore[misc]
+        def _calc_initializer_quant_params(self) -> dict[str, Any]:
+            if not remembered.keys() >= self.tensors_to_quantize.keys() & constants:
+                remembered.update(copy.deepcopy(super()._calc_initializer_quant_params()))
+            return {n: copy.deepcopy(g) for n, g in remembered.items()
+                    if n in self.tensors_to_quantize}  # fmt: skip
+
     copied = type(model)()
     copied.CopyFrom(model)
     data = {name: TensorData(lowest=np.float32(low), highest=np.float32(high))
             for name, (low, high) in ranges.items()}  # fmt: skip
-    known = _rangeable(copied, set(ranges))
+    known, constants = _rangeable(copied, set(ranges)), {w.name for w in copied.graph.initializer}
     try:
-        quantizer = QDQQuantizer(
+        quantizer = Remembering(
             copied,
             per_channel=True,
             reduce_range=reduce_range,

@@ -14,6 +14,7 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Batch, Samples
+from edgekit.npz import load_arrays, save_arrays
 from edgekit.trace import Trace
 from edgekit.trace.observe import Observer, by_sample, filled
 
@@ -35,10 +36,9 @@ class Statistics:
 
     def save(self, folder: Path) -> None:
         """Write the statistics into a folder."""
-        plain = {"samples": self.samples, "tables": self.tables, "means": list(self.means)}
+        plain = {"samples": self.samples, "tables": self.tables}
         (folder / "statistics.json").write_text(json.dumps(plain), encoding="utf-8")
-        arrays = {str(i): mean for i, mean in enumerate(self.means.values())}
-        np.savez(folder / "means.npz", **arrays)  # type: ignore[arg-type]
+        save_arrays(folder / "means.npz", self.means)
 
     @classmethod
     def restore(cls, folder: Path) -> Statistics:
@@ -48,8 +48,7 @@ class Statistics:
             estimator: {name: (low, high) for name, (low, high) in table.items()}
             for estimator, table in plain["tables"].items()
         }
-        with np.load(folder / "means.npz", allow_pickle=False) as arrays:
-            means = {name: arrays[str(i)] for i, name in enumerate(plain["means"])}
+        means = load_arrays(folder / "means.npz")
         return cls(samples=plain["samples"], tables=tables, means=means)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from edgekit.target import Quantization
 class Calibrated:
     """A float artifact with everything that is known about its activations.
 
+    ``observe`` gives the statistics; it is asked when they are needed, since it may have to wait.
     ``estimators`` are the ones to try, in order. ``trained`` says that the model was trained for
     these ranges, with its weights on their grids: then nothing is left to correct.
     """
@@ -29,18 +31,26 @@ class Calibrated:
     inputs: tuple[TensorSpec, ...]
     quantization: Quantization
     samples: Samples
-    statistics: Statistics
-    matching: Matching
+    observe: Callable[[], tuple[Matching, Statistics]]
     estimators: Sequence[str]
     trained: bool = False
 
+    @cached_property
+    def matching(self) -> Matching:
+        """Which tensors of the artifact are which of the trace."""
+        return self._observed[0]
+
+    @cached_property
+    def _observed(self) -> tuple[Matching, Statistics]:
+        return self.observe()
+
     def ranges(self, estimator: str) -> dict[str, tuple[float, float]]:
         """Return ranges by the artifact's tensor names."""
-        return self.matching.ranges(self.statistics, estimator)
+        return self.matching.ranges(self._observed[1], estimator)
 
     def means(self) -> Mapping[str, NDArray[np.float32]]:
         """Return mean maps by the artifact's tensor names."""
-        return self.matching.means(self.statistics)
+        return self.matching.means(self._observed[1])
 
 
 def first_best(tried: Sequence[Any]) -> str | None:

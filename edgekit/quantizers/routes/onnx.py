@@ -22,6 +22,7 @@ class OnnxRoute:
     def __init__(self, calibrated: Calibrated) -> None:
         self._calibrated = calibrated
         self.corrections: list[Correction] = []
+        self._grids: dict[str, Any] = {}
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
         """Yield attempts; ``tried`` grows meanwhile, and later ones build on the best so far."""
@@ -47,7 +48,8 @@ class OnnxRoute:
         model = self._corrected if corrected else self._folded
         ranges = {**self._native, **self._calibrated.ranges(estimator)}
         reduce_range = self._calibrated.quantization.reduce_range
-        onnx.save(ort.quantize(model, ranges, reduce_range=reduce_range), str(path))
+        quantized = ort.quantize(model, ranges, reduce_range=reduce_range, grids=self._grids)
+        onnx.save(quantized, str(path))
 
     @cached_property
     def _native(self) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,64 @@
+"""Opens the data of a conversion, and lets the passes run, if there are any."""
+
+from __future__ import annotations
+
+from edgekit.cache import Cache
+from edgekit.pipeline.assemble import Run, seed_of
+from edgekit.pipeline.compress import Job, compressed
+from edgekit.pipeline.compressed_workshop import CompressedWorkshop
+from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
+from edgekit.pipeline.lesson import Lesson
+from edgekit.pipeline.make import Division
+from edgekit.pipeline.plan import Plan
+from edgekit.pipeline.workshop import Workshop
+from edgekit.target import Target
+
+
+def prepare(
+    source: Workshop,
+    targets: tuple[Target, ...],
+    passes: Plan | None = None,
+    ground: Cache | None = None,
+) -> Run:
+    """Return everything that is fixed before the first target is made.
+
+    Args:
+        source: The workshop of the source model.
+        targets: What is made.
+        passes: What the model goes through first, if anything.
+        ground: Where killed training goes on; None without such a place.
+
+    Raises:
+        EdgekitError: data do not fit the model, or a pass fails.
+    """
+    options, inputs = source.options, source.facts.inputs
+    lesson = Lesson(options, inputs, source.keeper.progress)
+    calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
+    division = Division.of(calibration) if calibration is not None else None
+    evaluation = evaluation_samples(options, inputs)
+    made = None
+    if passes is not None:
+        if calibration is not None:
+            linted(source, calibration)  # it may raise, and hours of training may follow
+        made = compressed(
+            Job(
+                shop=source,
+                plan=passes,
+                lesson=lesson,
+                target=passes.target_of(targets),
+                samples=division.fit if division is not None else None,
+                seed=seed_of(options, calibration),
+                ground=ground,
+            )
+        )
+    return Run(
+        workshop=source if made is None else CompressedWorkshop(source, made),
+        source=source,
+        targets=targets,
+        calibration=calibration,
+        evaluation=evaluation,
+        division=division,
+        lesson=lesson,
+        plan=passes,
+        made=made,
+    )
