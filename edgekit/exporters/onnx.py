@@ -10,6 +10,7 @@ from edgekit.errors import ExportError, one_line
 from edgekit.exporters.onnx_conversion import converted
 from edgekit.exporters.onnx_spelling import spell_out
 from edgekit.extras import load
+from edgekit.formats import exact_names
 from edgekit.trace import Trace
 
 OPSET = 18
@@ -38,6 +39,8 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
     _rename(model.graph, names)
     spell_out(model.graph)
     _keep_padding_apart(model.graph)
+    if exact_names.look_decorated(names.values()):
+        exact_names.mark_onnx(model)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from edgekit.errors import ExportError
 from edgekit.extras import load
 from edgekit.files import scratch
+from edgekit.formats import exact_names
 from edgekit.trace import Trace
 
 
@@ -28,7 +29,10 @@ def from_onnx(onnx_model: Any) -> Any:
         MissingExtra: the extra ``openvino`` is not installed.
         ExportError: an operator has no OpenVINO form.
     """
-    return _convert("model.onnx", onnx_model.SerializeToString())
+    model = _convert("model.onnx", onnx_model.SerializeToString())
+    if exact_names.onnx_is_exact(onnx_model):
+        exact_names.mark_openvino(model)
+    return model
 
 
 def _convert(
@@ -53,6 +57,7 @@ def _reason(error: Exception) -> str:
 
 
 def _named(model: Any, trace: Trace) -> Any:
+    model = _in_order(model, trace)
     _keep_ends_apart(model)
     for name, spec in zip(trace.input_tensors, trace.inputs, strict=True):
         port = model.input(name)
@@ -61,7 +66,20 @@ def _named(model: Any, trace: Trace) -> Any:
     for port, spec in zip(model.outputs, trace.outputs, strict=True):
         port.tensor.set_names({spec.name})
         port.node.friendly_name = f"{spec.name}/result"
+    if exact_names.look_decorated(spec.name for spec in (*trace.inputs, *trace.outputs)):
+        exact_names.mark_openvino(model)
     return model
+
+
+def _in_order(model: Any, trace: Trace) -> Any:
+    """Return a model whose results have the trace's order: the frontend sorts them by name."""
+    from openvino import Model
+
+    results = {str(result.get_friendly_name()): result for result in model.get_results()}
+    if set(results) != set(trace.output_tensors) or tuple(results) == trace.output_tensors:
+        return model
+    ordered = [results[name] for name in trace.output_tensors]
+    return Model(ordered, model.get_sinks(), model.get_parameters(), model.get_friendly_name())
 
 
 def _keep_ends_apart(model: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekit.errors import PassError
+from edgekit.trace import entry_name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,7 +129,7 @@ def flat(model: Any) -> Any:
     source = _functional(model)
     _refuse_subclassed(source)
     copies: dict[int, Any] = {}
-    taken: set[str] = {str(tensor.name) for tensor in source.inputs}
+    taken: set[str] = {entry_name(tensor) for tensor in source.inputs}
 
     def own(layer: Any, prefix: str) -> Any:
         if not isinstance(layer, keras.layers.Layer):
@@ -163,7 +164,7 @@ def flat(model: Any) -> Any:
 def _fresh_input(tensor: Any) -> Any:
     import keras
 
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=entry_name(tensor))
 
 
 def _copied(layer: Any, name: str) -> Any:

@@ -184,8 +184,12 @@ def _apply(node: Any, mean: NDArray[np.float32], weights: NDArray[np.float32]) -
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
     model.ir_version = 9
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"x": mean})[0])
+    content, providers = model.SerializeToString(), ["CPUExecutionProvider"]
+    try:
+        session = ort.InferenceSession(content, providers=providers)
+        return np.asarray(session.run(None, {"x": mean})[0])
+    except Exception as error:  # ONNX Runtime's errors have no base but Exception.
+        raise QuantizeError(f"ONNX Runtime cannot run {node.name}: {one_line(error)}") from error
 
 
 def _bias_holder(node: Any, constants: Mapping[str, Any], consumers: Mapping[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import TensorSpec
 from edgekit.errors import ArtifactError, DataError
+from edgekit.formats.exact_names import plain_name
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -174,13 +174,8 @@ def one_batch(specs: Sequence[TensorSpec], sample: Arrays, *, native: bool) -> d
     return ready
 
 
-def plain_name(name: str) -> str:
-    """Take off what exporters hang on names: ``:0`` and ``serving_default_``."""
-    return re.sub(r":\d+$", "", name).removeprefix("serving_default_") or name
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """Return plain names where that keeps them apart, else the names as they are."""
+def unique(names: Iterable[str], *, exact: bool = False) -> list[str]:
+    """Return plain names where that keeps them apart, else (or if ``exact``) them as they are."""
     raw = list(names)
     plain = [plain_name(name) for name in raw]
-    return plain if len(set(plain)) == len(plain) else raw
+    return plain if not exact and len(set(plain)) == len(plain) else raw

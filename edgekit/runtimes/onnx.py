@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError, one_line
 from edgekit.extras import load
+from edgekit.formats.exact_names import onnx_is_exact
 from edgekit.runtimes import feed
 from edgekit.runtimes.runner import Stored
 
 
 def describe(path: Path) -> Artifact:
     """Read a file's inputs and outputs; see ``edgekit.runtimes.describe``."""
-    graph = _load(path, data=False).graph
+    model = _load(path, data=False)
+    graph, exact = model.graph, onnx_is_exact(model)
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
     return Artifact(
-        path=path, format="onnx", inputs=_specs(path, inputs), outputs=_specs(path, graph.output)
+        path=path,
+        format="onnx",
+        inputs=_specs(path, inputs, exact=exact),
+        outputs=_specs(path, graph.output, exact=exact),
     )
 
 
@@ -96,11 +101,15 @@ def tensors(
     present = {value.name for value in model.graph.output}
     found = _activations(model.graph)
     wanted = {name: raw for name, raw in found.items() if only is None or name in only}
-    for raw in wanted.values():
-        if raw not in present:
-            model.graph.output.append(onnx.ValueInfoProto(name=raw))
     try:
+        for raw in wanted.values():
+            if raw not in present:
+                model.graph.output.append(onnx.ValueInfoProto(name=raw))
         content = model.SerializeToString()
+    except UnicodeError as error:
+        raise ArtifactError(
+            f"{artifact.path}: expected names in UTF-8, got others: the file is damaged"
+        ) from error
     except ValueError as error:
         raise ArtifactError(f"{artifact.path}: expected a model below 2 GiB: {error}") from error
     session = OnnxSession(artifact, content, optimize=False, outputs=wanted)
@@ -159,17 +168,18 @@ def _load(path: Path, *, data: bool) -> Any:
 def _paired(path: Path, specs: Sequence[TensorSpec], nodes: Sequence[Any]) -> dict[str, str]:
     """Map the artifact's names to the file's own, which may be decorated."""
     raw = [node.name for node in nodes]
-    plain = dict(zip(feed.unique(raw), raw, strict=True))
+    # Under its own name first: one that a reader finds decorated may be what the file means.
+    plain = {**dict(zip(feed.unique(raw), raw, strict=True)), **{name: name for name in raw}}
     missing = [spec.name for spec in specs if spec.name not in plain]
     if missing:
         raise ArtifactError(f"{path}: expected {missing} among its inputs and outputs, got {raw}")
     return {spec.name: plain[spec.name] for spec in specs}
 
 
-def _specs(path: Path, values: Sequence[Any]) -> tuple[TensorSpec, ...]:
+def _specs(path: Path, values: Sequence[Any], *, exact: bool) -> tuple[TensorSpec, ...]:
     import onnx
 
-    names = feed.unique(value.name for value in values)
+    names = feed.unique((value.name for value in values), exact=exact)
     specs = []
     for name, value in zip(names, values, strict=True):
         tensor = value.type.tensor_type

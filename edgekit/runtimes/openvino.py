@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError
 from edgekit.extras import load
+from edgekit.formats.exact_names import openvino_is_exact
 from edgekit.runtimes import feed
 from edgekit.runtimes.runner import Stored
 
@@ -23,9 +24,13 @@ _PRECISION = "f32"
 def describe(path: Path) -> Artifact:
     """Read a file's inputs and outputs; see ``edgekit.runtimes.describe``."""
     model = _read(load("openvino").Core(), path)
-    return Artifact(
-        path=path, format="openvino", inputs=_specs(model.inputs), outputs=_specs(model.outputs)
-    )
+    try:
+        inputs, outputs = _ports(model)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ArtifactError(
+            f"{path}: expected inputs and outputs of known rank and type: {_line(error)}"
+        ) from error
+    return Artifact(path=path, format="openvino", inputs=inputs, outputs=outputs)
 
 
 def open_session(artifact: Artifact, *, threads: int = 1) -> OpenvinoSession:
@@ -43,8 +48,8 @@ class OpenvinoSession:
             "openvino": load("openvino").__version__.partition("-")[0]
         }
         self.path = path
-        self.specs = _specs(model.inputs)
-        self.names = [spec.name for spec in _specs(model.outputs)]
+        self.specs, outputs = _ports(model)
+        self.names = [spec.name for spec in outputs]
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
@@ -57,10 +62,13 @@ class OpenvinoSession:
 
     def place(self, stored: Stored) -> None:
         """Set inputs; see ``Session.place``."""
-        from openvino import Tensor
-
         # The request keeps no reference to the arrays: they must stay alive here.
         self._placed = [np.ascontiguousarray(stored[spec.name]) for spec in self.specs]
+        self._guard("set the inputs of", self._set_inputs)
+
+    def _set_inputs(self) -> None:
+        from openvino import Tensor
+
         for index, array in enumerate(self._placed):
             self._request.set_input_tensor(index, Tensor(array, True))
 
@@ -73,10 +81,14 @@ class OpenvinoSession:
         fed = {index: stored[spec.name] for index, spec in enumerate(self.specs)}
         self._guard("reset", self._request.reset_state)
         self._guard("run", lambda: self._request.infer(fed))
-        return {
-            name: np.array(self._request.get_output_tensor(index).data, np.float32)
-            for index, name in enumerate(self.names)
-        }
+        return {name: self._output(index) for index, name in enumerate(self.names)}
+
+    def _output(self, index: int) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._guard(
+            "read the outputs of",
+            lambda: np.array(self._request.get_output_tensor(index).data, np.float32),
+        )
+        return found
 
     def _guard(self, verb: str, action: Any) -> Any:
         try:
@@ -91,7 +103,13 @@ def tensors(
     """Run with every operator's result as an output; see ``edgekit.runtimes.tensors``."""
     core = load("openvino").Core()
     model = _read(core, artifact.path)
-    wanted = [(name, port) for name, port in _activations(model) if only is None or name in only]
+    try:
+        found = _activations(model)
+    except UnicodeError as error:
+        raise ArtifactError(
+            f"{artifact.path}: expected names in UTF-8, got others: the file is damaged"
+        ) from error
+    wanted = [(name, port) for name, port in found if only is None or name in only]
     model.add_outputs([port for _, port in wanted])
     # What was an output before is not added again: find each by where it comes from.
     places = {
@@ -100,8 +118,8 @@ def tensors(
     }
     session = OpenvinoSession(artifact.path, core, model)
     session.names = [f"output {index}" for index in range(len(model.outputs))]
-    found = feed.run_batches(session.specs, inputs, session.call)
-    return {name: found[places[_origin(port)]] for name, port in wanted}
+    results = feed.run_batches(session.specs, inputs, session.call)
+    return {name: results[places[_origin(port)]] for name, port in wanted}
 
 
 def _origin(port: Any) -> tuple[str, int]:
@@ -157,8 +175,13 @@ def _line(error: BaseException) -> str:
     return (telling or lines or [type(error).__name__])[-1][:300]
 
 
-def _specs(ports: Sequence[Any]) -> tuple[TensorSpec, ...]:
-    names = feed.unique(_name(port) for port in ports)
+def _ports(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    exact = openvino_is_exact(model)
+    return _specs(model.inputs, exact=exact), _specs(model.outputs, exact=exact)
+
+
+def _specs(ports: Sequence[Any], *, exact: bool) -> tuple[TensorSpec, ...]:
+    names = feed.unique((_name(port) for port in ports), exact=exact)
     return tuple(
         TensorSpec(
             name=name,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,9 @@ class TfliteSession:
             self._guard("resize", self.interpreter.allocate_tensors)
             self._shapes = shapes
         for name, array in stored.items():
-            self.interpreter.set_tensor(self._inputs[name], array)
+            self._guard(
+                "set an input of", partial(self.interpreter.set_tensor, self._inputs[name], array)
+            )
 
     def _guard(self, verb: str, action: Callable[[], object]) -> None:
         try:
@@ -102,11 +105,9 @@ def tensors(
             for detail in wanted
         }
 
-    wanted = [
-        detail
-        for detail in _activations(session.interpreter)
-        if only is None or detail["name"] in only
-    ]
+    with _readable(artifact.path):
+        found = _activations(session.interpreter)
+    wanted = [detail for detail in found if only is None or detail["name"] in only]
     return feed.run_batches(session.specs, inputs, call)
 
 
@@ -183,12 +184,25 @@ def _version() -> str:
 
 def _ports(interpreter: Any, path: Path) -> tuple[list[Any], list[Any]]:
     """Return (name, detail) of inputs and outputs, named by the signature of the main graph."""
+    with _readable(path):
+        return _named_ports(interpreter)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say that a file is damaged where the interpreter cannot tell what is in it."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:  # names that are no UTF-8 are a ValueError
+        raise ArtifactError(
+            f"{path}: expected names and signatures that fit its graph: {one_line(error)}"
+        ) from error
+
+
+def _named_ports(interpreter: Any) -> tuple[list[Any], list[Any]]:
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     for key in interpreter.get_signature_list():
-        try:
-            signature = interpreter.get_signature_runner(key)
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{path}: signature {key!r}: {one_line(error)}") from error
+        signature = interpreter.get_signature_runner(key)
         named_in, named_out = signature.get_input_details(), signature.get_output_details()
         if _indices(named_in) == {int(d["index"]) for d in inputs} and _indices(named_out) == {
             int(d["index"]) for d in outputs

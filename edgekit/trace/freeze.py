@@ -15,6 +15,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
 from edgekit.source.containers import one_line
 from edgekit.trace.plain import plain_operators
+from edgekit.trace.scopes import legal_scopes
 from edgekit.trace.shapes import Signature
 from edgekit.trace.unroll import unrolling
 
@@ -101,7 +102,9 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
         for i, spec in enumerate(signature.specs)
     ]
     try:
-        with computing_in_float32(model), _loops(model, unrolled), plain_operators():
+        with (
+            computing_in_float32(model), _loops(model, unrolled), plain_operators(), legal_scopes()
+        ):  # fmt: skip
             concrete = tf.function(call, autograph=False, jit_compile=False).get_concrete_function(
                 *specs
             )

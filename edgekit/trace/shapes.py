@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,9 +87,16 @@ def _stateful(model: Any) -> bool:
     return any(getattr(layer, "stateful", False) is True for layer in model._flatten_layers())
 
 
-def plain_name(name: str) -> str:
-    """Strip what frameworks add to a tensor's name: ``dense/x:0`` stays, ``:0`` goes."""
-    return re.sub(r":\d+$", "", name)
+def entry_name(tensor: Any) -> str:
+    """Return what an input is called: its layer's name, which is what its model's file says.
+
+    The tensor of an input that was given no name is numbered anew in each process, among all
+    tensors that were ever made (``keras_tensor_17``).
+    """
+    import keras
+
+    layer = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    return str(layer.name if isinstance(layer, keras.layers.InputLayer) else tensor.name)
 
 
 def _declared_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
@@ -106,7 +112,7 @@ def _declared_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
     indices = _indices(model)
 
     def visit(tensor: Any, key: str | None) -> int:
-        name, dtype = key or plain_name(tensor.name), str(tensor.dtype)
+        name, dtype = key or entry_name(tensor), str(tensor.dtype)
         if id(tensor) in indices and dtype.startswith("float"):
             dtype = "int32"
         flat.append(TensorSpec(name=name, shape=tuple(tensor.shape), dtype=dtype))
