@@ -19,6 +19,7 @@ from edgekit.passes.linear.selection import check_bits, refuse_behind, select, t
 from edgekit.passes.linear.taps import channels, rows
 from edgekit.passes.linear.view import Linear, linear, with_biases
 from edgekit.passes.linear.walk import Stop, walk
+from edgekit.passes.listed import layers_of, listed, nothing_to_round
 from edgekit.passes.rounding import Problem, Rectifier, Search, adaround, nearest, steps_of
 from edgekit.target import Target
 
@@ -70,7 +71,8 @@ class Adaround(Pass):
         """Round layer by layer."""
         if context.samples is None:
             raise OptionError("adaround needs calibration samples: give --calibration DATA")
-        model = fold(model).model
+        layers, folded = layers_of(model), fold(model)
+        model = folded.model
         names = [str(node.layer.name) for node in select(Graph(model), self.skip).nodes]
         graph = Graph(with_biases(model, names))
         chosen = select(graph, self.skip)
@@ -83,7 +85,8 @@ class Adaround(Pass):
         with context.progress.stage("rounding", len(chosen.nodes)):
             walk(graph, context.samples, {n.number for n in chosen.nodes}, change)
         figures = {"error_share": float(np.mean(learner.shares))} if learner.shares else {}
-        treatments = (*learner.done, *chosen.skipped)
+        said = (*learner.done, *chosen.skipped, *folded.done)
+        treatments = listed(layers, said, nothing_to_round)
         return Outcome(model=graph.model, treatments=treatments, figures=figures)
 
 

@@ -18,6 +18,7 @@ from edgekit.passes.linear.moments import Array, input_means
 from edgekit.passes.linear.selection import check_bits, refuse_behind, select, top_of
 from edgekit.passes.linear.view import Linear, linear, with_biases
 from edgekit.passes.linear.walk import Stop, walk
+from edgekit.passes.listed import layers_of, listed, nothing_to_round
 from edgekit.passes.rounding import nearest, steps_of
 from edgekit.target import Target
 
@@ -67,7 +68,7 @@ class CorrectBias(Pass):
 
     def run(self, model: Any, context: Context) -> Outcome:
         """Round and correct."""
-        folded = fold(model)
+        layers, folded = layers_of(model), fold(model)
         names = [str(node.layer.name) for node in select(Graph(folded.model), self.skip).nodes]
         graph = Graph(with_biases(folded.model, names))
         top = top_of(self.bits, context.target)
@@ -75,8 +76,8 @@ class CorrectBias(Pass):
             done = self._by_norms(graph, folded, top)
         else:
             done = self._by_data(graph, context, top)
-        treatments = (*done, *select(graph, self.skip).skipped)
-        return Outcome(model=graph.model, treatments=treatments)
+        said = (*done, *select(graph, self.skip).skipped, *folded.done)
+        return Outcome(model=graph.model, treatments=listed(layers, said, nothing_to_round))
 
     def _by_data(self, graph: Graph, context: Context, top: int) -> list[Treatment]:
         if context.samples is None:

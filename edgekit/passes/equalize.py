@@ -18,6 +18,7 @@ from edgekit.passes.linear.extremes import extremes
 from edgekit.passes.linear.gathered import gathered
 from edgekit.passes.linear.links import Link, Unlinked, links
 from edgekit.passes.linear.selection import refuse_behind
+from edgekit.passes.listed import layers_of, listed
 from edgekit.target import Target
 
 _CEILING = 6.0
@@ -79,7 +80,7 @@ class Equalize(Pass):
         """Equalize, then absorb."""
         if context.samples is None and "calibration" in self.needs:
             raise OptionError("equalize needs calibration samples: give --calibration DATA")
-        folded = fold(model)
+        layers, folded = layers_of(model), fold(model)
         graph = Graph(folded.model)
         kept, skipped = self._links(graph, context)
         pairs, write = gathered(kept)
@@ -93,7 +94,8 @@ class Equalize(Pass):
             samples = context.samples if self.absorb == "samples" else None
             model, count = absorb(model, scaled(folded.moments, factors), samples)
             figures["absorbed"] = float(count)
-        return Outcome(model=model, treatments=(*done, *skipped), figures=figures)
+        said = listed(layers, (*done, *skipped, *folded.done), _not_linked)
+        return Outcome(model=model, treatments=said, figures=figures)
 
     def _balance(
         self, graph: Graph, kept: Sequence[Link], pairs: Sequence[Pair], context: Context
@@ -133,6 +135,13 @@ class Equalize(Pass):
             return {}
         seen = extremes(graph.model, [(node.output, 1) for node in blocked], context.samples)
         return {node: float(one.high.max()) for node, one in zip(blocked, seen, strict=True)}
+
+
+def _not_linked(layer: Any) -> str:
+    """Say why nothing was said of a layer: it begins no pair of layers."""
+    if any(len(v.shape) > 1 for v in getattr(layer, "weights", ())):
+        return "no layer with a kernel behind it reads its channels"
+    return "it has no kernel"
 
 
 def _stays(graph: Graph, node: Node, high: float | None) -> str:

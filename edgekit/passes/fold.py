@@ -14,6 +14,7 @@ from edgekit.passes.linear.batchnorm import Affine, Array, batchnorm
 from edgekit.passes.linear.layout import response, scale_inputs, scale_outputs
 from edgekit.passes.linear.moments import Moments
 from edgekit.passes.linear.view import Linear, linear, with_biases
+from edgekit.passes.listed import layers_of, listed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +28,11 @@ class Folded:
     model: Any
     treatments: tuple[Treatment, ...]
     moments: Mapping[str, Moments]
+
+    @property
+    def done(self) -> tuple[Treatment, ...]:
+        """Return what became of the batch norms that are gone."""
+        return tuple(treatment for treatment in self.treatments if treatment.done)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +48,12 @@ class FoldBatchnorm(Pass):
 
     def run(self, model: Any, context: Context) -> Outcome:
         """Fold what can be folded."""
-        folded = fold(model)
+        layers, folded = layers_of(model), fold(model)
         count = sum(t.done is not None for t in folded.treatments)
         return Outcome(
-            model=folded.model, treatments=folded.treatments, figures={"folded": float(count)}
+            model=folded.model,
+            treatments=listed(layers, folded.treatments, lambda layer: "it is no batch norm"),
+            figures={"folded": float(count)},
         )
 
 

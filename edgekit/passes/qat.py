@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from edgekit.calibrate.estimators import ESTIMATORS
 from edgekit.errors import OptionError, PassError
 from edgekit.passes.base import Context, Need, Outcome, Pass, Simulation
+from edgekit.passes.listed import layers_of
 from edgekit.passes.simulate.grid import weight_levels
 from edgekit.target import Target
 
@@ -87,15 +88,17 @@ class Qat(Pass):
 
     def run(self, model: Any, context: Context) -> Outcome:
         """Train, fold, and bake."""
+        from edgekit.passes.simulate.told import told
         from edgekit.passes.simulate.training import train
 
         if context.trainer is None or context.samples is None:
             raise PassError("qat: expected training data and calibration samples, got none")
+        layers = layers_of(model)
         simulated = train(model, self, context)
         levels = {name: weights.levels for name, weights in simulated.plan.weights.items()}
         return Outcome(
             model=simulated.plain,
-            treatments=simulated.plan.treatments,
+            treatments=told(layers, simulated.plan),
             figures={"simulated_layers": float(len(levels))},
             simulation=Simulation(
                 ranges=simulated.ranges(),

@@ -11,6 +11,7 @@ from edgekit.errors import OptionError
 from edgekit.passes import Context
 from edgekit.passes.equalize import Equalize
 from edgekit.passes.graph import flat
+from edgekit.trace import entry_name
 
 keras = pytest.importorskip("keras")
 L = keras.layers
@@ -38,7 +39,8 @@ def uneven(model, seed=0):
 def context_of(model, count=16, **values):
     rng = np.random.default_rng(5)
     specs = [
-        TensorSpec(name=str(t.name), shape=tuple(t.shape), dtype=str(t.dtype)) for t in model.inputs
+        TensorSpec(name=entry_name(t), shape=tuple(t.shape), dtype=str(t.dtype))
+        for t in model.inputs
     ]
     data = {s.name: rng.normal(size=(count, *s.shape[1:])).astype("float32") for s in specs}
     return Context(samples=open_samples(data, specs), **values)

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.passes.base import Context
 from edgekit.passes.graph import Graph, flat
+from edgekit.passes.listed import layers_of
 from edgekit.passes.simulate.plan import Plan, plan
 from edgekit.passes.simulate.spread import norms_as_convolutions, spread
+from edgekit.passes.simulate.told import told
 
 
 def _planned(model: Any, **options: Any) -> Plan:
@@ -116,3 +119,34 @@ def test_spreading_keeps_function_and_names_of_outputs() -> None:
     kinds = [node.kind for node in Graph(after).nodes]
     assert "SeparableConv2D" not in kinds
     assert "BatchNormalization" not in kinds
+
+
+def test_patterns_name_layers_as_the_user_knows_them() -> None:
+    import keras
+
+    from edgekit.passes.qat import Qat
+    from edgekit.passes.simulate import training
+
+    layers = keras.layers
+
+    def build(x: Any) -> Any:
+        x = layers.SeparableConv2D(4, 3, activation="swish", name="apart")(x)
+        x = layers.Conv2D(4, 1, activation="relu", name="conv")(x)
+        return layers.Dense(2, activation="softmax", name="end")(layers.Flatten(name="flat")(x))
+
+    model = flat(_functional(build))
+    plain = spread(model)
+    options = training._with_parts(
+        Qat(skip=("apart",), layer_bits={"conv": 4, "*": 8}), model, plain
+    )
+    planned = training._plan(plain, options, Context())
+    assert {n: w.levels for n, w in planned.weights.items()} == {
+        "conv_linear": 7,
+        "end_linear": 127,
+    }
+
+    said = {t.layer: t for t in told(layers_of(model), planned)}
+    assert list(said) == ["apart", "conv", "end", "flat"]
+    assert "skip" in str(said["apart"].skipped)
+    assert said["conv"].done == "weights on 15 steps"
+    assert "moves" in str(said["flat"].skipped)

@@ -35,7 +35,8 @@ def observed(
     found = Ranges(tensors)
     for batch in samples.batches(_BATCH):
         values = probe([batch.inputs[t.name] for t in plain.inputs], training=False)
-        found.update({n: np.asarray(v, np.float32) for n, v in zip(tensors, values, strict=True)})
+        arrays = (keras.ops.convert_to_numpy(value) for value in values)
+        found.update({n: np.asarray(a, np.float32) for n, a in zip(tensors, arrays, strict=True)})
     return _united(plan, found.ranges(estimator, bits=bits))
 
 

@@ -6,7 +6,7 @@ cannot fuse; so they become layers of their own. The function stays exactly the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ _LINEAR = (
 )  # fmt: skip
 _SEPARABLE = {"SeparableConv1D": ("DepthwiseConv1D", "Conv1D"),
               "SeparableConv2D": ("DepthwiseConv2D", "Conv2D")}  # fmt: skip
+_PARTS = ("_linear", "_depthwise")
 
 
 def spread(model: Any) -> Any:
@@ -31,6 +32,22 @@ def spread(model: Any) -> Any:
             made[id(node.layer)] = _chain(parts)
     changed = {node.number: made[id(node.layer)] for node in graph.nodes if id(node.layer) in made}
     return rebuilt(graph, changed) if changed else model
+
+
+def origin_of(name: str, layers: Collection[str]) -> str:
+    """Return the layer that a layer of a spread model is a part of; other names as they are.
+
+    Args:
+        name: Of a layer of the spread model.
+        layers: Names of all layers before.
+    """
+    if name in layers:
+        return name
+    for whole in (name, name.rstrip("_")):
+        for part in _PARTS:
+            if whole.endswith(part) and whole.removesuffix(part) in layers:
+                return whole.removesuffix(part)
+    return name
 
 
 def norms_as_convolutions(model: Any) -> Any:
@@ -60,10 +77,11 @@ def _convolution(node: Node) -> Any:
     kind = keras.layers.DepthwiseConv1D if rank == 3 else keras.layers.DepthwiseConv2D
     made = kind(1, name=norm.name, dtype=norm.dtype_policy)
     made.build(node.output.shape)
-    mean, variance = np.asarray(norm.moving_mean), np.asarray(norm.moving_variance)
+    read = keras.ops.convert_to_numpy
+    mean, variance = read(norm.moving_mean.value), read(norm.moving_variance.value)
     factor = 1 / np.sqrt(variance + norm.epsilon)
-    factor = factor * np.asarray(norm.gamma) if norm.scale else factor
-    shift = np.asarray(norm.beta) if norm.center else np.zeros_like(mean)
+    factor = factor * read(norm.gamma.value) if norm.scale else factor
+    shift = read(norm.beta.value) if norm.center else np.zeros_like(mean)
     made.kernel.assign(factor.reshape(made.kernel.shape))
     made.bias.assign(shift - mean * factor)
     made.trainable = norm.trainable

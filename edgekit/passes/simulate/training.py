@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from glob import escape
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import PassError
@@ -13,6 +15,7 @@ from edgekit.passes.simulate.model import Simulated, corrected_pairs, simulate
 from edgekit.passes.simulate.observe import observed
 from edgekit.passes.simulate.plan import Plan, plan
 from edgekit.passes.simulate.spread import norms_as_convolutions, spread
+from edgekit.passes.simulate.told import patterns_for_parts
 
 if TYPE_CHECKING:
     from edgekit.passes.qat import Qat
@@ -26,6 +29,7 @@ def train(model: Any, options: Qat, context: Context) -> Simulated:
     if trainer is None:
         raise PassError("qat: expected training data, got none")
     plain, known = spread(model), dict[str, Range]()
+    options = _with_parts(options, model, plain)
     whole = options.epochs or trainer.epochs
     moving = int(whole * options.moving_batchnorm)
     if moving and corrected_pairs(Graph(plain), _plan(plain, options, context)):
@@ -39,6 +43,19 @@ def train(model: Any, options: Qat, context: Context) -> Simulated:
         _fit(second, options, context, label="qat", epochs=whole - moving)
     second.bake()
     return second
+
+
+def _with_parts(options: Qat, model: Any, plain: Any) -> Qat:
+    """Return options whose patterns also fit the parts that their layers were spread into."""
+    names, parts = [{str(n.layer.name) for n in Graph(m).nodes} for m in (model, plain)]
+    skipped = patterns_for_parts(options.skip, names, parts)
+    own = patterns_for_parts(tuple(options.layer_bits), names, parts)
+    bits = {escape(part): options.layer_bits[pattern] for part, pattern in own.items()}
+    return replace(
+        options,
+        skip=(*options.skip, *map(escape, skipped)),
+        layer_bits={**bits, **options.layer_bits},
+    )
 
 
 def _folded(model: Any, context: Context) -> Any:
