@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from edgekit.auditing.packed import gzip_bytes
 from edgekit.auditing.program import Program
 from edgekit.auditing.result import AuditResult
 from edgekit.auditing.summary import summarize
@@ -34,11 +36,18 @@ def audit(path: str | Path) -> AuditResult:
     module = importlib.import_module(_READERS[file.suffix.lower()])
     try:
         program = cast("Program", module.read(file))
-        return summarize(file, program)
+        found = summarize(file, program)
+        return replace(found, gzip_bytes=_compressed(file, found))
     except OSError as error:
         raise ArtifactError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (RecursionError, MemoryError) as error:
         raise ArtifactError(f"{file}: nested or sized beyond reason; export it again") from error
+
+
+def _compressed(file: Path, found: AuditResult) -> int | None:
+    files = [file, file.with_suffix(".bin")] if found.format == "openvino" else [file]
+    there = sum(each.stat().st_size for each in files if each.is_file())
+    return gzip_bytes(files) if there == found.file_bytes else None
 
 
 def _locate(path: Path) -> Path:

@@ -17,14 +17,17 @@ from edgekit.report.model import ModelFigures
 def weighed(model: Any) -> ModelFigures:
     """Return the figures of a model; its multiply-accumulates only if it is a flat graph."""
     arrays = variables(model)
-    kernels = [array for array in arrays if array.ndim > 1]
-    zeros = sum(int(np.count_nonzero(array == 0)) for array in kernels)
+    paths = (str(variable.path) for variable in model.weights)
+    kernels = {p: array for p, array in zip(paths, arrays, strict=True) if array.ndim > 1}
+    zeros = {path: int(np.count_nonzero(array == 0)) for path, array in kernels.items()}
     return ModelFigures(
         parameters=int(model.count_params()),
         macs=_macs(model),
-        sparsity=zeros / max(1, sum(array.size for array in kernels)),
+        sparsity=sum(zeros.values()) / max(1, sum(array.size for array in kernels.values())),
         weight_bytes=sum(array.nbytes for array in arrays),
         compressed_bytes=gzip_size(arrays),
+        zeros={path: zeros[path] / max(1, array.size) for path, array in kernels.items()},
+        values={path: int(np.unique(array).size) for path, array in kernels.items()},
     )
 
 

@@ -123,7 +123,8 @@ class ModelFigures:
 
     ``macs`` are multiply-accumulates of one inference, None where they cannot be counted.
     ``sparsity`` is the share of exact zeros, in [0, 1], among weights of two and more axes;
-    ``compressed_bytes`` what gzip makes of all weights in float32.
+    ``compressed_bytes`` what gzip makes of all weights in float32. ``zeros`` is that share, and
+    ``values`` the count of distinct values, of each of those weights by its path.
     """
 
     parameters: int
@@ -131,6 +132,8 @@ class ModelFigures:
     sparsity: float
     weight_bytes: int
     compressed_bytes: int
+    zeros: dict[str, float] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from edgekit.accuracy import StepErrors
 from edgekit.report import text
 from edgekit.report.model import CompressionFacts, ModelFigures, PassFacts, Report, TrainingFacts
-from edgekit.report.tables import bullets, table
+from edgekit.report.sparsity import zeros_said
+from edgekit.report.tables import bullets, escape, table
 
 _MOST_FIGURES = 12
+_FEW = 256
 Row = tuple[str, str, str, str]
 
 
@@ -25,6 +27,9 @@ def changes(facts: CompressionFacts) -> Iterator[Row]:
     if was.macs is not None and now.macs is not None:
         yield "multiply-accumulates", f"{was.macs:,}", f"{now.macs:,}", _times(now.macs, was.macs)
     yield "share of zeros", text.share(was.sparsity), text.share(now.sparsity), ""
+    if was.values and now.values:
+        most = [max(figures.values.values()) for figures in (was, now)]
+        yield "distinct values a kernel, at most", f"{most[0]:,}", f"{most[1]:,}", ""
     yield "weights", *_sizes(was, now, "weight_bytes")
     yield "weights, compressed", *_sizes(was, now, "compressed_bytes")
 
@@ -49,11 +54,23 @@ def pass_lines(report: Report) -> list[str]:
     lines += ["", *table(("", "before", "after", "change"), changes(facts), numbers=(1, 2, 3))]
     heading = ("pass", "layers treated", "left alone", "training", "time")
     lines += ["", *table(heading, pass_rows(report.passes), numbers=(1, 2, 4))]
+    lines += ["", *_kernels(facts)]
+    if (sentence := zeros_said(report)) is not None:
+        lines += ["", f"{escape(sentence)}."]
     if report.simulation is not None:
         lines += ["", _against_simulation(report.simulation)]
     for each in report.passes:
         lines += ["", f"### {each.name}", "", *_one(each)]
     return lines
+
+
+def _kernels(facts: CompressionFacts) -> list[str]:
+    """Return a row for each kernel that holds zeros or few values."""
+    now = facts.after
+    told = [path for path in now.values if now.zeros[path] >= 0.01 or now.values[path] <= _FEW]
+    rows = [(path, text.share(now.zeros[path]), f"{now.values[path]:,}") for path in told]
+    heading = ("kernel", "share of zeros", "distinct values")
+    return table(heading, rows, numbers=(1, 2)) if rows else []
 
 
 def _against_simulation(found: StepErrors) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edgekit.report import text
 from edgekit.report.figures import compression_ratio
 from edgekit.report.model import Report
+from edgekit.report.sparsity import zeros_said
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -45,7 +46,7 @@ def summary(reports: Sequence[Report]) -> Group:
 
 
 def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
-    """Return (kind, text) of what to look out for, the gravest first; kind is fail or warning.
+    """Return (kind, text) of what to look out for, the gravest first: fail, warning or note.
 
     What several targets share is said once; the rest opens with its target.
     """
@@ -58,7 +59,7 @@ def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
         everywhere = len(names) == len(reports) and len(reports) > 1
         opening = "" if everywhere else f"{', '.join(names)}: "
         said.append((kind, f"{opening}{line}"))
-    return sorted(said, key=lambda note: note[0] != "fail")
+    return sorted(said, key=lambda note: ("fail", "warning", "note").index(note[0]))
 
 
 def _notes(report: Report) -> Iterator[tuple[str, str]]:
@@ -71,6 +72,8 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
     if report.calibration is not None:
         for finding in report.calibration.findings:
             yield "warning", f"{finding.code}: {finding.text}"
+    if (sentence := zeros_said(report)) is not None:
+        yield "note", sentence
     for line in report.warnings:
         yield "warning", line
 
@@ -78,7 +81,7 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
 def _noted(kind: str, line: str) -> Text:
     from rich.text import Text
 
-    style = "bold red" if kind == "fail" else "yellow"
+    style = {"fail": "bold red", "warning": "yellow"}.get(kind, "")
     return Text.assemble((f"{kind}: ", style), text.visible(line, most=2000))
 
 

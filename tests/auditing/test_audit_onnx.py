@@ -195,7 +195,9 @@ def test_external_data_stay_in_the_folder(tmp_path, place, said):
     (folder / "short.bin").write_bytes(bytes(16))
     if place == "short.bin":
         assert audit(path).weight_bytes == 16
-        assert audit(path).file_bytes == path.stat().st_size + 16
+        found = audit(path)
+        assert found.file_bytes == path.stat().st_size + 16
+        assert found.gzip_bytes is None
 
 
 def test_weights_that_a_loop_hands_on_are_weights(tmp_path):

@@ -48,6 +48,8 @@ def test_sizes_are_of_both_files(openvino_files):
     result = audit(path)
     parts = path.stat().st_size, path.with_suffix(".bin").stat().st_size
     assert result.file_bytes == sum(parts)
+    assert result.gzip_bytes is not None
+    assert 0 < result.gzip_bytes < result.file_bytes
     assert 4 * (216 + 8 + 40) <= result.weight_bytes <= parts[1]
 
 

@@ -89,6 +89,7 @@ def an_audit(name: str) -> AuditResult:
         integer_weight_share=0.99,
         float_islands=(FloatIsland(operators=("SOFTMAX",), layers=(name,), why="no kernel"),),
         file_bytes=99936,
+        gzip_bytes=81234,
     )
 
 
@@ -96,6 +97,7 @@ def figures(parameters: int, sparsity: float) -> ModelFigures:
     return ModelFigures(
         parameters=parameters, macs=12_501_632, sparsity=sparsity, weight_bytes=4 * parameters,
         compressed_bytes=int(3.6 * parameters * (1 - sparsity)),
+        zeros={"conv/kernel": sparsity}, values={"conv/kernel": 432},
     )  # fmt: skip
 
 
