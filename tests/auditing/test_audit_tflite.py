@@ -1,3 +1,4 @@
+import gzip
 from collections import Counter
 
 import pytest
