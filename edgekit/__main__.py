@@ -1,13 +1,18 @@
 """The command line's process: ``edgekit``, or ``python -m edgekit``."""
 
 from edgekit.cli import main
-from edgekit.startup import this_process_is_ours
+from edgekit.startup import leave, this_process_is_ours
 
 
 def run() -> None:
     """Run the command that the arguments name, and end the process."""
     this_process_is_ours()
-    main(prog_name="edgekit")
+    try:
+        main(prog_name="edgekit")
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            leave(end.code)
+        raise
 
 
 if __name__ == "__main__":

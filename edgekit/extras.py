@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +36,30 @@ NEEDS: Mapping[str, Needs] = {
 def load(module: str) -> Any:
     """Import a package that an extra brings, or a module of it.
 
+    OpenVINO reports every import of it to its makers, from a forked process that has hung now and
+    then, with all that was open here; it is imported without that.
+
     Raises:
         MissingExtra: it cannot be imported.
     """
     try:
-        return importlib.import_module(module)
+        with without("openvino_telemetry"):
+            return importlib.import_module(module)
     except ImportError as error:
         raise _missing(module) from error
+
+
+@contextlib.contextmanager
+def without(package: str) -> Iterator[None]:
+    """Let an import of a package fail while this lasts, unless it is there already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def require_makers(kind: str) -> None:

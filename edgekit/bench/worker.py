@@ -40,7 +40,7 @@ def main(kind: str) -> int:
         return 1
     with os.fdopen(answer, "wb") as out:
         out.write(msgspec.json.encode(result))
-    return 0
+    os._exit(0)  # nothing is left to do, and taking a runtime apart takes time
 
 
 def work(job: Job) -> Measurement:

@@ -56,8 +56,7 @@ def worth_it(shop: Workshop, targets: Sequence[Target]) -> bool:
     """
     given, options = shop.given, shop.options
     return (
-        not __import__("os").environ.get("NOCOMP")
-        and len({target.format for target in targets}) > 1
+        len({target.format for target in targets}) > 1
         and cpu_facts().cores > 1
         and isinstance(given, (str, Path))
         and _is_file(options.calibration)

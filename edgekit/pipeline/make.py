@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgekit.artifact import MAIN_FILES
 from edgekit.auditing import audit, broken_promises
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import ExportError, QuantizeError
+from edgekit.extras import load
 from edgekit.files import scratch
 from edgekit.formats import openvino as openvino_files
 from edgekit.passes import Treatment
@@ -70,20 +71,23 @@ def make(
         QuantizeError: every quantized candidate has collapsed, or none could be made.
     """
     quantization = target.quantization
-    judge, judged_on = _judge(workshop, division, traced=quantization.needs_calibration)
-    if quantization.weights == "float32":
-        _copy(workshop.float_artifact(target.format).files, folder)
+    if quantization.weights in ("float32", "float16"):
+        if quantization.weights == "float32":
+            _copy(workshop.float_artifact(target.format).files, folder)
+        else:
+            _half(workshop, target, folder)
+        judge, judged_on = _judge(workshop, division, traced=False)
         return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
-    if quantization.weights == "float16":
-        _half(workshop, target, folder)
-        return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
+    # Another process may be running the source model just now: it is asked for when needed.
+    judged = cache(partial(_judge, workshop, division, traced=quantization.needs_calibration))
     with scratch() as place:
         route = _route(workshop, target, division, static)
         tried: list[Tried] = []
         count = len(workshop.estimators) + 2 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
-            try_all(route.attempts(tried), judge, place, route.suffix, done=tried,
-                    tick=bar.advance)  # fmt: skip
+            try_all(route.attempts(tried), lambda path: judged()[0](path), place, route.suffix,
+                    done=tried, tick=bar.advance)  # fmt: skip
+        judge, judged_on = judged()
         chosen = _keeping(tried, target)
         floor = partial(_floor, workshop, judge, traced=quantization.needs_calibration)
         warnings = _refuse_collapsed(chosen, tried, target, floor)
@@ -176,7 +180,7 @@ def _half(workshop: Workshop, target: Target, folder: Path) -> None:
         return
     path = workshop.float_artifact(target.format).path
     if target.format == "openvino":
-        import openvino as ov
+        ov = load("openvino")
 
         model = ov.Core().read_model(str(path))
         openvino_files.save(model, folder / "model.xml", half=True)

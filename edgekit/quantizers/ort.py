@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from edgekit.errors import ExportError, QuantizeError, one_line
 from edgekit.extras import load
 from edgekit.files import scratch
+from edgekit.quantizers.qdq_memory import Memory
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -46,7 +46,7 @@ def fold(model: Any) -> Any:
 
 
 def quantize(
-    model: Any, ranges: Ranges, *, reduce_range: bool, grids: dict[str, Any] | None = None
+    model: Any, ranges: Ranges, *, reduce_range: bool, memory: Memory | None = None
 ) -> Any:
     """Quantize to int8 weights (per channel) and int8 activations in QDQ form.
 
@@ -56,8 +56,7 @@ def quantize(
         model: An ``onnx.ModelProto``.
         ranges: Of the activations, by name.
         reduce_range: Whether weights stay within 7 bits.
-        grids: Where the scales of the weights are remembered, for a model of the same weights and
-            ``reduce_range``: they take half of the time and do not depend on ``ranges``.
+        memory: Of the same model, quantized before with the same ``reduce_range``.
 
     Raises:
         QuantizeError: ONNX Runtime refuses.
@@ -65,25 +64,16 @@ def quantize(
     _libraries()
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
-    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.registry import QDQRegistry
 
-    remembered = {} if grids is None else grids
-
-    class Remembering(QDQQuantizer):  # type: ignore[misc]
-        def _calc_initializer_quant_params(self) -> dict[str, Any]:
-            if not remembered.keys() >= self.tensors_to_quantize.keys() & constants:
-                remembered.update(copy.deepcopy(super()._calc_initializer_quant_params()))
-            return {n: copy.deepcopy(g) for n, g in remembered.items()
-                    if n in self.tensors_to_quantize}  # fmt: skip
-
+    memory = memory or Memory()
     copied = type(model)()
     copied.CopyFrom(model)
     data = {name: TensorData(lowest=np.float32(low), highest=np.float32(high))
             for name, (low, high) in ranges.items()}  # fmt: skip
-    known, constants = _rangeable(copied, set(ranges)), {w.name for w in copied.graph.initializer}
+    known = _rangeable(copied, set(ranges))
     try:
-        quantizer = Remembering(
+        quantizer = memory.quantizer()(
             copied,
             per_channel=True,
             reduce_range=reduce_range,
@@ -95,7 +85,8 @@ def quantize(
             op_types_to_quantize=list(QDQRegistry),
             extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )
-        quantizer.quantize_model()
+        with memory.rounding():
+            quantizer.quantize_model()
         quantizer.model.topological_sort()  # ONNX wants it, ONNX Runtime alone does not
     except Exception as error:
         raise QuantizeError(f"ONNX Runtime refuses: {one_line(error)}") from error

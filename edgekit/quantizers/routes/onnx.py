@@ -9,6 +9,7 @@ from typing import Any
 
 from edgekit.quantizers import ort
 from edgekit.quantizers.attempts import Attempt, Tried
+from edgekit.quantizers.qdq_memory import Memory
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best
 from edgekit.quantizers.statistics import own_ranges
@@ -22,7 +23,7 @@ class OnnxRoute:
     def __init__(self, calibrated: Calibrated) -> None:
         self._calibrated = calibrated
         self.corrections: list[Correction] = []
-        self._grids: dict[str, Any] = {}
+        self._memory = Memory()
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
         """Yield attempts; ``tried`` grows meanwhile, and later ones build on the best so far."""
@@ -48,7 +49,7 @@ class OnnxRoute:
         model = self._corrected if corrected else self._folded
         ranges = {**self._native, **self._calibrated.ranges(estimator)}
         reduce_range = self._calibrated.quantization.reduce_range
-        quantized = ort.quantize(model, ranges, reduce_range=reduce_range, grids=self._grids)
+        quantized = ort.quantize(model, ranges, reduce_range=reduce_range, memory=self._memory)
         onnx.save(quantized, str(path))
 
     @cached_property

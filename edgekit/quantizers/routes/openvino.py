@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.calibrate.samples import Samples
+from edgekit.extras import load
 from edgekit.formats import openvino as openvino_files
 from edgekit.quantizers import nncf
 from edgekit.quantizers.attempts import Attempt, Tried
@@ -71,7 +72,7 @@ class OpenvinoRoute:
 
     @cached_property
     def _float(self) -> Any:
-        import openvino as ov
+        ov = load("openvino")
 
         return ov.Core().read_model(str(self._calibrated.artifact.path))
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
+from edgekit.extras import load
 from edgekit.formats import openvino as openvino_files
 from edgekit.formats import tflite as flatbuffer
 from edgekit.quantizers import bias, litert, nncf, ort
@@ -91,7 +92,7 @@ class PlainRoute:
         write(path, litert.quantize(flatbuffer.pack(model), self._recipe))
 
     def _openvino(self, path: Path) -> None:
-        import openvino as ov
+        ov = load("openvino")
 
         model = ov.Core().read_model(str(self._artifact.path))
         openvino_files.save(nncf.compress_weights(model), path)
