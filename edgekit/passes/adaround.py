@@ -46,7 +46,6 @@ class Adaround(Pass):
     """
 
     name: ClassVar[str] = "adaround"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "calibration"})
 
     bits: int | None = None
     steps: int = 400
@@ -62,6 +61,11 @@ class Adaround(Pass):
         for option in ("learning_rate", "regularization"):
             if getattr(self, option) <= 0:
                 raise OptionError(f"{option}: expected more than 0, got {getattr(self, option)}")
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Samples, to learn from."""
+        return frozenset({"graph", "calibration"})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Refuse to round what is rounded."""

@@ -14,7 +14,8 @@ from edgekit.target import Target
 if TYPE_CHECKING:
     from edgekit.training import Trainer
 
-Need = Literal["graph", "calibration", "training"]
+Need = Literal["graph", "calibration", "training", "labels"]
+NEEDS: tuple[Need, ...] = ("graph", "calibration", "training", "labels")
 Range = tuple[float, float]
 
 
@@ -89,7 +90,15 @@ class Pass(ABC):
     """
 
     name: ClassVar[str]
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the pass cannot run without, with the options that it has.
+
+        "labels" are those of the training data: a pass that learns from the source model alone
+        needs "training" and no labels.
+        """
+        return frozenset({"graph"})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say why this pass makes no sense for a target, or beside the others of a recipe.

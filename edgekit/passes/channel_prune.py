@@ -47,7 +47,6 @@ class ChannelPrune(Pass):
     """
 
     name: ClassVar[str] = "channel-prune"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph"})
 
     macs: float | None = None
     parameters: float | None = None
@@ -62,7 +61,7 @@ class ChannelPrune(Pass):
     distill_weight: float = 0.9
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range; only an instance that trains needs training data."""
+        """Refuse what is out of range."""
         for option in ("macs", "parameters"):
             share = getattr(self, option)
             if share is not None and not 0 < share <= 1:
@@ -79,8 +78,15 @@ class ChannelPrune(Pass):
                 "channel-prune: learning_rate: expected a positive number, "
                 f"got {self.learning_rate}"
             )
-        if self.epochs or self.importance == "taylor":
-            object.__setattr__(self, "needs", frozenset({"graph", "training"}))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Data only where something is trained, or scored by the loss; labels for the loss."""
+        scored = self.importance == "taylor"
+        taught = self.distill and self.distill_weight == 1
+        training = ("training",) if self.epochs or scored else ()
+        labels = ("labels",) if scored or (self.epochs and not taught) else ()
+        return frozenset({"graph", *training, *labels})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say which passes would lose their work."""

@@ -46,7 +46,6 @@ class Cluster(Pass):
     """
 
     name: ClassVar[str] = "cluster"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "training"})
 
     clusters: int = 16
     start: Start = "k-means++"
@@ -66,8 +65,11 @@ class Cluster(Pass):
             raise OptionError(
                 f"cluster: learning_rate: expected more than 0, got {self.learning_rate}"
             )
-        if self.epochs == 0:
-            object.__setattr__(self, "needs", frozenset({"graph"}))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Data only where something is trained."""
+        return frozenset({"graph", *(("training", "labels") if self.epochs != 0 else ())})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say what would undo the clusters."""

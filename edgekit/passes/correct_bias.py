@@ -42,19 +42,21 @@ class CorrectBias(Pass):
     """
 
     name: ClassVar[str] = "correct-bias"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "calibration"})
 
     by: Literal["data", "batch-norm"] = "data"
     bits: int | None = None
     skip: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse options out of range; ask for no data where none is used."""
+        """Refuse options out of range."""
         if self.by not in ("data", "batch-norm"):
             raise OptionError(f"by: expected data or batch-norm, got {self.by!r}")
         check_bits(self.bits)
-        if self.by == "batch-norm":
-            object.__setattr__(self, "needs", frozenset({"graph"}))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Samples, unless batch norms say what they would."""
+        return frozenset({"graph", *(("calibration",) if self.by == "data" else ())})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Refuse to round what is rounded, and to ask batch norms that are gone."""

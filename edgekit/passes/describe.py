@@ -10,9 +10,10 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from edgekit.passes import PASSES, Pass
+from edgekit.passes.base import NEEDS, Need
 
 _ENTRY = re.compile(r"^ {4}(\w+): (.*)$")
 
@@ -51,7 +52,7 @@ def describe(name: str) -> PassDescription:
     hints = typing.get_type_hints(kind)
     return PassDescription(
         name=name,
-        needs=tuple(need for need in ("graph", "calibration", "training") if need in kind.needs),
+        needs=tuple(need for need in NEEDS if need in _usual_needs(kind)),
         summary=_first_sentence(prose),
         text=prose.strip(),
         options=tuple(
@@ -64,6 +65,18 @@ def describe(name: str) -> PassDescription:
             for field in dataclasses.fields(kind)
         ),
     )
+
+
+def _usual_needs(kind: type[Pass]) -> frozenset[Need]:
+    """Return the needs with usual options; nothing where some option has no usual value."""
+    if not isinstance(inspect.getattr_static(kind, "needs"), property):
+        return cast("frozenset[Need]", kind.needs)
+    fields = dataclasses.fields(kind)
+    usual = all(
+        dataclasses.MISSING is not f.default or dataclasses.MISSING is not f.default_factory
+        for f in fields
+    )
+    return kind().needs if usual else frozenset()
 
 
 def in_words(hint: Any) -> str:

@@ -30,7 +30,6 @@ class Distill(Pass):
     """
 
     name: ClassVar[str] = "distill"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "training"})
 
     epochs: int | None = None
     temperature: float = 4.0
@@ -51,6 +50,11 @@ class Distill(Pass):
             raise OptionError(
                 f"learning_rate: expected a positive number, got {self.learning_rate}"
             )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Labels too, unless the source model alone teaches."""
+        return frozenset({"graph", "training", *(() if self.weight == 1 else ("labels",))})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Object to distilling a model from itself."""

@@ -51,7 +51,6 @@ class Equalize(Pass):
     """
 
     name: ClassVar[str] = "equalize"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "calibration"})
 
     by: Literal["activations", "weights"] = "activations"
     rounds: int = 50
@@ -59,7 +58,7 @@ class Equalize(Pass):
     absorb: Literal["none", "samples", "batch-norm"] = "none"
 
     def __post_init__(self) -> None:
-        """Refuse options out of range; ask for data where they are used."""
+        """Refuse options out of range."""
         if self.rounds < 0:
             raise OptionError(f"rounds: expected 0 or more, got {self.rounds}")
         if self.by not in ("weights", "activations"):
@@ -68,8 +67,13 @@ class Equalize(Pass):
             raise OptionError(f"relu6: expected skip or replace, got {self.relu6!r}")
         if self.absorb not in ("none", "samples", "batch-norm"):
             raise OptionError(f"absorb: expected none, samples or batch-norm, got {self.absorb!r}")
-        if self.by != "activations" and self.relu6 == "skip" and self.absorb != "samples":
-            object.__setattr__(self, "needs", frozenset({"graph"}))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Samples only where they are looked at."""
+        weights_only = self.by != "activations" and self.relu6 == "skip"
+        looks = not weights_only or self.absorb == "samples"
+        return frozenset({"graph", *(("calibration",) if looks else ())})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Refuse to move ranges that were trained, or weights that are rounded."""

@@ -52,7 +52,6 @@ class MagnitudePrune(Pass):
     """
 
     name: ClassVar[str] = "magnitude-prune"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "training"})
 
     sparsity: float = 0.5
     scope: Literal["layer", "global"] = "layer"
@@ -72,8 +71,6 @@ class MagnitudePrune(Pass):
         for wrong, expected in self._wrong():
             if wrong:
                 raise OptionError(f"{self.name}: {expected}")
-        if self.epochs == 0:
-            object.__setattr__(self, "needs", frozenset({"graph"}))
 
     def _wrong(self) -> list[tuple[bool, str]]:
         every, epochs, rate = self.frequency, self.epochs, self.learning_rate
@@ -99,6 +96,11 @@ class MagnitudePrune(Pass):
             (epochs is not None and epochs < 0, f"epochs: expected 0 or more, got {epochs}"),
             (rate is not None and rate <= 0, f"learning_rate: expected more than 0, got {rate}"),
         ]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Data only where something is trained."""
+        return frozenset({"graph", *(("training", "labels") if self.epochs != 0 else ())})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say where blocks bring nothing."""

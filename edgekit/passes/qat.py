@@ -44,7 +44,6 @@ class Qat(Pass):
     """
 
     name: ClassVar[str] = "qat"
-    needs: ClassVar[frozenset[Need]] = frozenset({"graph", "calibration", "training"})
 
     epochs: int | None = None
     learning_rate: float | None = None
@@ -75,6 +74,12 @@ class Qat(Pass):
             raise OptionError(
                 f"qat: estimator: expected one of {', '.join(ESTIMATORS)}, got {self.estimator!r}"
             )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Labels too, unless the source model alone teaches."""
+        taught = self.distill and self.distill_weight == 1
+        return frozenset({"graph", "calibration", "training", *(() if taught else ("labels",))})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say what does not go together."""

@@ -68,8 +68,9 @@ def pass_objections(passes: Plan, options: Options, target: Target | None) -> li
     said, name = passes.objections(target), f"recipe {passes.recipe.name!r}"
     trains = "training" in passes.needs
     if trains and options.train is None:
+        labels = "labelled samples" if "labels" in passes.needs else "samples, labels or none"
         said.append(
-            f"{name}: {passes.first('training')} trains: give --train DATA, labelled samples "
+            f"{name}: {passes.first('training')} trains: give --train DATA, {labels} "
             "(.npz, .csv, a folder of pictures, module:function, or a profile's name)"
         )
     elif "calibration" in passes.needs and options.samples_from is None:

@@ -16,7 +16,7 @@ from edgekit.cache import Cache, key, tool_versions
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import EdgekitError, PassError, TrainingError
 from edgekit.files import scratch
-from edgekit.passes import Context, Pass, Simulation
+from edgekit.passes import Context, Simulation
 from edgekit.passes.base import signed
 from edgekit.passes.graph import flat
 from edgekit.pipeline.child import foreign_backend
@@ -241,24 +241,13 @@ def _trainer(job: Job) -> Any:
     """
     with job.shop.keeper.timed("open training data"):
         trainer = job.lesson.trainer(job.shop.loaded)
-    needing = [each.name for each in job.plan.passes if _needs_labels(each)]
-    if needing and not trainer.labelled:
+    if "labels" in job.plan.needs and not trainer.labelled:
         raise TrainingError(
-            f"{job.lesson.origin}: {needing[0]} of recipe {_name(job)!r} learns from labels, and "
-            "the data have none: add an array y, or learn from the source model alone with the "
-            "pass distill and weight = 1"
+            f"{job.lesson.origin}: {job.plan.first('labels')} of recipe {_name(job)!r} learns from "
+            "labels, and the data have none: add an array y, or learn from the source model alone "
+            "with the pass distill and weight = 1"
         )
     return trainer
-
-
-def _needs_labels(each: Pass) -> bool:
-    """Whether a pass trains by more than what the source model teaches."""
-    if "training" not in each.needs:
-        return False
-    options = options_of(each)
-    taught = options.get("distill", each.name == "distill")
-    weight = options.get("distill_weight", options.get("weight", 0.0))
-    return not (taught and weight == 1)
 
 
 @contextlib.contextmanager

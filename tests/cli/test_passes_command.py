@@ -59,7 +59,7 @@ def test_every_pass_is_a_frozen_dataclass_of_its_name(name: str) -> None:
     assert hash(repr(made)) == hash(repr(kind()))
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.skip = ()
-    assert made.needs <= {"graph", "calibration", "training"}
+    assert made.needs <= {"graph", "calibration", "training", "labels"}
     assert isinstance(made.objections(None, (made,)), list)
 
 

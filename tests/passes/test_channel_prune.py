@@ -98,8 +98,9 @@ def test_options_out_of_range_are_refused(options):
 
 def test_only_what_trains_needs_training_data():
     assert ChannelPrune().needs == {"graph"}
-    assert ChannelPrune(epochs=1).needs == {"graph", "training"}
-    assert ChannelPrune(importance="taylor").needs == {"graph", "training"}
+    assert ChannelPrune(epochs=1).needs == {"graph", "training", "labels"}
+    assert ChannelPrune(epochs=1, distill_weight=1.0).needs == {"graph", "training"}
+    assert ChannelPrune(importance="taylor").needs == {"graph", "training", "labels"}
     with pytest.raises(PassError, match="training data"):
         prune(residual(), epochs=1)
 

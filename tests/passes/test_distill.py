@@ -59,7 +59,8 @@ def test_every_layer_is_listed(tiny, trainer):
 def test_without_training_data_it_cannot_run(tiny):
     with pytest.raises(PassError, match="training data"):
         Distill().run(flat(tiny), Context(teacher=tiny))
-    assert "training" in Distill.needs
+    assert Distill().needs == {"graph", "training", "labels"}
+    assert Distill(weight=1.0).needs == {"graph", "training"}
 
 
 def test_a_model_cannot_learn_from_itself():

@@ -74,7 +74,7 @@ class Learn(Pass):
     """Trains."""
 
     name: ClassVar[str] = "learn"
-    needs: ClassVar[frozenset[Any]] = frozenset({"graph", "training", "calibration"})
+    needs: ClassVar[frozenset[Any]] = frozenset({"graph", "training", "labels", "calibration"})
 
     def run(self, model: Any, context: Context) -> Outcome:
         SEEN.append(context)
