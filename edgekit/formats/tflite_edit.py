@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_TYPES = {"float32": 0, "int32": 2, "int8": 9}
+_TYPES = {"float32": 0, "int32": 2, "int64": 4, "int8": 9}
 
 
 def kind(model: Any, operator: Any) -> str:
@@ -53,6 +53,24 @@ def tensor(
     made.buffer = len(model.buffers) - 1
     model.subgraphs[0].tensors.append(made)
     return len(model.subgraphs[0].tensors) - 1
+
+
+def looked_up(model: Any, source: int, table: int, result: int) -> list[Any]:
+    """Return operators that take an int8 tensor's numbers, -128 first, from a table of 256."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensors = model.subgraphs[0].tensors
+    name, shape = tensors[result].name.decode(), [int(size) for size in tensors[source].shape]
+    shift = tensor(model, f"{name};shift", [], "int32", value=np.array(128, np.int32))
+    wide = tensor(model, f"{name};wide", shape, "int32")
+    index = tensor(model, f"{name};index", shape, "int32")
+    cast = schema.CastOptionsT()
+    cast.inDataType, cast.outDataType = _TYPES["int8"], _TYPES["int32"]
+    return [
+        operator(model, "CAST", [source], [wide], cast),
+        operator(model, "ADD", [wide, shift], [index], schema.AddOptionsT()),
+        operator(model, "GATHER", [table, index], [result], schema.GatherOptionsT()),
+    ]
 
 
 def drop_dead(model: Any) -> None:

@@ -57,7 +57,9 @@ def _disturbed(value: NDArray[Any], rounding: Rounding) -> NDArray[Any]:
         return value
     if rounding == "int8":
         step = float(np.ptp(value)) / 255 or 1.0
-        return (np.round(value / step) * step).astype(value.dtype)
+        rounded = (np.round(value / step) * step).astype(value.dtype)
+        # Whole numbers may be indices: that a model reads others otherwise is not unsteadiness.
+        return np.where(value == np.rint(value), value, rounded)
     if rounding == "float16":
         return value.astype(np.float16).astype(value.dtype)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], value.shape)

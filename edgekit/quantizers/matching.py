@@ -68,7 +68,7 @@ def match_artifact(artifact: Artifact, probe: Arrays, reference: Arrays) -> Matc
     """
     count = len(next(iter(probe.values())))
     floats = {name: value for name, value in probe.items() if value.dtype.kind == "f"}
-    every = {**floats, **runtimes.tensors(artifact, probe)}
+    every = {**floats, **_tensors(artifact, probe)}
     found = {
         name: value.reshape((count, len(value) // count, *value.shape[1:]))
         for name, value in every.items()
@@ -81,6 +81,18 @@ def match_artifact(artifact: Artifact, probe: Arrays, reference: Arrays) -> Matc
         if order is not None:
             layouts[name] = (tuple(found[name].shape[1:]), order)
     return Matching(tensors=tensors, layouts=layouts)
+
+
+def _tensors(artifact: Artifact, probe: Arrays) -> dict[str, NDArray[Any]]:
+    """Return a file's tensors for each sample, without those whose shape depends on the sample."""
+    try:
+        return dict(runtimes.tensors(artifact, probe))
+    except ValueError:
+        count = len(next(iter(probe.values())))
+        ones = [{n: value[i : i + 1] for n, value in probe.items()} for i in range(count)]
+        found = [runtimes.tensors(artifact, one) for one in ones]
+        steady = [n for n in found[0] if len({one[n].shape for one in found if n in one}) == 1]
+        return {n: np.concatenate([one[n] for one in found]) for n in steady}
 
 
 def _order(value: NDArray[Any], reference: NDArray[Any]) -> tuple[int, ...] | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgekit.formats import tflite, tflite_edit
 from edgekit.quantizers.choices import read_integers
+from edgekit.quantizers.indices import integer_tables
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 _INT8 = 9
@@ -67,6 +68,7 @@ def reveal(model: Any, hidden: Mapping[str, Function]) -> None:
             made.append(operator)
     graph.operators = made
     read_integers(model)
+    integer_tables(model)
     tflite_edit.drop_dead(model)
 
 
@@ -109,25 +111,13 @@ def _of_one(
 
 
 def _table(model: Any, operator: Any, function: Function) -> list[Any]:
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
     (source,), (result,) = operator.inputs, operator.outputs
-    name, shape = graph.tensors[result].name.decode(), list(graph.tensors[source].shape)
+    name = graph.tensors[result].name.decode()
     values = table(function, _scale(graph.tensors[source]), _scale(graph.tensors[result]))
     held = tflite_edit.tensor(model, f"{name};table", [256], "int8", value=values)
     graph.tensors[held].quantization = graph.tensors[result].quantization
-    whole = np.array(128, np.int32)
-    shift = tflite_edit.tensor(model, f"{name};shift", [], "int32", value=whole)
-    wide = tflite_edit.tensor(model, f"{name};wide", shape, "int32")
-    index = tflite_edit.tensor(model, f"{name};index", shape, "int32")
-    cast, gather = schema.CastOptionsT(), schema.GatherOptionsT()
-    cast.inDataType, cast.outDataType = _INT8, 2
-    return [
-        tflite_edit.operator(model, "CAST", [source], [wide], cast),
-        tflite_edit.operator(model, "ADD", [wide, shift], [index], schema.AddOptionsT()),
-        tflite_edit.operator(model, "GATHER", [held, index], [result], gather),
-    ]
+    return tflite_edit.looked_up(model, source, held, int(result))
 
 
 def _scale(tensor: Any) -> tuple[float, int]:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from edgekit.trace.resizing import by_products
+
 
 @contextlib.contextmanager
 def plain_operators() -> Iterator[None]:
@@ -14,17 +16,24 @@ def plain_operators() -> Iterator[None]:
     A function that asks for XLA is never inlined, and no converter can look into it: Keras's
     grouped convolution does. Keras's argmax reads the sign bit to tell -0 from 0, which makes no
     difference but between two zeros, and no format can read bits. No quantizer enters Einsum,
-    and TensorFlow can write it with matrix products.
+    and TensorFlow can write it with matrix products. Categories are counted by one-hot vectors,
+    and cubic resizing is a product with constants.
     """
     import tensorflow as tf
     from keras.src import backend
+    from keras.src.utils import tf_utils
 
     original = tf.function
 
     def without_xla(*args: Any, **kwargs: Any) -> Any:
         return original(*args, **kwargs | {"jit_compile": False})
 
-    changes = [(tf, "function", without_xla), (tf, "einsum", _einsum)]
+    changes: list[tuple[Any, str, Any]] = [
+        (tf, "function", without_xla),
+        (tf, "einsum", _einsum),
+        (tf.image, "resize", by_products(tf.image.resize)),
+        (tf_utils, "tf_encode_categorical_inputs", _refuse),
+    ]
     for name, search in (("argmax", tf.argmax), ("argmin", tf.argmin)):
         if backend.backend() == "tensorflow" and hasattr(backend.numpy, name):
             changes.append((backend.numpy, name, _searching(search)))
@@ -45,6 +54,14 @@ def _einsum(equation: str, *operands: Any, **options: Any) -> Any:
     if len(operands) != 2 or "." in equation:
         return special_math_ops.einsum(equation, *operands, **options)
     return special_math_ops._einsum_v1(equation, *operands)
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    """Refuse to count categories by DenseBincount, which few converters know.
+
+    Keras then does it by one-hot vectors, as on other backends.
+    """
+    raise ValueError("no counting by bins")
 
 
 def _searching(search: Callable[..., Any]) -> Callable[..., Any]:

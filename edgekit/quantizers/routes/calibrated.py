@@ -48,6 +48,10 @@ class Calibrated:
         """Return ranges by the artifact's tensor names."""
         return self.matching.ranges(self._observed[1], estimator)
 
+    def extremes(self) -> dict[str, tuple[float, float]]:
+        """Return least and largest values by the artifact's tensor names, if they were kept."""
+        return self.ranges("min-max") if "min-max" in self._observed[1].tables else {}
+
     def means(self) -> Mapping[str, NDArray[np.float32]]:
         """Return mean maps by the artifact's tensor names."""
         return self.matching.means(self._observed[1])

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit.formats import tflite as flatbuffer
 from edgekit.quantizers import bias, litert, tflite
 from edgekit.quantizers.attempts import Attempt, Tried
+from edgekit.quantizers.indices import whole_steps
 from edgekit.quantizers.masks import find_masks, soften_masks
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
@@ -93,7 +94,13 @@ class TfliteRoute:
         """Return the trace's ranges by tensor name; inputs go by that of the signature there."""
         found = self._calibrated.ranges(estimator)
         inputs = {t: found[name] for t, name in self._inputs.items() if name in found}
-        return {**inputs, **found}
+        return whole_steps(flatbuffer.parse(self._float), {**inputs, **found}, self._seen)
+
+    @cached_property
+    def _seen(self) -> dict[str, tuple[float, float]]:
+        """From the least to the largest value of each tensor, where that was collected."""
+        found = self._calibrated.extremes()
+        return {**{t: found[name] for t, name in self._inputs.items() if name in found}, **found}
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
