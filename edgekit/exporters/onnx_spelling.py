@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 # What ONNX lacks -> the operator that comes near, and on which side of it the constant 1 belongs.
+_INT32 = 6  # in onnx.TensorProto
 _AROUND_ONE = {"Erfc": ("1 - f", "Erf"), "Expm1": ("f - 1", "Exp"), "Log1p": ("f(1 + x)", "Log")}
 
 
 def spell_out(graph: Any) -> None:
-    """Rewrite a graph in place: erfc, expm1, log1p, and products of more than two dimensions.
+    """Rewrite a graph in place: erfc, expm1, log1p, searches among boundaries, large products.
 
+    Large are those of more than two dimensions:
     tf2onnx fuses a product and a bias into Gemm whatever the rank; Gemm takes matrices only.
     ONNX Runtime fuses those of two dimensions again.
     """
@@ -20,6 +22,8 @@ def spell_out(graph: Any) -> None:
     for node in graph.node:
         if node.op_type in _AROUND_ONE:
             made += _around_one(graph, node)
+        elif node.op_type == "Bucketize":
+            made += _bucketized(graph, node)
         elif node.op_type == "Gemm":
             made += _product(graph, node)
         else:
@@ -37,6 +41,25 @@ def _around_one(graph: Any, node: Any) -> list[Any]:
         return [_node("Add", [value, one], inner), _node(kind, [inner], result)]
     pair = [one, inner] if form == "1 - f" else [inner, one]
     return [_node(kind, [value], inner), _node("Sub", pair, result)]
+
+
+def _bucketized(graph: Any, node: Any) -> list[Any]:
+    """Count the boundaries that a number is not below."""
+    bounds = next(list(a.floats) for a in node.attribute if a.name == "boundaries")
+    (value,), (result,) = node.input, node.output
+    last = _constant(graph, f"{result}__axis", np.array([-1], np.int64))
+    held = _constant(graph, f"{result}__boundaries", np.array(bounds, np.float32))
+    names = [f"{result}__{part}" for part in ("apart", "reached", "ones")]
+    cast = _node("Cast", [names[1]], names[2])
+    cast.attribute.extend([_attribute("to", _INT32)])
+    count = _node("ReduceSum", [names[2], last], result, node.name)
+    count.attribute.extend([_attribute("keepdims", 0)])
+    return [
+        _node("Unsqueeze", [value, last], names[0]),
+        _node("GreaterOrEqual", [names[0], held], names[1]),
+        cast,
+        count,
+    ]
 
 
 def _product(graph: Any, node: Any) -> list[Any]:
@@ -71,3 +94,9 @@ def _node(kind: str, inputs: list[str], output: str, name: str = "") -> Any:
     from onnx import helper
 
     return helper.make_node(kind, inputs, [output], name=name or None)
+
+
+def _attribute(name: str, value: int) -> Any:
+    from onnx import helper
+
+    return helper.make_attribute(name, value)

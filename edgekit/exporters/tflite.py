@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal
 
 from edgekit.errors import ExportError
+from edgekit.exporters.tflite_kernels import spread_dilations
 from edgekit.formats import tflite
 from edgekit.trace import Trace
 
@@ -23,6 +24,7 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
 
     with tf.Graph().as_default() as graph:
         definition = trace.graph_def()
+        spread_dilations(definition)
         tf.graph_util.import_graph_def(definition, name="")
         ends = [
             [graph.get_tensor_by_name(name) for name in names]
