@@ -1,10 +1,12 @@
 # Needs Python 3.11 to 3.13, make and a package index; everything else goes into .venv here.
 #
 #   make demo    train on handwritten digits, convert to int8 in three formats, show what it cost
-#   make test    the whole gate: lint, types, layers, tests, and the wheel outside the checkout
+#   make test    the whole gate: lint, types, layers, tests, also on JAX and torch, and the wheel
+#                outside the checkout
+#   make backends   the tests of passes and training with Keras on JAX and torch
 #   make bench   speed, memory and accuracy against other tools
 #   make lint    only the checks that take seconds
-#   make lock    choose new versions for requirements.lock (needs uv)
+#   make lock    choose new versions for requirements*.lock (needs uv)
 #   make clean   remove what the other targets made
 #
 # PYTHON=python3.12 chooses the interpreter, TESTS="tests/cli -k targets" what pytest runs.
@@ -12,6 +14,7 @@
 PYTHON ?= python3
 TESTS ?=
 BENCH ?=
+BACKENDS ?= jax torch
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
@@ -20,7 +23,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint wheel lock clean
+.PHONY: help demo test backends bench lint wheel lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,7 +58,11 @@ lint: $(READY)
 
 test: lint
 	$(PY) -m pytest -n 2 $(TESTS)
-	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory backends wheel
+
+# No TESTS: these are the ones that are marked for it.
+backends: $(READY)
+	@for name in $(BACKENDS); do bash .ci/backend $$name $(PY) || exit 1; done
 
 wheel: $(READY)
 	bash .ci/wheel $(PY)
@@ -68,6 +75,7 @@ lock:
 	   uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 	     --no-annotate --no-emit-index-url --no-header pyproject.toml; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
+	@for name in $(BACKENDS); do bash .ci/lock $$name; done
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

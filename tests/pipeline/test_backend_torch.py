@@ -82,9 +82,10 @@ class Swing(keras.layers.Layer):
 
 
 @pytest.mark.slow
+@pytest.mark.backend
 def test_objects_and_files_of_torch(here: Path, process: Any) -> None:
     if importlib.util.find_spec("torch") is None:
-        pytest.skip("needs torch, which is not installed here")
+        pytest.skip("needs torch, which is not here; `make backends` runs it")
     (here / "user_layers.py").write_text(USER_LAYERS)
     done = process(code=PROGRAM, KERAS_BACKEND="torch")
     assert done.returncode == 0, done.stderr

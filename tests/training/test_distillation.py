@@ -57,6 +57,7 @@ def test_yes_or_no_is_a_distribution_over_two(logits, temperature):
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3 * temperature)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("activation", ["softmax", None])
 def test_a_student_comes_nearer_to_its_teacher(trainer, classifier, pictures, activation):
     teacher, student = classifier(activation), classifier(activation)
@@ -98,6 +99,7 @@ def test_weight_0_is_plain_training(trainer, classifier, pictures, same):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.backend
 def test_features_are_learnt(trainer, classifier, pictures):
     teacher, student = classifier(), classifier()
     student.get_layer("conv").kernel.assign(np.zeros((3, 3, 1, 4)))

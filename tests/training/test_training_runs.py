@@ -16,6 +16,7 @@ from edgekit.errors import TrainingError
 KILLED = Path(__file__).with_name("killed_training.py")
 
 
+@pytest.mark.backend
 def test_training_lowers_the_loss_and_changes_only_the_given_model(
     trainer, classifier, pictures, same
 ):
@@ -58,6 +59,7 @@ def test_the_users_random_numbers_go_on_as_if_nothing_had_been(trainer, classifi
     assert (random.random(), np.random.random()) == expected
 
 
+@pytest.mark.backend
 def test_a_finished_run_is_not_run_again(trainer, classifier, pictures, same):
     first, second = classifier(), classifier()
     made = trainer(classifier(), pictures)
@@ -208,7 +210,9 @@ def _run(folder: Path, kill: str = "") -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", ["arrays", "generator", "dataset"])
+@pytest.mark.parametrize(
+    "data", [pytest.param("arrays", marks=pytest.mark.backend), "generator", "dataset"]
+)
 def test_a_killed_training_ends_as_an_uninterrupted_one(tmp_path, data):
     """Kill it by signal 9 within its second and its third epoch; the weights are the same bits."""
     whole, killed = tmp_path / f"{data}-whole", tmp_path / f"{data}-killed"
