@@ -98,6 +98,9 @@ def command(
 
     MODEL is a .keras or .h5 file or a SavedModel folder; it is never changed.
     """
+    from edgekit.startup import prefetch_tensorflow
+
+    prefetch_tensorflow()
     from edgekit.errors import EdgekitError
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
