@@ -22,11 +22,15 @@ _READERS = {
 }
 
 
-def audit(path: str | Path) -> AuditResult:
+def audit(path: str | Path, *, packed: bool = True) -> AuditResult:
     """Read the facts about an artifact from its own bytes; nothing in it is run.
 
     Takes a ``.tflite``, an OpenVINO ``.xml`` with its ``.bin``, an ``.onnx``, or a folder that
     holds exactly one of them; also files that edgekit did not make.
+
+    Args:
+        path: The file or folder.
+        packed: Whether to tell what gzip makes of it, which takes longer than all the rest.
 
     Raises:
         ArtifactError: there is no such file, or it is not a whole, sound file of its format.
@@ -37,7 +41,7 @@ def audit(path: str | Path) -> AuditResult:
     try:
         program = cast("Program", module.read(file))
         found = summarize(file, program)
-        return replace(found, gzip_bytes=_compressed(file, found))
+        return replace(found, gzip_bytes=_compressed(file, found)) if packed else found
     except OSError as error:
         raise ArtifactError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (RecursionError, MemoryError) as error:

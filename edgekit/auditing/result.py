@@ -57,8 +57,8 @@ class AuditResult:
     ``activation_bytes`` is the sum of all computed tensors at the width that they are kept in, and
     ``peak_activation_bytes`` the most that live at once in the file's order of operators; both
     count open dimensions as 1. ``per_channel`` and ``per_tensor`` count integer weight tensors.
-    ``gzip_bytes`` is what gzip makes of the file, or files; None where they are huge, or constants
-    lie elsewhere.
+    ``gzip_bytes`` is what gzip makes of the file, or files; None where that was not asked, they are
+    huge, or constants lie elsewhere.
     """
 
     path: str

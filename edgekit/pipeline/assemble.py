@@ -135,7 +135,7 @@ def _learn(
     made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
-        found = audit(artifact.path)
+        found = audit(artifact.path, packed=prepared.made is not None)
     evaluation = (
         learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None

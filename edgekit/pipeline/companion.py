@@ -151,6 +151,15 @@ class Companion:
             stream.write(f"{text}\n")
             stream.flush()
 
+    def wait(self) -> int:
+        """Wait until it has nothing left to do; return its exit code."""
+        return self._process.wait()
+
+    def leave_alone(self) -> None:
+        """Close the line to it, as this process's end would; it gives up then."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
     def __enter__(self) -> Self:
         """Return the companion."""
         return self

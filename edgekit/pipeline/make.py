@@ -111,7 +111,7 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
     left = [t for t in judged if _is_alive(t, target)] or judged
     while left:
         chosen = best(left)
-        broken = broken_promises(audit(chosen.path), target)
+        broken = broken_promises(audit(chosen.path, packed=False), target)
         if not broken:
             return chosen
         left.remove(chosen)
