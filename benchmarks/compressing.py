@@ -43,7 +43,7 @@ def _compressed(job: dict[str, Any]) -> dict[str, Any]:
         job["targets"],
         out=Path(job["folder"]) / "out",
         calibration=calibration,
-        recipe=job["recipe"],
+        recipe=job["recipe"] or None,
         train=_training(job["pair"], job["seed"]) if job["trains"] else None,
         options=edgekit.Options(
             training=edgekit.TrainingOptions(**job["options"], seed=job["seed"]),
@@ -56,7 +56,7 @@ def _compressed(job: dict[str, Any]) -> dict[str, Any]:
         report.target.name: {
             "drop_pp": 100 * (base - score(_outputs(artifact.path, x), y)),
             "latency_ms": report.latency and report.latency.artifact.median_ms,
-            "compressed": report.compression and report.compression.after.compressed_bytes,
+            "compressed": report.audit.gzip_bytes,
         }
         for report, artifact in zip(done.reports, done.artifacts, strict=True)
     }

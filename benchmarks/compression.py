@@ -31,6 +31,7 @@ CASES: tuple[tuple[str, str, str, dict[str, Any], float | None], ...] = (
     ("resnet8", "prune-50-qat", "tflite-int8", {"epochs": 2, **SPARSE}, 1.1),
     ("resnet8", "channel-prune-50-qat", "tflite-int8", {"epochs": 4, **SPARSE}, 3.0),
     ("resnet8", "cluster-16-qat", "tflite-int8", {"epochs": 2, **SPARSE}, 1.0),
+    ("resnet8", "", "tflite-int4-weights", {}, None),
     ("resnet8", "ptq-int4", "tflite-int4-weights", {}, None),
     ("resnet8", "qat-int4", "tflite-int4-weights", {"epochs": 2, **SPARSE}, None),
 )
@@ -56,16 +57,17 @@ def rows(only: Sequence[str] = (), repeats: int = SEEDS) -> Iterator[Row]:
 def _trained(
     pair: str, recipe: str, target: str, options: dict[str, Any], most: float | None, repeats: int
 ) -> Row:
-    what = f"{pair} {recipe} {target}"
+    what = f"{pair} {recipe or 'as it is'} {target}"
     seeds = range(repeats if options else 1)
     try:
         found = [compressed(pair, recipe, [target], options, seed) for seed in seeds]
     except ProcessFailed as error:
         return Row(what=what, unit="pp", bar=most, bar_on="figure", problem=str(error))
     drops = [answer["targets"][target]["drop_pp"] for answer in found]
-    small = [a["targets"][target]["compressed"] / a["weight_bytes"] for a in found]
+    small = [a["targets"][target]["compressed"] / a["weight_bytes"] for a in found if recipe]
     epochs = [a["seconds_per_epoch"] for a in found if a["seconds_per_epoch"]]
-    note = f"{spread(drops)}; compressed weights {fmean(small):.2f}x of float"
+    note = spread(drops)
+    note += f"; file with gzip {fmean(small):.2f}x of float weights" if small else ""
     note += f"; {fmean(epochs):.0f} s an epoch" if epochs else ""
     return Row(what=what, unit="pp", edgekit=fmean(drops), bar=most, bar_on="figure", note=note)
 

@@ -18,6 +18,9 @@ PRUNED = 0.01
 SHARED = 256
 """Up to so many values, with three weights for two of them on average, a kernel is clustered."""
 
+SHARED_PER_CHANNEL = 64
+"""So many a channel count too: where a batch norm was folded, each channel has its own factor."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preserved:
@@ -76,8 +79,9 @@ def is_pruned(numbers: NDArray[Any]) -> bool:
 
 def _shared(numbers: NDArray[Any]) -> NDArray[np.int32] | None:
     rest = numbers[numbers != 0]  # half of a pruned kernel is equal, and yet not clustered
-    count = np.unique(rest).size
-    return _numbered(numbers) if 0 < count <= SHARED and 3 * count <= 2 * rest.size else None
+    count, channels = np.unique(rest).size, max(numbers.shape[-2:], default=1)
+    most = max(SHARED, SHARED_PER_CHANNEL * channels)
+    return _numbered(numbers) if 0 < count <= most and 3 * count <= 2 * rest.size else None
 
 
 def _numbered(numbers: NDArray[Any]) -> NDArray[np.int32]:

@@ -87,3 +87,15 @@ def test_pruned_kernels_do_not_count_as_clustered(model):
 
     assert preserved(model).clusters == {}
     assert sorted(preserved(model).masks) == ["one/kernel", "two/kernel"]
+
+
+def test_clusters_with_a_factor_a_channel_stay_shared_within_the_channel(model):
+    """What folding a batch norm into a clustered kernel leaves."""
+    Cluster(clusters=2, epochs=0).run(model, Context())
+    factors = np.random.default_rng(1).uniform(0.5, 2, 24).astype("float32")
+    kernels(model)[0].write(kernels(model)[0].read() * factors)
+
+    train(model, hooks_for(model, sparsity=False, clusters=True))
+
+    trained = kernels(model)[0].read()
+    assert all(np.unique(trained[:, channel]).size == 2 for channel in range(24))
