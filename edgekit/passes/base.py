@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,8 +14,8 @@ from edgekit.target import Target
 if TYPE_CHECKING:
     from edgekit.training import Trainer
 
-Need = Literal["graph", "calibration", "training", "labels"]
-NEEDS: tuple[Need, ...] = ("graph", "calibration", "training", "labels")
+Need = Literal["graph", "calibration", "training", "labels", "latency"]
+NEEDS: tuple[Need, ...] = ("graph", "calibration", "training", "labels", "latency")
 Range = tuple[float, float]
 
 
@@ -57,6 +57,8 @@ class Context:
         seed: Of every random choice.
         progress: Who listens.
         simulation: What an earlier pass trained the model to be quantized as.
+        latency_ms: Measures the float file of a model on this host; None unless the pass needs
+            "latency".
     """
 
     target: Target | None = None
@@ -66,6 +68,7 @@ class Context:
     seed: int = 0
     progress: Progress = field(default_factory=Silent)
     simulation: Simulation | None = None
+    latency_ms: Callable[[Any], float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from edgekit.errors import OptionError, PassError
@@ -12,6 +12,7 @@ from edgekit.passes.base import Context, Need, Outcome, Pass
 from edgekit.passes.channels.budget import Chooser, Limits, within
 from edgekit.passes.channels.costs import Costs
 from edgekit.passes.channels.importance import Scores, by_filters, by_scales, by_sensitivity
+from edgekit.passes.channels.latency import share_within
 from edgekit.passes.channels.surgery import removed
 from edgekit.passes.channels.told import treatments
 from edgekit.passes.channels.wiring import Keep, Wiring, wired
@@ -34,6 +35,8 @@ class ChannelPrune(Pass):
     Args:
         macs: Share of the multiply-accumulates to keep, in (0, 1]; a half if no budget is given.
         parameters: Share of the parameters to keep, in (0, 1].
+        latency: Share of the latency to keep, in (0, 1], of the float file on this host: so many
+            multiply-accumulates stay as were measured to keep within it. Not with ``macs``.
         importance: What says how much a channel matters: the "l1" or "l2" norm of the filters that
             make it, the factors of "batch-norm", or "taylor": what the training loss would gain.
         multiple_of: Layers keep a multiple of so many channels; smaller ones are left alone.
@@ -50,6 +53,7 @@ class ChannelPrune(Pass):
 
     macs: float | None = None
     parameters: float | None = None
+    latency: float | None = None
     importance: Literal["l1", "l2", "batch-norm", "taylor"] = "l2"
     multiple_of: int = 8
     skip: tuple[str, ...] = ()
@@ -62,7 +66,9 @@ class ChannelPrune(Pass):
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        for option in ("macs", "parameters"):
+        if self.latency is not None and self.macs is not None:
+            raise OptionError("channel-prune: expected macs or latency, got both; leave one out")
+        for option in ("macs", "parameters", "latency"):
             share = getattr(self, option)
             if share is not None and not 0 < share <= 1:
                 raise OptionError(f"channel-prune: {option}: expected a share in (0, 1], {share=}")
@@ -86,7 +92,8 @@ class ChannelPrune(Pass):
         taught = self.distill and self.distill_weight == 1
         training = ("training",) if self.epochs or scored else ()
         labels = ("labels",) if scored or (self.epochs and not taught) else ()
-        return frozenset({"graph", *training, *labels})
+        measured = ("latency",) if self.latency is not None else ()
+        return frozenset({"graph", *training, *labels, *measured})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say which passes would lose their work."""
@@ -103,6 +110,10 @@ class ChannelPrune(Pass):
         if "training" in self.needs and context.trainer is None:
             raise PassError("channel-prune: expected training data, got none; give --train, or "
                             "set epochs to 0 and importance to l2")  # fmt: skip
+        if self.latency is not None:
+            return replace(self, macs=self._measured(model, context), latency=None).run(
+                model, context
+            )
         graph = Graph(model)
         before = wired(graph, skip=self.skip)
         whole = Costs(graph, before).of(before.everything())
@@ -121,6 +132,25 @@ class ChannelPrune(Pass):
                 "parameters_share": parameters / max(1, whole[1]),
             },
         )
+
+    def _measured(self, model: Any, context: Context) -> float:
+        """Return the largest share of multiply-accumulates that keeps within the latency."""
+        if context.latency_ms is None or self.latency is None:
+            raise PassError(
+                "channel-prune: latency: nobody measures here; run it by edgekit.compress or "
+                "edgekit.convert with Keras on TensorFlow, or give macs"
+            )
+        timed, graph = context.latency_ms, Graph(model)
+        wiring = wired(graph, skip=self.skip)
+        costs, scores = Costs(graph, wiring), self._scores(model, wiring, context)
+        whole = costs.of(wiring.everything())
+
+        def measured(share: float) -> tuple[float, float]:
+            keep = self._chosen(wiring, costs, scores, (whole[0] * share, whole[1]))
+            kept = costs.of(keep)[0] / max(1, whole[0])
+            return timed(removed(graph, wiring, keep)), min(1.0, kept * (1 + 1e-9))
+
+        return share_within(measured, self.latency * timed(model))
 
     def _limits(self, whole: tuple[int, int], progress: float) -> Limits:
         macs_left, parameters_left = (1 - (1 - share) * progress for share in self._shares())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from edgekit.pipeline.child import foreign_backend
 from edgekit.pipeline.ends import Ends
 from edgekit.pipeline.knowable import code_digest, code_of
 from edgekit.pipeline.lesson import Lesson, Recording
+from edgekit.pipeline.model_latency import host_latency_ms
 from edgekit.pipeline.plan import Plan, options_of
 from edgekit.pipeline.weigh import weighed
 from edgekit.pipeline.workshop import Workshop
@@ -174,6 +176,7 @@ def _run(job: Job, folder: Path, work: Path) -> Any:
             seed=job.seed,
             progress=keeper.progress,
             simulation=simulation,
+            latency_ms=_latency(job) if "latency" in each.needs else None,
         )
         began = time.perf_counter()
         with keeper.timed(f"pass {each.name}"), _blaming(plan, number):
@@ -200,6 +203,14 @@ def _run(job: Job, folder: Path, work: Path) -> Any:
     )
     _save(model, story, folder)
     return model
+
+
+def _latency(job: Job) -> Callable[[Any], float] | None:
+    """Return what times a model in the target's format; None where nothing can be exported."""
+    if foreign_backend() is not None:
+        return None
+    kind = job.target.format if job.target else "tflite"
+    return partial(host_latency_ms, kind=kind, shapes=job.shop.options.input_shapes)
 
 
 def _copies(job: Job) -> tuple[Any, Any]:

@@ -20,24 +20,31 @@ Arrays = Mapping[str, NDArray[Any]]
 MIN_PARITY_DB = 80.0
 
 
+class Disagrees(ExportError):
+    """Files could be made, but none gives what the source model gives."""
+
+
 def write_float(
     trace: Trace, kind: str, folder: Path, *,
-    parity: tuple[Arrays, Arrays], predict: Callable[[Arrays], Arrays],
+    parity: tuple[Arrays, Arrays], predict: Callable[[Arrays], Arrays], on: str = "random inputs",
 ) -> None:  # fmt: skip
     """Write the float artifact of a format into a folder, by the first route that agrees.
 
     ``parity`` is (inputs, the source model's outputs), ``predict`` the source model. A file agrees
     that is within 80 dB, or as near to the model as that is to itself when its input is disturbed
-    by one part in a million.
+    by one part in a million. ``on`` says what the inputs are.
 
     Raises:
-        ExportError: no route gives a file that agrees; the text says what each did.
+        Disagrees: files could be made, but none agrees; the text says what each did.
+        ExportError: no file could be made.
     """
     judge, said, routes = Judge(inputs=parity[0], reference=parity[1]), [], ROUTES[kind]
+    written = False
     floor = cache(lambda: least_sqnr_db(predict, *parity, "float32"))
     for name, write in routes:
         try:
             path = write(trace, folder)
+            written = True
             agreement: Agreement = judge(path)
         except MissingExtra:
             if name == routes[0][0]:
@@ -49,7 +56,17 @@ def write_float(
         if agreement.sqnr_db >= MIN_PARITY_DB or agreement.sqnr_db >= floor():
             return
         said.append(f"{name}: only {agreement.sqnr_db:.0f} dB of agreement with Keras")
-    raise ExportError(f"no float {kind} file agrees with the source model: {'; '.join(said)}")
+    text = f"no float {kind} file agrees with the source model on {on}: {'; '.join(said)}"
+    raise (Disagrees if written else ExportError)(text)
+
+
+def write_fast(trace: Trace, kind: str, folder: Path) -> Path:
+    """Write a float file by the first route of its format, and compare it with nothing.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    return ROUTES[kind][0][1](trace, folder)
 
 
 def _tflite(trace: Trace, folder: Path) -> Path:

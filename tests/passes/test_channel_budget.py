@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgekit.errors import OptionError
+from edgekit.errors import OptionError, PassError
+from edgekit.passes.channel_prune import ChannelPrune
 from edgekit.passes.channels.budget import loss, next_size, unit, within
 from edgekit.passes.channels.costs import Costs
 from edgekit.passes.channels.importance import by_filters, by_scales, norms, shares
+from edgekit.passes.channels.latency import share_within
 from edgekit.passes.channels.wiring import Group, wired
 from edgekit.passes.graph import Graph, flat
 
@@ -209,3 +211,27 @@ def test_skipped_layers_keep_their_channels():
     wiring = wired(Graph(model()), skip=("gr*",))
     assert [dict(group.makers) for group in wiring.groups] == [{"up": 1}]
     assert "skipped by name" in wiring.reasons.values()
+
+
+def test_the_largest_share_within_a_latency_is_found_in_a_few_measurements():
+    asked: list[float] = []
+
+    def measure(share):
+        asked.append(share)
+        kept = max(0.1, round(share * 16) / 16)
+        return 1.0 + 9.0 * kept, kept
+
+    assert share_within(measure, 6.0) == 0.5
+    assert len(asked) <= 6
+
+
+def test_a_latency_out_of_reach_is_refused_with_the_fastest_found():
+    with pytest.raises(PassError, match=r"at most 1 ms, the fastest that was found takes 5\.05 ms"):
+        share_within(lambda share: (5.0 + share * 3.2, share), 1.0)
+
+
+def test_latency_needs_somebody_who_measures_and_excludes_macs():
+    with pytest.raises(OptionError, match="macs or latency"):
+        ChannelPrune(macs=0.5, latency=0.5)
+    assert "latency" in ChannelPrune(latency=0.5).needs
+    assert "latency" not in ChannelPrune(macs=0.5).needs
