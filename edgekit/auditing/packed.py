@@ -1,17 +1,14 @@
-"""How large a file is once something compresses it: a download, an update, an archive."""
+"""How large files are once something compresses them."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-LEVEL = 6
-"""That of gzip, unless told otherwise."""
+from edgekit.formats.packed import gzip_size
 
 _MOST_BYTES = 512 * 2**20
 _CHUNK_BYTES = 2**20
-_FRAME = 31  # zlib's word for the frame of gzip
 
 
 def gzip_bytes(files: Iterable[Path]) -> int | None:
@@ -19,9 +16,11 @@ def gzip_bytes(files: Iterable[Path]) -> int | None:
     there = [file for file in files if file.is_file()]
     if sum(file.stat().st_size for file in there) > _MOST_BYTES:
         return None
-    packer, size = zlib.compressobj(LEVEL, zlib.DEFLATED, _FRAME), 0
-    for file in there:
+    return gzip_size(_chunks(there))
+
+
+def _chunks(files: Iterable[Path]) -> Iterator[bytes]:
+    for file in files:
         with file.open("rb") as stream:
             while chunk := stream.read(_CHUNK_BYTES):
-                size += len(packer.compress(chunk))
-    return size + len(packer.flush())
+                yield chunk

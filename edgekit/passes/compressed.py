@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.formats.packed import gzip_size
 from edgekit.passes.weights import Weight
 
-LEVEL = 9
 
-
-def gzip_size(arrays: Sequence[NDArray[Any]]) -> int:
-    """Return the bytes that gzip makes of arrays, one after the other, without its 18 of frame."""
-    packer = zlib.compressobj(LEVEL)
-    parts = [len(packer.compress(np.ascontiguousarray(a).tobytes())) for a in arrays]
-    return sum(parts) + len(packer.flush())
+def compressed_bytes(arrays: Sequence[NDArray[Any]]) -> int:
+    """Return the bytes that gzip makes of arrays, one after the other."""
+    return gzip_size(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
 def variables(model: Any) -> list[NDArray[Any]]:
@@ -33,7 +29,7 @@ def size_figures(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) 
 
     ``compressed_share`` is the size after by that before, both compressed.
     """
-    was, now = gzip_size(before), gzip_size(after)
+    was, now = compressed_bytes(before), compressed_bytes(after)
     return {
         "weights_kib": sum(array.nbytes for array in before) / 1024,
         "compressed_before_kib": was / 1024,

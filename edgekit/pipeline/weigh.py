@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.errors import PassError
 from edgekit.passes.channels.costs import Costs
 from edgekit.passes.channels.wiring import wired
-from edgekit.passes.compressed import gzip_size, variables
+from edgekit.passes.compressed import compressed_bytes, variables
 from edgekit.passes.graph import Graph
 from edgekit.report.model import ModelFigures
 
@@ -25,7 +25,7 @@ def weighed(model: Any) -> ModelFigures:
         macs=_macs(model),
         sparsity=sum(zeros.values()) / max(1, sum(array.size for array in kernels.values())),
         weight_bytes=sum(array.nbytes for array in arrays),
-        compressed_bytes=gzip_size(arrays),
+        compressed_bytes=compressed_bytes(arrays),
         zeros={path: zeros[path] / max(1, array.size) for path, array in kernels.items()},
         values={path: int(np.unique(array).size) for path, array in kernels.items()},
     )
