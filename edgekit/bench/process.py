@@ -77,7 +77,7 @@ class Waiting:
         except subprocess.TimeoutExpired as error:
             raise ArtifactError(
                 f"{job.artifact.path}: no figures after {TIMEOUT_S:g} s;"
-                f" lower min_runs ({job.min_runs}) or use a smaller model"
+                " leave measuring out with --no-measure, or use a smaller model"
             ) from error
         code = self._process.returncode
         if code:
