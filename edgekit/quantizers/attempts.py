@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
-from edgekit.errors import ArtifactError, DataError, EdgekitError, QuantizeError
+from edgekit.errors import ArtifactError, DataError, QuantizeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +84,8 @@ def best(tried: Iterable[Tried]) -> Tried:
         QuantizeError: none could be built and run; the text holds each one's problem.
     """
     candidates = list(tried)
-    working = [t for t in candidates if t.agreement is not None]
-    if not working:
+    ranked = [(t.agreement.sqnr_db, t) for t in candidates if t.agreement is not None]
+    if not ranked:
         problems = "; ".join(f"{t.attempt.name}: {t.problem}" for t in candidates)
         raise QuantizeError(f"no quantizer could make it: {problems}")
-    return max(working, key=_rank)
-
-
-def _rank(tried: Tried) -> float:
-    if tried.agreement is None:
-        raise EdgekitError(f"{tried.attempt.name} was never judged")
-    return tried.agreement.sqnr_db
+    return max(ranked, key=itemgetter(0))[1]
