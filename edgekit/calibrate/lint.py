@@ -19,28 +19,20 @@ FEW = 32
 MOST_DUPLICATES = 0.2
 MOST_CHANNELS = 4096
 
-CODES = {
-    "unreadable": "a sample cannot be read or converted",
-    "wrong-shape": "samples do not have the shape of the model's input",
-    "wrong-dtype": "samples do not have the dtype of the model's input",
-    "not-finite": "samples hold NaN or infinity",
-    "constant-input": "an input is the same number everywhere",
-    "constant-feature": "some channels of an input never change",
-    "too-few-samples": "there are fewer than 32 samples",
-    "one-class": "all samples are of one class",
-    "duplicate-samples": "more than a fifth of the samples are copies",
-    "wrong-scaling": "the model was trained on another range of numbers",
-}
+Code = Literal[
+    "unreadable", "wrong-shape", "wrong-dtype", "not-finite", "constant-input", "constant-feature",
+    "too-few-samples", "one-class", "duplicate-samples", "wrong-scaling",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with the samples; ``code`` is one of ``CODES`` and stays the same.
+    """One thing that is wrong with the samples; ``code`` stays the same, docs/data.md explains it.
 
     An ``error`` makes the ranges worthless; a ``warning`` makes them doubtful.
     """
 
-    code: str
+    code: Code
     severity: Literal["error", "warning"]
     text: str
 

@@ -23,8 +23,6 @@ from edgekit.passes.listed import layers_of, listed, nothing_to_round
 from edgekit.passes.rounding import Problem, Rectifier, Search, adaround, nearest, steps_of
 from edgekit.target import Target
 
-_AGREES = 1e-3
-
 
 @dataclass(frozen=True, kw_only=True)
 class Adaround(Pass):

@@ -1,8 +1,11 @@
 """Damaged and hostile files end in one clear line or in a result: never in a crash or a hang."""
 
+import contextlib
 import random
+import resource
 import struct
 
+import psutil
 import pytest
 
 from edgekit.auditing import AuditResult, audit
@@ -58,14 +61,31 @@ def test_flipped_bytes(whole, tmp_path, kind, seed):
         assert isinstance(found, AuditResult) or "\n" not in found
 
 
+@contextlib.contextmanager
+def at_most_more(bytes_more):
+    """Let this process have so much more address space: what asks for more gets MemoryError."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    size = psutil.Process().memory_info().vms + bytes_more
+    resource.setrlimit(resource.RLIMIT_AS, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def test_large_offsets_everywhere_in_a_flatbuffer(whole, tmp_path):
     """Each word of the tables in turn claims 4 GiB: no allocation and no walk follows."""
     data = whole["tflite"].read_bytes()
-    places = range(0, min(len(data) - 4, 8000), 4)
-    for place in random.Random(0).sample(places, 150):
-        for claim in (0xFFFFFFFF, 0x7FFFFFFF):
-            hurt = data[:place] + struct.pack("<I", claim) + data[place + 4 :]
-            outcome(damaged("tflite", hurt, tmp_path, whole))
+    places, refused = range(0, min(len(data) - 4, 8000), 4), 0
+    with at_most_more(1 << 30):
+        for place in random.Random(0).sample(places, 150):
+            for claim in (0xFFFFFFFF, 0x7FFFFFFF):
+                hurt = data[:place] + struct.pack("<I", claim) + data[place + 4 :]
+                found = outcome(damaged("tflite", hurt, tmp_path, whole))
+                assert isinstance(found, AuditResult) or "\n" not in found
+                assert "beyond reason" not in str(found)  # no memory was asked for
+                refused += isinstance(found, str)
+    assert refused > 0
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx", ".xml"])

@@ -8,10 +8,6 @@ from edgekit.errors import ArtifactError
 MACS = 8 * 8 * 8 * 27 + 8 * 5
 
 
-def by_layer(result):
-    return {op.layer: op for op in result.operators}
-
-
 def test_int8_counts_what_is_fused_with_the_products(openvino_files):
     result = audit(openvino_files["int8"])
     assert result.macs == MACS

@@ -121,12 +121,14 @@ def test_passes_run_in_order_on_a_copy(bench, tiny_model) -> None:
 
 
 def test_the_teacher_is_the_source_untouched(tiny_model) -> None:
-    model = tiny_model()
+    model, before = tiny_model(), tiny_model().get_weights()
     edgekit.compress(model, TWO)
+    assert len(SEEN) == 2
     for context in SEEN:
-        for wanted, got in zip(model.get_weights(), context.teacher.get_weights(), strict=True):
-            np.testing.assert_array_equal(got, wanted)
-    assert all(context.teacher is not model for context in SEEN)
+        for each in (model, context.teacher):
+            for wanted, got in zip(before, each.get_weights(), strict=True):
+                np.testing.assert_array_equal(got, wanted)
+        assert context.teacher is not model
 
 
 def test_single_passes_in_a_notebook(tiny_model) -> None:

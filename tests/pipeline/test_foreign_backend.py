@@ -17,12 +17,10 @@ import edgekit
 from edgekit import errors, evaluation
 from edgekit.pipeline import child, convert
 from edgekit.pipeline.options import Options
-from edgekit.target import Target
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.uniform(-1, 1, (48, 8, 8, 1)).astype(np.float32), RNG.integers(0, 3, 48)
 FAST = Options(measure=False, estimator="min-max")
-INT8 = (Target.load("tflite-int8"),)
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue() == "load\n"
 
 
-def test_silence() -> None:
+def test_silence(capfd: pytest.CaptureFixture[str]) -> None:
     with progress(None) as told, told.stage("load", 3):
         told.advance()
+    assert capfd.readouterr() == ("", "")
