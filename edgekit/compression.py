@@ -35,12 +35,12 @@ from edgekit.quiet import quiet
 from edgekit.report.model import CompressionReport, SourceFacts
 from edgekit.source import identify
 from edgekit.trace import computing_in_float32
+from edgekit.trace.outputs import leaves, outputs_of
 from edgekit.trace.shapes import declared
-from edgekit.training.ports import leaves, ports
+from edgekit.training.ports import ports
 from edgekit.version import VERSION
 
 Arrays = Mapping[str, NDArray[Any]]
-_BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,22 +198,24 @@ def _caller(model: Any, names: Sequence[str]) -> Callable[[Arrays], Arrays]:
     return call
 
 
-def _outputs(model: Any) -> tuple[TensorSpec, ...]:
+def _outputs(model: Any, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     """Return what a functional model says of its outputs; of a subclassed one nothing is known."""
     inner = getattr(model, "_functional", None) or model
     if not hasattr(inner, "_outputs_struct"):
         return ()
-    flat = zip(leaves(inner._outputs_struct), inner.output_names, strict=True)
+    found = outputs_of(model, inner._outputs_struct, {spec.name for spec in inputs})
     return tuple(
-        TensorSpec(name=key or name, shape=tuple(tensor.shape), dtype=str(tensor.dtype))
-        for (key, tensor), name in flat
+        TensorSpec(
+            name=output.name, shape=tuple(output.tensor.shape), dtype=str(output.tensor.dtype)
+        )
+        for output in found
     )
 
 
 def _report(shop: Workshop, job: Job, made: Compressed, held: Samples | None) -> CompressionReport:
     facts = assemble.compression_facts(job.plan, made)
     if facts is None:
-        raise OptionError("expected a recipe, got none")
+        raise RuntimeError("a recipe was run, and there are no facts on it")
     loaded, options = shop.loaded, shop.options
     return CompressionReport(
         edgekit=VERSION,
@@ -225,7 +227,7 @@ def _report(shop: Workshop, job: Job, made: Compressed, held: Samples | None) ->
             parameters=loaded.parameters,
             size_bytes=assemble.size_of(shop.given),
             inputs=job.lesson.inputs,
-            outputs=_outputs(loaded.model),
+            outputs=_outputs(loaded.model, job.lesson.inputs),
             mends=loaded.mends,
         ),
         options={

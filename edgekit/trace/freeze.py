@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
 from edgekit.source.containers import one_line
+from edgekit.trace.outputs import outputs_of
 from edgekit.trace.plain import plain_operators
 from edgekit.trace.scopes import legal_scopes
 from edgekit.trace.shapes import Signature
@@ -91,10 +91,10 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
 
     def call(*tensors: Any) -> list[Any]:
         result = model(signature.pack(tensors), training=False)
-        flat = _named_outputs(model, result, {spec.name for spec in signature.specs})
-        names[:] = [name for name, _ in flat]
+        found = outputs_of(model, result, {spec.name for spec in signature.specs})
+        names[:] = [output.name for output in found]
         return [
-            tf.identity(tensor, name=f"edgekit_output_{i}") for i, (_, tensor) in enumerate(flat)
+            tf.identity(output.tensor, name=f"edgekit_output_{i}") for i, output in enumerate(found)
         ]
 
     specs = [
@@ -111,7 +111,10 @@ def freeze(model: Any, signature: Signature, *, unrolled: bool = False) -> Trace
             frozen = _without_variables(concrete)
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
         shapes = ", ".join(f"{spec.name}={spec.shape}" for spec in signature.specs)
-        raise TraceError(f"{model.name!r} cannot be traced at {shapes}: {_cause(error)}") from error
+        raise TraceError(
+            f"{model.name!r} cannot be traced at {shapes}: {_cause(error)}; mend or replace the "
+            "layer that fails at this shape, or give another with --input-shape"
+        ) from error
     return _trace_of(concrete, frozen, signature, names)
 
 
@@ -199,44 +202,6 @@ def _trace_of(concrete: Any, graph: Any, signature: Signature, names: Sequence[s
         input_tensors=tuple(tensor.name for tensor in _arguments(concrete)),
         output_tensors=tuple(tensor.name for tensor in concrete.outputs),
     )
-
-
-def _named_outputs(model: Any, result: Any, inputs: Set[str]) -> list[tuple[str, Any]]:
-    """Flatten the outputs under the names that Keras gives them.
-
-    A name that an input or an earlier output has is numbered: formats want them all different.
-    """
-    flat = list(_leaves(result, None))
-    inner = getattr(model, "_functional", None) or model
-    layers = list(getattr(inner, "output_names", None) or [])
-    fallback = layers if len(layers) == len(flat) else [f"output_{i}" for i in range(len(flat))]
-    names = [key or layer for (key, _), layer in zip(flat, fallback, strict=True)]
-    return list(zip(_different(names, inputs), (tensor for _, tensor in flat), strict=True))
-
-
-def _different(names: Sequence[str], taken: Set[str]) -> list[str]:
-    """Number the names that are taken; each first use of a free name keeps it."""
-    reserved, used = {*names, *taken}, set(taken)
-    found = []
-    for name in names:
-        free = name
-        if name in used:
-            free = next(f"{name}_{i}" for i in itertools.count(1) if f"{name}_{i}" not in reserved)
-        reserved.add(free)
-        used.add(free)
-        found.append(free)
-    return found
-
-
-def _leaves(value: Any, key: str | None) -> Iterator[tuple[str | None, Any]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(item, str(name))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item, None)
-    else:
-        yield key, value
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,19 +21,23 @@ class Chosen:
     origin: str = ""
 
 
-def from_compiled(found: Compiled | None, outputs: Sequence[str]) -> dict[str, Chosen]:
+def from_compiled(found: Compiled | None, outputs: Mapping[str, str]) -> dict[str, Chosen]:
     """Tell which loss, weight and metrics a compiled model has for each output, by name.
 
     Losses that are no code of Keras are None in a file: custom code is not in it.
+
+    Args:
+        found: How the model was compiled, None if it was not.
+        outputs: What Keras calls each output, by its name here.
     """
     if found is None:
         return {name: Chosen() for name in outputs}
     made = {}
-    for place, name in enumerate(outputs):
-        given = _of_output(found.loss, place, name, len(outputs))
+    for place, (name, own) in enumerate(outputs.items()):
+        given = _of_output(found.loss, place, own, len(outputs))
         loss = _rebuilt(given)
-        weight = _of_output(found.loss_weights, place, name, len(outputs))
-        metrics = _of_output(found.metrics, place, name, len(outputs), several=True)
+        weight = _of_output(found.loss_weights, place, own, len(outputs))
+        metrics = _of_output(found.metrics, place, own, len(outputs), several=True)
         said = "as the source model was compiled"
         if given is not None and loss is None:
             said = f"the compiled {_name(given)} is custom code, so guessed"

@@ -65,9 +65,9 @@ def open_data(
     """
     given, inputs = _given(data), declared(model).specs
     opened = (_streams if given.streams else _samples)(given, inputs, options, pictures)
-    names = tuple(_ports(model, _first(opened.training)).outputs)
+    called = _ports(model, _first(opened.training)).called
     for pieces in opened.all:
-        pieces.name_outputs(names)
+        pieces.name_outputs(called)
     example = _first(opened.training)
     return Opened(data=opened, example=example, ports=_ports(model, example))
 

@@ -10,9 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgekit.errors import OptionError, TrainingError
+from edgekit.trace.outputs import leaves
 from edgekit.trace.shapes import declared
 from edgekit.training.divergence import divergence, squared_error
-from edgekit.training.ports import leaves, ports
+from edgekit.training.ports import ports
 from edgekit.training.task import Goal, Kind, meaning
 
 

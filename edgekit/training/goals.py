@@ -21,7 +21,7 @@ def goals_of(source: Any, opened: Opened, options: TrainingOptions) -> Mapping[s
     Raises:
         TrainingError: labels do not fit the outputs, or there is no such loss or metric.
     """
-    own = from_compiled(compiled(source), tuple(opened.ports.outputs))
+    own = from_compiled(compiled(source), opened.ports.called)
     found: dict[str, Goal] = {}
     for name, outputs in opened.ports.outputs.items():
         labels = opened.example.labels.get(name)

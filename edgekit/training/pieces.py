@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,8 +43,11 @@ class Pieces(Protocol):
     def steps(self) -> int:
         """Batches an epoch."""
 
-    def name_outputs(self, names: tuple[str, ...]) -> None:
-        """Say which outputs the model has, in order; before, no batch has labels."""
+    def name_outputs(self, called: Mapping[str, str]) -> None:
+        """Say which outputs the model has, in order, and what Keras calls them.
+
+        Before, no batch has labels.
+        """
 
     @property
     def reads(self) -> int:
@@ -57,3 +61,14 @@ class Pieces(Protocol):
 
     def epoch(self, number: int) -> Iterator[Piece]:
         """Yield the batches of an epoch, counted from 0; they are asked for in order."""
+
+
+def by_output(targets: Mapping[str, T], called: Mapping[str, str]) -> dict[str, T]:
+    """Return labels by the name of their output; they may have Keras' name for it, too.
+
+    Args:
+        targets: By a name of the user's choice; those of no output are left out.
+        called: What Keras calls each output, as ``Ports.called`` has it.
+    """
+    known = {n: n if n in targets else own for n, own in called.items()}
+    return {name: targets[own] for name, own in known.items() if own in targets}

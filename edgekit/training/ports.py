@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import TensorSpec
+from edgekit.trace.outputs import leaves, outputs_of
 from edgekit.trace.shapes import declared
 
 Array = NDArray[Any]
@@ -24,13 +25,15 @@ class Ports:
 
     ``outputs`` maps the name of each output to what the model gave for an example; ``shapes`` to
     its shape, None for a size that may vary; ``ends`` to the activation that it comes from, such as
-    ``softmax`` or ``linear``, where that can be read from the model.
+    ``softmax`` or ``linear``, where that can be read from the model; ``called`` to what Keras
+    calls it, if that is not the name of another output.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: Mapping[str, Array]
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     ends: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 def ports(model: Any, example: Sequence[Array]) -> Ports:
@@ -43,24 +46,21 @@ def ports(model: Any, example: Sequence[Array]) -> Ports:
     import keras
 
     signature = declared(model)
-    flat = list(leaves(model(signature.pack(list(example)), training=False)))
+    result = model(signature.pack(list(example)), training=False)
+    found = outputs_of(model, result, {spec.name for spec in signature.specs})
     inner = getattr(model, "_functional", None) or model
-    layers = list(getattr(inner, "output_names", None) or [])
-    fallback = layers if len(layers) == len(flat) else [f"output_{i}" for i in range(len(flat))]
     declared_outputs = [tensor for _, tensor in leaves(getattr(inner, "_outputs_struct", ()))]
     outputs: dict[str, Array] = {}
     shapes: dict[str, Shape] = {}
     ends: dict[str, str] = {}
-    for place, ((key, tensor), layer) in enumerate(zip(flat, fallback, strict=True)):
-        name = key or layer
-        while name in outputs:  # one layer may give two outputs
-            name += "_1"
-        outputs[name] = np.asarray(keras.ops.convert_to_numpy(tensor))
+    for place, name in enumerate(output.name for output in found):
+        outputs[name] = np.asarray(keras.ops.convert_to_numpy(found[place].tensor))
         shapes[name] = (None, *outputs[name].shape[1:])
-        if len(declared_outputs) == len(flat):
+        if len(declared_outputs) == len(found):
             shapes[name] = (None, *declared_outputs[place].shape[1:])
             ends[name] = _activation(declared_outputs[place])
-    return Ports(inputs=signature.specs, outputs=outputs, shapes=shapes, ends=ends)
+    called = {o.name: o.name if o.called in outputs else o.called for o in found}
+    return Ports(inputs=signature.specs, outputs=outputs, shapes=shapes, ends=ends, called=called)
 
 
 def _activation(tensor: Any) -> str:
@@ -80,15 +80,3 @@ def _activation(tensor: Any) -> str:
     if kind in ("Softmax", "Sigmoid"):
         return kind.lower()
     return str(getattr(getattr(layer, "activation", None), "__name__", ""))
-
-
-def leaves(value: Any, key: str | None = None) -> Iterator[tuple[str | None, Any]]:
-    """Yield the tensors of a nested result in order, each with its key if it stands in a dict."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from leaves(item, str(name))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from leaves(item, None)
-    else:
-        yield key, value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from edgekit.calibrate.functions import FunctionSource
 from edgekit.calibrate.samples import Batch, Samples
 from edgekit.calibrate.tabular import TableSource
 from edgekit.errors import DataError
-from edgekit.training.pieces import Piece
+from edgekit.training.pieces import Piece, by_output
 
 WEIGHTS = ("sample_weight", "sample_weights")
 CHUNK = 4096
@@ -33,13 +33,13 @@ class Rows:
         samples: Readable at any place, see ``at_hand``.
         size: Samples a batch; the last one may hold fewer.
         seed: Of the order; None keeps the samples' own.
-        outputs: Names of the model's outputs.
+        called: What Keras calls each of the model's outputs, by name.
     """
 
     samples: Samples
     size: int
     seed: int | None = None
-    outputs: tuple[str, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
 
     reads: ClassVar[int] = 0
 
@@ -58,9 +58,9 @@ class Rows:
         """Batches an epoch."""
         return -(-len(self.samples) // self.size)
 
-    def name_outputs(self, names: tuple[str, ...]) -> None:
+    def name_outputs(self, called: Mapping[str, str]) -> None:
         """Say which outputs the model has, in order; before, no batch has labels."""
-        self.outputs = names
+        self.called = called
 
     def restart(self) -> None:
         """Do nothing: every epoch can be read at any time."""
@@ -81,8 +81,8 @@ class Rows:
 
     def _piece(self, batch: Batch) -> Piece:
         """Bring labels under the names of outputs; those without a name go to the first left."""
-        labels = {name: rows for name, rows in batch.targets.items() if name in self.outputs}
-        rest = [name for name in self.outputs if name not in labels]
+        labels = by_output(batch.targets, self.called)
+        rest = [name for name in self.called if name not in labels]
         if batch.labels is not None and rest and not self._named:
             labels[rest[0]] = batch.labels
         weights = next((batch.targets[name] for name in WEIGHTS if name in batch.targets), None)
@@ -93,8 +93,7 @@ class Rows:
         """Whether what the source calls its labels is an array named as an output."""
         source = self.samples.source
         return isinstance(source, ArraySource) and any(
-            column is source.labels and name in self.outputs
-            for name, column in source.targets.items()
+            column is source.labels for column in by_output(source.targets, self.called).values()
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from edgekit.calibrate.fit import fit, show
 from edgekit.calibrate.functions import Item, call, take_apart
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.errors import DataError, one_line
-from edgekit.training.pieces import Piece
+from edgekit.training.pieces import Piece, by_output
 
 Array = NDArray[Any]
 MOST_STEPS = 10_000_000
@@ -55,12 +55,12 @@ class Stream:
         self.origin, self.reads = origin, 0
         self._options = options or PictureOptions()
         self._give, self._inputs, self._size = give, tuple(inputs), size
-        self._outputs: tuple[str, ...] = ()
+        self._called: Mapping[str, str] = {}
         self._opened: Any = None
 
-    def name_outputs(self, names: tuple[str, ...]) -> None:
-        """Say under which names labels go; before, there are none."""
-        self._outputs = names
+    def name_outputs(self, called: Mapping[str, str]) -> None:
+        """Say under which names labels go, and what Keras calls those; before, there are none."""
+        self._called = called
 
     @property
     def digest(self) -> str:
@@ -164,13 +164,14 @@ class Stream:
 
     def _answers(self, item: Item) -> dict[str, Any]:
         if item.targets:
-            return {name: rows for name, rows in item.targets.items() if name in self._outputs}
+            return by_output(item.targets, self._called)
         if item.labels is None:
             return {}
-        listed = isinstance(item.labels, list | tuple) and len(self._outputs) > 1
-        if listed and len(item.labels) == len(self._outputs):
-            return dict(zip(self._outputs, item.labels, strict=True))
-        return dict.fromkeys(self._outputs[:1], item.labels)
+        names = tuple(self._called)
+        listed = isinstance(item.labels, list | tuple) and len(names) > 1
+        if listed and len(item.labels) == len(names):
+            return dict(zip(names, item.labels, strict=True))
+        return dict.fromkeys(names[:1], item.labels)
 
     def _counted(self, given: Any, count: int, *, batched: bool) -> Array:
         array = np.asarray(given)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from edgekit.trace.outputs import leaves
 from edgekit.trace.shapes import declared
-from edgekit.training.ports import leaves
 from edgekit.training.task import Goal
 
 

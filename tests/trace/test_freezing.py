@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from edgekit.errors import TraceError
 from edgekit.trace import Trace, freeze, signature
-from edgekit.trace.freeze import _different
 from edgekit.trace.match import match, same_layout
 from edgekit.trace.observe import Observer, activations
+from edgekit.trace.outputs import different
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_traced_says_why_and_stays_as_it_was(keras: Any) 
 
 @given(st.lists(st.sampled_from(["y", "y_1", "y_2", "x", "z"]), max_size=8))
 def test_names_become_different_and_free_ones_stay(names: list[str]) -> None:
-    found = _different(names, {"x"})
+    found = different(names, {"x"})
     assert len({*found, "x"}) == len(found) + 1
     for at, name in enumerate(names):
         if name != "x" and names.index(name) == at:

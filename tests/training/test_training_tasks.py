@@ -9,6 +9,7 @@ import pytest
 
 from edgekit.errors import OptionError, TrainingError, UnknownName
 from edgekit.source import load
+from edgekit.trace import freeze, signature
 from edgekit.training import TrainingOptions
 from edgekit.training.labels import fits
 from edgekit.training.ports import ports
@@ -78,6 +79,40 @@ def test_the_activation_at_the_end_is_found_behind_shapes_and_within_models(clas
     model = keras.Model(inputs, [soft, other, yes, plain, summed])
     found = ports(model, [np.zeros((2, 36), np.float32)])
     assert list(found.ends.values()) == ["softmax", "softmax", "sigmoid", "linear", ""]
+
+
+def test_outputs_are_called_in_training_what_they_are_called_in_files():
+    import keras
+
+    x = keras.Input((4,), name="x")
+    y = keras.layers.Dense(2, name="y")
+    model = keras.Model(
+        {"x": x}, {"x": y(x), "z": [y(x), y(keras.layers.Dense(4, name="w")(x)), y(x)]}
+    )
+    found = ports(model, [np.zeros((2, 4), np.float32)])
+    named = [spec.name for spec in freeze(model, signature(model)).outputs]
+    assert list(found.outputs) == named
+    assert len({*named, "x"}) == 5
+    assert found.called[named[0]] == "x"
+
+
+def test_labels_and_losses_may_have_keras_name_of_an_output_that_an_input_has(trainer):
+    import keras
+
+    x = keras.Input((4,), name="x")
+    dense = keras.layers.Dense(4, name="d")
+    model = keras.Model({"x": x}, {"x": dense(x), "z": keras.layers.Dense(1, name="z")(x)})
+    model.compile("adam", loss={"x": "mae", "z": "mse"})
+    rows = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+
+    def batches():
+        for start in range(0, 64, 32):
+            some = rows[start : start + 32]
+            yield {"x": some}, {"x": some, "z": some[:, :1]}
+
+    made = trainer(model, batches)
+    assert "x_1: mean_absolute_error (as the source" in made.task
+    assert made.fit(model, label="run").history["loss"]
 
 
 def test_logits_are_trained_as_logits(trainer, classifier, pictures):
