@@ -7,6 +7,8 @@ EdgekitError                  exit code 1
 │   └── UnsafeSource          loading it would execute code that nobody has allowed
 ├── DataError                 calibration or evaluation data do not fit the model
 ├── MissingExtra              an optional dependency is not installed
+├── PassError                 a pass cannot be run on a model, or failed on it
+├── TrainingError             training cannot begin, or went astray
 ├── TraceError                the model cannot be frozen at static shapes
 ├── ExportError               the frozen graph cannot be written in a format
 ├── QuantizeError             no quantized artifact agrees with the source model

@@ -15,7 +15,7 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import open_cache
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
-from edgekit.errors import ArtifactError, DataError, OptionError
+from edgekit.errors import ArtifactError, DataError, OptionError, TraceError
 from edgekit.pipeline.child import ask_child, foreign_backend, serve
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.labels import has_labels
@@ -25,6 +25,7 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report.plain import from_plain, to_plain
+from edgekit.trace.shapes import declared
 from edgekit.version import VERSION
 
 SCHEMA = 1
@@ -61,7 +62,8 @@ def evaluate_artifact(
         against: The source model: a path or a ``keras.Model``.
         data: Samples, with labels for a metric; as ``calibrate.sources.open_samples`` takes them.
         options: ``metric``, ``output``, ``layers``, ``samples`` (how many to use; None is all),
-            ``custom_objects``, ``allow_code``, ``pictures``, ``threads`` and ``seed`` count.
+            ``input_shapes``, ``custom_objects``, ``allow_code``, ``pictures``, ``threads`` and
+            ``seed`` count.
         cache: Whether the source model's trace and outputs are kept for later runs.
         progress: Who listens to the stages.
 
@@ -175,25 +177,32 @@ def _fits(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
 
 
 def _workshop(shop: Workshop, artifact: Artifact) -> Workshop:
-    """Fix what is unknown of the model's shapes to those of the artifact, if its names are same."""
+    """Fix what is unknown of the model's shapes to those of the artifact."""
+    try:
+        _ = shop.signature
+    except (OptionError, TraceError):  # a dimension is unknown, or every input is
+        shapes = {**_known_shapes(shop.loaded.model, artifact), **shop.options.input_shapes}
+        options = replace(shop.options, input_shapes=shapes)
+        shaped = Workshop(shop.given, options, shop.keeper.cache, shop.keeper.progress)
+        shaped.loaded = shop.loaded
+        _ = shaped.signature
+        return shaped
+    return shop
+
+
+def _known_shapes(model: Any, artifact: Artifact) -> dict[str, tuple[int, ...]]:
+    """Return the artifact's static shapes by the model's names, or by its own if that has none."""
     known = {
         spec.name: (1, *(size or 1 for size in spec.shape[1:]))
         for spec in artifact.inputs
         if spec.shape and None not in spec.shape[1:]
     }
-    shaped = Workshop(
-        shop.given,
-        replace(shop.options, input_shapes={**known, **shop.options.input_shapes}),
-        shop.keeper.cache,
-        shop.keeper.progress,
-    )
-    shop.loaded = shaped.loaded
     try:
-        _ = shop.signature
-    except OptionError:  # a dimension is unknown
-        _ = shaped.signature
-        return shaped
-    return shop
+        wanted = declared(model).specs
+    except TraceError:  # never built
+        return known
+    pairs, _ = _paired("inputs", wanted, artifact.inputs, artifact)
+    return {name: known[theirs] for name, theirs in pairs.items() if theirs in known}
 
 
 def _run(

@@ -12,6 +12,7 @@ from edgekit.cli.options import (
     metric_option,
     option,
     output_option,
+    print_plain,
     recipe_of,
     recipe_options,
     run_options,
@@ -94,11 +95,7 @@ def _options(given: dict[str, Any]) -> Options:
 
 def _print(found: Compression, place: Path, *, as_json: bool) -> None:
     if as_json:
-        import msgspec
-
-        from edgekit.report.plain import to_plain
-
-        click.echo(msgspec.json.format(msgspec.json.encode(to_plain(found.report)), indent=2))
+        print_plain(found.report)
         return
     from rich.console import Console
 

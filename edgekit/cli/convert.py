@@ -16,28 +16,12 @@ from edgekit.cli.options import (
     recipe_of,
     recipe_options,
     run_options,
+    shapes_option,
 )
 from edgekit.pipeline.command import FLAGS
 
 if TYPE_CHECKING:
     from edgekit.pipeline.options import Options
-
-
-class ShapeType(click.ParamType):  # type: ignore[type-arg]
-    """``name=1,224,224,3``."""
-
-    name = "name=shape"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[int, ...]]:
-        """Return the name and the shape."""
-        name, _, text = str(value).rpartition("=")
-        try:
-            shape = tuple(int(size) for size in text.split(","))
-        except ValueError:
-            shape = ()
-        if not name or not shape or min(shape) < 1:
-            self.fail(f"{value!r}: expected NAME=1,224,224,3", param, ctx)
-        return name, shape
 
 
 EXAMPLES = """\b
@@ -72,9 +56,7 @@ Examples:
 @option("estimator", metavar="NAME", default="auto", show_default=True,
         help="How ranges are taken: min-max, moving-average, percentile, entropy, mse; "
         "auto tries all and keeps the one that agrees best with the model.")  # fmt: skip
-@option("input_shapes", type=ShapeType(), multiple=True,
-        help="The whole shape of an input that has an unknown dimension, as in "
-        "image=1,224,224,3. Repeatable.")  # fmt: skip
+@shapes_option
 @option("dynamic_batch", is_flag=True, help="Leave the batch size open (OpenVINO, ONNX).")
 @option("scale", type=float, metavar="X", help="Multiply all values of the data by X.")
 @option("offset", type=float, metavar="X", help="Then add X to them.")

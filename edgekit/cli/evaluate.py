@@ -12,7 +12,9 @@ from edgekit.cli.options import (
     layers_option,
     metric_option,
     output_option,
+    print_plain,
     run_options,
+    shapes_option,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _MOST_LAYERS = 10
 @metric_option
 @layers_option
 @output_option
+@shapes_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only N samples.")
 @code_options
 @run_options
@@ -43,16 +46,18 @@ def command(artifact: Path, against: Path, data: str, as_json: bool, **given: An
     its own runtime. Without --metric: share of equal answers, and output SQNR.
     """
     from edgekit.evaluation import evaluate_artifact
+    from edgekit.files import all_scratch
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
-    with quiet() as real, progress(None if as_json or given["silent"] else real.err) as told:
+    hidden = as_json or given["silent"]
+    with all_scratch(), quiet() as real, progress(None if hidden else real.err) as told:
         found = evaluate_artifact(
             artifact, against, data=data, options=_options(given),
             cache=not given["no_cache"], progress=told,
         )  # fmt: skip
     if as_json:
-        _print_json(found)
+        print_plain(found)
     else:
         _print(found)
 
@@ -65,17 +70,10 @@ def _options(given: dict[str, Any]) -> Options:
         output=given["output"],
         samples=given["limit"],
         layers=given["layers"],
+        input_shapes=dict(given["input_shapes"]),
         custom_objects=given["custom_objects"],
         allow_code=given["allow_code"],
     )
-
-
-def _print_json(found: Comparison) -> None:
-    import msgspec
-
-    from edgekit.report.plain import to_plain
-
-    click.echo(msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2))
 
 
 def _print(found: Comparison) -> None:

@@ -24,6 +24,30 @@ metric_option = option(
     help="What to score: top1, top5, auc, mse, mae, or module:function.",
 )  # fmt: skip
 output_option = option("output", metavar="NAME", help="Which of several outputs the metric scores.")
+
+
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
+    """``name=1,224,224,3``."""
+
+    name = "name=shape"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[int, ...]]:
+        """Return the name and the shape."""
+        name, _, text = str(value).rpartition("=")
+        try:
+            shape = tuple(int(size) for size in text.split(","))
+        except ValueError:
+            shape = ()
+        if not name or not shape or min(shape) < 1:
+            self.fail(f"{value!r}: expected NAME=1,224,224,3", param, ctx)
+        return name, shape
+
+
+shapes_option = option(
+    "input_shapes", type=ShapeType(), multiple=True,
+    help="The whole shape of an input that has an unknown dimension, as in image=1,224,224,3. "
+    "Repeatable.",
+)  # fmt: skip
 layers_option = option("layers", is_flag=True, help="Report the error layer by layer, too.")
 
 
@@ -128,6 +152,15 @@ def print_json(document: object) -> None:
 
     data = msgspec.json.encode(document, enc_hook=str, order="deterministic")
     click.echo(msgspec.json.format(data, indent=2))
+
+
+def print_plain(document: Any) -> None:
+    """Print one of our dataclasses as indented JSON that reads back: infinity is a word."""
+    import msgspec
+
+    from edgekit.report.plain import to_plain
+
+    click.echo(msgspec.json.format(msgspec.json.encode(to_plain(document)), indent=2))
 
 
 def wrapped(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from edgekit.cli.options import print_json
 
 
 @click.command("schema")
-@click.argument("document", metavar="[report|manifest|audit|target]")
+@click.argument("document", metavar="[report|compression|manifest|audit|target]")
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 

@@ -70,6 +70,39 @@ def test_scores_drop_and_layers(place: Path) -> None:
     assert {layer["sqnr_db"] for layer in found["layers"]["layers"]} == {"Infinity"}
 
 
+@pytest.fixture(scope="module")
+def open_sized(place: Path) -> Path:
+    """Put a model of unknown size beside a file of it at 5x5 whose names are others."""
+    import keras
+
+    from edgekit.exporters import tflite
+    from edgekit.formats import tflite as flatbuffer
+    from edgekit.trace import freeze, signature
+
+    x = keras.Input((None, None, 1), name="image")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(x))
+    model = keras.Model(x, keras.layers.Dense(3, name="y")(pooled))
+    model.save(place / "open.keras")
+    content = tflite.export(freeze(model, signature(model, {"image": (1, 5, 5, 1)})))
+    (place / "open.tflite").write_bytes(flatbuffer.rename_io(content, ["in_0"], ["out_0"]))
+    np.savez(place / "open.npz", x=np.random.default_rng(1).normal(size=(40, 5, 5, 1)))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [((), 0), (("--input-shape", "image=1,5,5,1"), 0), (("--input-shape", "image=1,5,5,2"), 1)],
+)
+def test_unknown_sizes_are_those_of_the_file_or_given(
+    open_sized: Path, given: tuple[str, ...], code: int
+) -> None:
+    files = [str(open_sized / f"open.{suffix}") for suffix in ("tflite", "keras", "npz")]
+    words = ["evaluate", files[0], "--against", files[1], "--data", files[2], "-q", *given]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == code, result.output
+    assert ("contradicts the model" in result.output) == bool(code)
+
+
 def test_a_worse_file_is_shown_as_worse(place: Path) -> None:
     result = run(place, "worse.tflite", "-m", "top1", "-q")
     assert result.exit_code == 0

@@ -15,7 +15,7 @@ import pytest
 import edgekit
 from edgekit import catalog
 from edgekit.calibrate.estimators import ESTIMATORS
-from edgekit.calibrate.lint import CODES
+from edgekit.calibrate.lint import Code
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
@@ -64,7 +64,9 @@ def options(name: str) -> list[str]:
     context = click.Context(main)
     command = main.get_command(context, name)
     assert command is not None
-    return [max(p.opts, key=len) for p in command.params if isinstance(p, click.Option)]
+    parts = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    found = [p for part in parts for p in part.params if isinstance(p, click.Option)]
+    return [max(option.opts, key=len) for option in found]
 
 
 @pytest.mark.parametrize("name", catalog.names("targets"))
@@ -118,12 +120,6 @@ def test_every_pass_is_documented_as_it_is() -> None:
     assert text("passes.md").endswith(script["reference"]()), said
 
 
-@pytest.mark.parametrize("option", options("compress"))
-def test_every_option_of_compress_is_mentioned(option: str) -> None:
-    pages = "".join(text(name) for name in NAMES)
-    assert re.search(rf"(?<![\w-]){option}(?![\w-])", pages)
-
-
 CALLS = (
     "prune_low_magnitude", "PolynomialDecay", "ConstantSparsity", "UpdatePruningStep",
     "strip_pruning", "cluster_weights", "strip_clustering", "quantize_model",
@@ -145,7 +141,7 @@ def test_what_the_page_for_tfmot_names_is_there() -> None:
             assert set(re.findall(r"(\w+)=", written)) <= known, written
 
 
-@pytest.mark.parametrize("code", list(CODES))
+@pytest.mark.parametrize("code", typing.get_args(Code))
 def test_every_lint_code_has_a_row(code: str) -> None:
     assert re.search(rf"^\| `{code}` \| (error|warning|error or warning) \| .+ \| .+ \|$",
                      text("data.md"), re.MULTILINE)  # fmt: skip
@@ -199,10 +195,18 @@ def test_every_exit_code_is_explained(code: int) -> None:
     assert f"**{code}**" in text("README.md")
 
 
-@pytest.mark.parametrize("option", options("convert"))
-def test_every_option_of_convert_is_mentioned(option: str) -> None:
-    pages = "".join(text(name) for name in NAMES)
-    assert re.search(rf"(?<![\w-]){option}(?![\w-])", pages)
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_option_is_mentioned(name: str) -> None:
+    pages = "".join(text(page) for page in NAMES)
+    missing = [o for o in options(name) if not re.search(rf"(?<![\w-]){o}(?![\w-])", pages)]
+    assert missing == []
+
+
+def test_every_variable_of_the_environment_is_mentioned() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "edgekit").rglob("*.py"))
+    names = set(re.findall(r"[\"'](EDGEKIT_[A-Z_]+)[\"']", code))
+    assert {"EDGEKIT_CACHE", "EDGEKIT_CACHE_LIMIT_GIB"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in text("commands.md")] == []
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -230,6 +234,8 @@ def test_commands_that_are_shown_exist_with_their_options(page: str) -> None:
         assert words[0] in COMMANDS, line
         command = main.get_command(click.Context(main), words[0])
         assert command is not None
+        if isinstance(command, click.Group) and len(words) > 1:
+            command = command.commands.get(words[1], command)
         known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
         given = [word for word in words[1:] if re.fullmatch(r"--?[a-z][a-z-]*", word)]
         assert set(given) <= known, line
