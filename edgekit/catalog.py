@@ -30,7 +30,10 @@ def locate(kind: str, name_or_path: str) -> Path:
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)
         if not path.is_file():
-            raise OptionError(f"{name_or_path}: no such file; expected a {kind} TOML file")
+            raise OptionError(
+                f"{name_or_path}: no such file; give the path of a TOML file of {kind}, or one of "
+                f"the names: {', '.join(names(kind)) or 'none'}"
+            )
         return path
     if name_or_path not in names(kind):
         raise UnknownName(kind.removesuffix("s"), name_or_path, names(kind))

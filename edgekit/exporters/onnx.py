@@ -33,7 +33,10 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
     try:
         model = converted(trace, OPSET, keep_transposes=keep_transposes)
     except Exception as error:
-        raise ExportError(f"no ONNX file can be made: {one_line(error)}") from error
+        raise ExportError(
+            f"no ONNX file can be made: {one_line(error)}; replace the layers that need it, or "
+            "choose a target of another format"
+        ) from error
     names = dict(zip(trace.input_tensors, (spec.name for spec in trace.inputs), strict=True))
     names |= dict(zip(trace.output_tensors, (spec.name for spec in trace.outputs), strict=True))
     _rename(model.graph, names)
@@ -46,8 +49,11 @@ def export(trace: Trace, *, keep_transposes: bool = False) -> Any:
     except onnx.checker.ValidationError as error:
         reason = one_line(error)
         if missing := re.findall(r"No Op registered for (\w+)", reason):
-            reason = f"ONNX has no operator for {missing[0]}; replace the layers that need it"
-        raise ExportError(f"no valid ONNX file can be made: {reason}") from error
+            reason = f"ONNX has no operator for {missing[0]}"
+        raise ExportError(
+            f"no valid ONNX file can be made: {reason}; replace the layers that need it, or "
+            "choose a target of another format"
+        ) from error
     return model
 
 
@@ -62,7 +68,9 @@ def in_half_precision(source: Path, destination: Path) -> None:
     try:
         model = float16.convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
     except Exception as error:
-        raise ExportError(f"no float16 ONNX file can be made: {error}") from error
+        raise ExportError(
+            f"no float16 ONNX file can be made: {one_line(error)}; choose onnx-fp32 or onnx-int8"
+        ) from error
     onnx.save(model, str(destination))
 
 

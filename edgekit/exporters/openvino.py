@@ -46,7 +46,10 @@ def _convert(
         try:
             return ov.convert_model(str(path), input=inputs, output=outputs)
         except Exception as error:
-            raise ExportError(f"no OpenVINO IR can be made: {_reason(error)}") from error
+            raise ExportError(
+                f"no OpenVINO IR can be made: {_reason(error)}; replace the layers that need it, "
+                "or choose a target of another format"
+            ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -39,7 +39,10 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
     try:
         content = converter.convert()
     except Exception as error:
-        raise ExportError(f"no TFLite file can be made: {_first_reason(error)}") from error
+        raise ExportError(
+            f"no TFLite file can be made: {_first_reason(error)}; replace the layers that need it, "
+            "or choose a target of another format"
+        ) from error
     return named(content, trace)
 
 
@@ -53,7 +56,7 @@ def named(content: bytes, trace: Trace) -> bytes:
 def _first_reason(error: Any) -> str:
     text = str(error)
     if missing := sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op", text))):
-        return f"TFLite has no operator for {', '.join(missing)}; replace the layers that need it"
+        return f"TFLite has no operator for {', '.join(missing)}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "error:" in line or "Flex ops" in line or "ops:" in line]
     return (telling or lines or [type(error).__name__])[0][:400]

@@ -58,7 +58,10 @@ def unpack_keras(archive: Path, into: Path) -> dict[str, Path]:
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     if len(members) > MAX_MEMBERS:
-        raise SourceError(f"the archive lists {len(members)} members; at most {MAX_MEMBERS}")
+        raise SourceError(
+            f"expected at most {MAX_MEMBERS} members in the archive, it lists {len(members)}; save "
+            "the model again"
+        )
     names = [m.filename for m in members]
     if len(set(names)) != len(names):
         raise UnsafeSource("the archive lists a member twice; save the model again")
@@ -66,12 +69,21 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         link = stat.S_ISLNK(member.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or ":" in member.filename or link:
-            raise UnsafeSource(f"archive member {member.filename!r} leads outside of the archive")
+            raise UnsafeSource(
+                f"archive member {member.filename!r} leads outside of the archive; save the model "
+                "again, or get it from someone you trust"
+            )
         if member.flag_bits & 1:
-            raise SourceError(f"archive member {member.filename!r} is encrypted; expected plain")
+            raise SourceError(
+                f"archive member {member.filename!r} is encrypted, expected plain; save the model "
+                "again"
+            )
         _check_growth(f"archive member {member.filename!r}", member.file_size, member.compress_size)
         if member.filename == "config.json" and member.file_size > MAX_CONFIG_BYTES:
-            raise SourceError(f"config.json declares {member.file_size} bytes; too large for one")
+            raise SourceError(
+                f"expected a config.json of at most {MAX_CONFIG_BYTES} bytes, it declares "
+                f"{member.file_size}; save the model again"
+            )
     _check_growth("the archive", sum(m.file_size for m in members), size)
 
 
@@ -116,7 +128,10 @@ def check_npz(path: Path, within: Path) -> int:
         with zipfile.ZipFile(path) as zipped:
             members = zipped.infolist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise SourceError(f"the archive's weights are damaged: {one_line(error)}") from error
+        raise SourceError(
+            f"the archive's weights are damaged: {one_line(error)}; copy it again, or save the "
+            "model again"
+        ) from error
     _check_members(members, within.stat().st_size)
     return sum(member.file_size for member in members)
 
@@ -143,13 +158,18 @@ def _walk(root: Any, seen: set[int]) -> int:
             elif isinstance(item, h5py.Dataset):
                 declared += _dataset_bytes(item)
         if len(seen) > 10 * MAX_MEMBERS:
-            raise SourceError(f"the HDF5 file has more than {10 * MAX_MEMBERS} entries")
+            raise SourceError(
+                f"expected at most {10 * MAX_MEMBERS} entries in the HDF5 file, it has more; save "
+                "the model again"
+            )
     return declared
 
 
 def _dataset_bytes(item: Any) -> int:
     if item.external or item.is_virtual:
-        raise UnsafeSource(f"HDF5 dataset {item.name!r} keeps its data in another file")
+        raise UnsafeSource(
+            f"HDF5 dataset {item.name!r} keeps its data in another file; save the model again"
+        )
     _check_growth(f"HDF5 dataset {item.name!r}", item.nbytes, item.id.get_storage_size())
     return int(item.nbytes)
 
