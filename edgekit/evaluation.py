@@ -15,10 +15,10 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.cache import open_cache
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
-from edgekit.errors import ArtifactError, DataError, OptionError, TraceError
+from edgekit.errors import ArtifactError, OptionError, TraceError
 from edgekit.pipeline.child import ask_child, foreign_backend, serve
 from edgekit.pipeline.knowable import known_by_content
-from edgekit.pipeline.labels import has_labels
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.learn import answers, tensor_errors
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
@@ -81,11 +81,7 @@ def evaluate_artifact(
         samples = open_samples(
             data, shop.facts.inputs, count=chosen.samples, seed=chosen.seed, options=chosen.pictures
         )
-        if scored is not None and not has_labels(samples):
-            raise DataError(
-                f"{samples.origin}: metric {scored.name} needs labels, and the data have none; "
-                "add an array y, or leave the metric out for agreement and SQNR"
-            )
+        check_labels(samples, chosen.metric)
         ends = _Ends.of(shop, found)
         reference = shop.reference(samples, "reference")
         outputs, labels = _run(shop, found, samples, ends)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,16 +20,9 @@ from edgekit.extras import runtime_of
 from edgekit.files import scratch
 from edgekit.npz import save_arrays
 from edgekit.runtimes.feed import one_batch
+from edgekit.spawn import python
 
 TIMEOUT_S = 900.0
-
-# The child finds modules exactly where this process does, also from a checkout or a zip.
-_START = """\
-import sys
-kind, sys.path[:] = sys.argv[1], sys.argv[2:]
-from edgekit.bench.worker import main
-sys.exit(main(kind))
-"""
 
 
 class Waiting:
@@ -45,7 +37,7 @@ class Waiting:
     def __init__(self, kind: str) -> None:
         runtime_of(kind)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, kind, *sys.path],
+            python("edgekit.bench.worker:main", kind),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import errors
-from edgekit.errors import EdgekitError, OptionError, SourceError
+from edgekit.errors import EdgekitError, OptionError, SourceError, one_line
 from edgekit.files import scratch
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.pipeline.options import Options, from_plain
 from edgekit.pipeline.plan import as_recipe
 from edgekit.quiet import quiet
 from edgekit.source import importable, load, save_object
+from edgekit.spawn import python
 from edgekit.startup import this_process_is_ours
 from edgekit.table import build
 from edgekit.target import Target
@@ -76,7 +77,6 @@ def ask_child(
         OptionError: data are code of this process, which cannot go over.
         EdgekitError: what the child raised.
     """
-    module, _, function = task.partition(":")
     with scratch() as place:
         is_object = not isinstance(given, (str, Path))
         objects = importable(given, options.custom_objects) if is_object else None
@@ -89,15 +89,11 @@ def ask_child(
             "options": asdict(options),
         }
         done = subprocess.run(
-            [sys.executable, "-c", f"from {module} import {function}; {function}()"],
+            python(task),
             input=json.dumps(whole),
             capture_output=True,
             text=True,
-            env={
-                **os.environ,
-                "KERAS_BACKEND": "tensorflow",
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            },
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
             check=False,
         )
     return _answer(done)
@@ -151,7 +147,11 @@ def _as_file(data: Any, path: Path) -> dict[str, str] | None:
     try:
         plain = {name: np.asarray(array) for name, array in arrays.items()}
     except (TypeError, ValueError) as error:
-        raise OptionError(f"data cannot go over to another process: {error}") from error
+        raise OptionError(
+            f"Keras runs on {foreign_backend()} here, so the model is converted in another "
+            f"process, where these data cannot go: {one_line(error)}; give arrays of one shape, a "
+            "file or module:function"
+        ) from error
     if any(array.dtype == object for array in plain.values()):
         raise OptionError(
             f"Keras runs on {foreign_backend()} here, so the model is converted in another "

@@ -31,6 +31,7 @@ from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Silent
 from edgekit.quiet import quiet
+from edgekit.spawn import python
 from edgekit.startup import import_keras, this_process_is_ours
 from edgekit.table import build
 from edgekit.target import Target
@@ -39,13 +40,6 @@ from edgekit.target import Target
 MOST_BYTES = 100_000_000
 # Formats by the time that their artifacts take, least first.
 _BY_TIME = ("tflite", "onnx", "openvino")
-
-_START = """\
-import sys
-sys.path[:] = sys.argv[1:]
-from edgekit.pipeline.companion import main
-main()
-"""
 
 
 def worth_it(shop: Workshop, targets: Sequence[Target]) -> bool:
@@ -137,7 +131,7 @@ class Companion:
             "claims": str(shop.keeper.claims),
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, *sys.path],
+            python(f"{__name__}:main"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

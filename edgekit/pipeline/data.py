@@ -16,7 +16,7 @@ from edgekit.calibrate.profile import find_profile
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.errors import DataError
-from edgekit.pipeline.labels import has_labels
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.workshop import Workshop
@@ -68,11 +68,7 @@ def evaluation_samples(options: Options, inputs: Sequence[TensorSpec]) -> Sample
     if options.evaluation is None:
         return None
     samples = _open(options.evaluation, inputs, options, None)
-    if options.metric is not None and not has_labels(samples):
-        raise DataError(
-            f"{samples.origin}: --metric {options.metric} needs labels, and the data have none; "
-            "add an array y (or drop --metric for agreement and SQNR)"
-        )
+    check_labels(samples, options.metric)
     return samples
 
 

@@ -8,11 +8,25 @@ from typing import Any
 import numpy as np
 
 from edgekit.calibrate.samples import Batch, Samples
+from edgekit.errors import DataError
 
 
 def has_labels(samples: Samples) -> bool:
     """Whether the data hold labels, as ``y`` or under names of their own."""
     return samples.labelled or bool(next(iter(samples.batches(1))).targets)
+
+
+def check_labels(samples: Samples, metric: str | None) -> None:
+    """Refuse data without labels where there is a metric.
+
+    Raises:
+        DataError: see above.
+    """
+    if metric and not has_labels(samples):
+        raise DataError(
+            f"{samples.origin}: metric {metric} needs labels, and the data have none; "
+            "add an array y, or leave the metric out for agreement and SQNR"
+        )
 
 
 def labels_of(batch: Batch, outputs: Sequence[str]) -> Any:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgekit.errors import QuantizeError
 from edgekit.files import scratch
+from edgekit.spawn import python
 
-_CODE = "import sys; from edgekit.quantizers.isolated import work; work(sys.argv[1])"
 _TIMEOUT_S = 1800
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -30,11 +29,9 @@ def quantize_apart(content: bytes, ranges: Ranges, *, io: str) -> bytes:
         (folder / "float.tflite").write_bytes(content)
         job = {"io": io, "ranges": {n: list(r) for n, r in ranges.items()}}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {_CODE}"]
+        command = python(f"{__name__}:work", str(folder))
         try:
-            done = subprocess.run(
-                [*command, str(folder)], capture_output=True, timeout=_TIMEOUT_S, check=False
-            )
+            done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
         except subprocess.TimeoutExpired as error:
             raise QuantizeError("the TFLite quantizer took more than half an hour") from error
         if done.returncode < 0:

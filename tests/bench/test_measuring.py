@@ -7,6 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
+from edgekit import spawn
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.bench import Measurement, measure, process, worker
 from edgekit.bench.host import host_facts, load_average, peak_memory_mib
@@ -113,7 +114,7 @@ def test_a_file_that_cannot_be_opened_gives_its_own_words(tmp_path):
     ],
 )
 def test_a_child_that_dies_or_babbles_is_an_error(start, text, monkeypatch, tmp_path):
-    monkeypatch.setattr(process, "_START", start)
+    monkeypatch.setattr(spawn, "_START", start)
     artifact = Artifact(path=tmp_path / "m.tflite", format="tflite", inputs=(), outputs=())
     with pytest.raises(ArtifactError, match=text):
         measure(artifact, **FAST)
@@ -125,13 +126,14 @@ def test_chatter_on_stdout_does_not_reach_the_answer(monkeypatch, assets):
     chatty += (
         "worker.open_runner = lambda *a, **k: (os.write(1, b'INFO: hello'), real(*a, **k))[1]\n"
     )
-    start = process._START.replace("from edgekit", chatty + "from edgekit")
-    monkeypatch.setattr(process, "_START", start)
+    start = spawn._START.replace("import importlib", chatty + "import importlib")
+    assert "INFO: hello" in start
+    monkeypatch.setattr(spawn, "_START", start)
     assert measure(describe(assets / f"{RESNET}.tflite"), **FAST).samples_ms
 
 
 def test_a_child_that_hangs_is_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(process, "_START", "import time; time.sleep(60)")
+    monkeypatch.setattr(spawn, "_START", "import time; time.sleep(60)")
     monkeypatch.setattr(process, "TIMEOUT_S", 0.5)
     artifact = Artifact(path=tmp_path / "m.tflite", format="tflite", inputs=(), outputs=())
     with pytest.raises(ArtifactError, match=r"no figures after 0\.5 s"):

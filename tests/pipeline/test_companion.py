@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_two_processes_give_the_bytes_of_one(
     bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = convert(bench, tmp_path / "together")
-    monkeypatch.setattr(companion, "_START", "raise SystemExit(1)")
+    fails = [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr(companion, "python", lambda task: fails)
     assert convert(bench, tmp_path / "left alone") == together
     monkeypatch.setattr(companion, "MOST_BYTES", 0)
     assert convert(bench, tmp_path / "alone") == together
