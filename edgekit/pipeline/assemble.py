@@ -57,6 +57,11 @@ class Run:
     plan: Plan | None = None
     made: Compressed | None = None
 
+    def __post_init__(self) -> None:
+        """Let the workshops ask the samples that were held back."""
+        for shop in (self.workshop, self.source):
+            shop.witness = None if self.division is None else self.division.held
+
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What the lint says of the calibration samples.

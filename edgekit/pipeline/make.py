@@ -35,6 +35,9 @@ Arrays = Mapping[str, NDArray[Any]]
 # A fifth of the samples is held back; of few samples more, or chance would choose.
 HELD_BACK, MOST_SHARE = 0.2, 0.4
 LEAST_HELD_BACK, MOST_HELD_BACK = 32, 128
+# Below, a quantized file is off by a tenth of what it gives: it is handed over with a warning,
+# unless it still tells the same classes.
+POOR_DB, SAME_CLASSES = 20.0, 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,15 +200,27 @@ def _checked(
     got, least = agreement.sqnr_db, target.quality.min_sqnr_db
     is_float = target.quantization.weights == "float32"
     if got >= (max(least, MIN_PARITY_DB) if is_float else least):
-        return Made(agreement=agreement, judged_on=judged_on)
+        return Made(agreement=agreement, judged_on=judged_on, warnings=_poor(agreement))
     excused = got >= floor(target)
     if got < least and not excused:
         raise ExportError(
             f"the file agrees with the source model by {got:.1f} dB "
             f"only, expected at least {least:g}; nothing was written"
         )
-    warnings = (_unsteady(got),) if excused else ()
+    warnings = (_unsteady(got),) if excused else _poor(agreement)
     return Made(agreement=agreement, judged_on=judged_on, warnings=warnings)
+
+
+def _poor(agreement: Agreement) -> tuple[str, ...]:
+    """Return a warning where a file that is handed over gives much else than the source model."""
+    got, same = agreement.sqnr_db, agreement.agreement
+    if got >= POOR_DB or (same is not None and same >= SAME_CLASSES):
+        return ()
+    return (
+        f"low-agreement: the file agrees with the source model by {got:.1f} dB only: outputs are "
+        f"off by {10 ** (-got / 20):.2f} of their size; --layers says where that comes from; check "
+        "the file on labelled data, or take a target with wider activations",
+    )
 
 
 def _unsteady(sqnr_db: float) -> str:
@@ -221,7 +236,7 @@ def _refuse_collapsed(
 ) -> tuple[str, ...]:
     """Raise if the best candidate is no good; return a warning if the model itself is to blame."""
     if _is_alive(chosen, target):
-        return ()
+        return _poor(chosen.agreement) if chosen.agreement else ()
     got = chosen.agreement.sqnr_db if chosen.agreement else -np.inf
     if got >= floor(target):
         return (_unsteady(got),)
