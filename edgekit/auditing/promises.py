@@ -8,8 +8,10 @@ from edgekit.artifact import TensorSpec
 from edgekit.auditing.result import AuditResult, Operator
 from edgekit.auditing.tflite_kinds import PER_CHANNEL_KERNELS
 from edgekit.target import Target
+from edgekit.trace.unroll import MOST_STEPS
 
 _NAMED = 10
+_LOOP = "/while/"  # part of the names of what Keras writes as a loop
 # Where int8 stands for 8 bits of either sign; in TFLite uint8 is a scheme of its own, and old.
 _ACCEPTED = {"onnx": ("uint8",), "openvino": ("uint8",)}
 # Tokens, masks, lengths and class numbers: never quantized, whatever the target says.
@@ -129,7 +131,27 @@ def _floats(result: AuditResult, target: Target) -> list[str]:
     floats = [operator for operator in result.operators if operator.numbers == "float"]
     if target.audit.allow_float_ops or not floats:
         return []
-    return [f"float operators are not allowed, the file has {len(floats)}: {_name(floats)}"]
+    said = f"float operators are not allowed, the file has {len(floats)}: {_name(floats)}"
+    return ["; ".join((said, *_way_out(result, floats, target)))]
+
+
+def _way_out(result: AuditResult, floats: Sequence[Operator], target: Target) -> list[str]:
+    """Say what to do about operators that stayed in float, of a file that was quantized."""
+    if any(_LOOP in f"/{operator.layer}/" for operator in floats):
+        return [
+            f"no quantizer enters loops: shorten sequences to {MOST_STEPS} steps or fewer, which "
+            "are unrolled (--input-shape, where the length is open), or take a float or dynamic "
+            "target"
+        ]
+    if all(operator.numbers == "float" for operator in result.operators if operator.macs):
+        return []
+    kinds = ", ".join(sorted({operator.kind for operator in floats}))
+    wide = target.format == "tflite" and target.quantization.activations == "int16"
+    other = "tflite-int8, which writes functions as tables, or " if wide else ""
+    return [
+        f"no quantizer writes {kinds} with {target.quantization.activations} activations: replace "
+        f"that layer or activation, or take {other}a target with allow_float_ops"
+    ]
 
 
 def _granularity(result: AuditResult, target: Target) -> list[str]:
@@ -154,10 +176,12 @@ def _shares(result: AuditResult, target: Target) -> list[str]:
     least = target.audit.min_integer_mac_share
     if result.macs and result.integer_mac_share < least:
         floats = [op for op in result.operators if op.macs and op.numbers != "integer"]
-        said.append(
+        text = (
             f"integer_mac_share is {result.integer_mac_share:.3f}, at least {least:g} is promised: "
             f"{_name(sorted(floats, key=lambda op: -op.macs))}"
         )
+        loops = target.audit.allow_float_ops and any(_LOOP in f"/{op.layer}/" for op in floats)
+        said.append("; ".join((text, *(_way_out(result, floats, target) if loops else ()))))
     least = target.audit.min_integer_weight_share
     if result.weight_bytes and result.integer_weight_share < least:
         floats = [op for op in result.operators if op.weights and "int" not in op.weights]

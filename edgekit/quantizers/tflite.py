@@ -17,6 +17,7 @@ from edgekit.calibrate.samples import Samples
 from edgekit.errors import QuantizeError
 from edgekit.formats import tflite
 from edgekit.quantizers import tables
+from edgekit.trace.unroll import MOST_STEPS
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -99,7 +100,10 @@ def quantize_int16(
         QuantizeError: the converter refuses; the text is its own.
     """
     if tflite.has_loops(content):
-        raise QuantizeError("the TFLite converter's 16-bit quantizer does not enter loops")
+        raise QuantizeError(
+            f"the TFLite converter's 16-bit quantizer does not enter loops: shorten sequences to "
+            f"{MOST_STEPS} steps or fewer, which are unrolled, or take a float or dynamic target"
+        )
     import tensorflow as tf
     from tensorflow.lite.python.optimize import calibrator
 

@@ -88,3 +88,31 @@ def test_many_operators_are_named_in_short(results):
     many = replace(results["tflite sine"], operators=(operator,) * 30)
     line = next(x for x in broken_promises(many, Target.load("tflite-int8")) if "30" in x)
     assert "and 20 more" in line
+
+
+def _in_float(result, kind, layer):
+    """Return the result with its first operator in float, of another kind and layer."""
+    first = replace(result.operators[0], kind=kind, layer=layer, numbers="float", macs=0)
+    return replace(result, operators=(first, *result.operators[1:]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "target", "advice"),
+    [
+        ("ADD", "m/lstm/while/cell/add", "tflite-int8", "; no quantizer enters loops: shorten"),
+        ("ELU", "m/elu", "tflite-int16x8", "; no quantizer writes ELU with int16 activations"),
+        ("ELU", "m/elu", "tflite-int16x8", "or take tflite-int8, which writes functions as tables"),
+        ("ATAN2", "m/far", "tflite-int8", "or take a target with allow_float_ops"),
+    ],
+)
+def test_operators_left_in_float_come_with_what_to_do(assets, kind, layer, target, advice):
+    folder = assets / "mlperf_tiny_models/image_classification/trained_models"
+    result = _in_float(audit(folder / "pretrainedResnet_quant.tflite"), kind, layer)
+    [line] = [s for s in broken_promises(result, Target.load(target)) if "float operators" in s]
+    assert advice in line
+
+
+def test_a_file_that_was_never_quantized_is_given_no_advice_on_operators(results):
+    lines = broken_promises(results["tflite float"], Target.load("tflite-int8"))
+    assert any("float operators" in line for line in lines)
+    assert not any("no quantizer" in line for line in lines)

@@ -85,7 +85,9 @@ class TfliteRoute:
             ranges = {name: (low * _ROOM, high * _ROOM) for name, (low, high) in tight.items()}
             write(path, litert.quantize(self._float, "static_wi8_ai16", ranges))
 
-        for quantizer, build in (("TFLite converter", convert), ("litert-quantizer", modern)):
+        ways = (("TFLite converter", convert), ("litert-quantizer", modern))
+        # Neither enters loops; the first one says so in a way that helps.
+        for quantizer, build in ways[:1] if flatbuffer.has_loops(self._float) else ways:
             yield Attempt(
                 quantizer=quantizer, estimator="min-max", bias_correction=False, build=build
             )
