@@ -27,23 +27,36 @@ def this_process_is_ours() -> None:
     _ours.append(True)
 
 
-def prefetch_tensorflow() -> None:
+@contextlib.contextmanager
+def prefetched_tensorflow() -> Iterator[None]:
     """Begin to load TensorFlow's native libraries, while Python imports other things.
 
     A quarter of the import goes there. Only in a process that is ours, and where the libraries are
-    found under the names that they have on Linux; elsewhere nothing happens.
+    found under the names that they have on Linux; elsewhere nothing happens. The first one prints
+    when it is loaded: enter this where that is muted; leaving waits until it has printed.
     """
+    said = threading.Event()
     if _ours and sys.platform == "linux" and "tensorflow" not in sys.modules:
-        threading.Thread(target=_load_libraries, daemon=True).start()
+        threading.Thread(target=_load_libraries, args=(said,), daemon=True).start()
+    else:
+        said.set()
+    try:
+        yield
+    finally:
+        said.wait()
 
 
-def _load_libraries() -> None:
-    spec = importlib.util.find_spec("tensorflow")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        for path in (Path(folder) / name for name in _LIBRARIES):
-            if path.exists():
-                # The function itself: called so, it does not hold up the other threads.
-                ctypes.CDLL(None).dlopen(os.fsencode(path), os.RTLD_NOW)
+def _load_libraries(said: threading.Event) -> None:
+    try:
+        spec = importlib.util.find_spec("tensorflow")
+        for folder in (spec and spec.submodule_search_locations) or ():
+            for path in (Path(folder) / name for name in _LIBRARIES):
+                if path.exists():
+                    # The function itself: called so, it does not hold up the other threads.
+                    ctypes.CDLL(None).dlopen(os.fsencode(path), os.RTLD_NOW)
+                said.set()
+    finally:
+        said.set()
 
 
 def leave(code: int) -> NoReturn:

@@ -80,25 +80,23 @@ def command(
 
     MODEL is a .keras or .h5 file or a SavedModel folder; it is never changed.
     """
-    from edgekit.startup import prefetch_tensorflow
-
-    prefetch_tensorflow()
     from edgekit.errors import EdgekitError
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.document import documents
-    from edgekit.report.progress import progress as listening
+    from edgekit.startup import prefetched_tensorflow
 
     _refuse_clash(context, model, manifest)
     hidden, missed = as_json or given["silent"], None
     try:
-        with all_scratch(), quiet() as real, listening(None if hidden else real.err) as progress:
-            conversion = _convert(model, manifest, given, progress)
+        with all_scratch(), quiet() as real, prefetched_tensorflow():
+            conversion = _convert(model, manifest, given, None if hidden else real.err)
     except EdgekitError as error:
         if error.conversion is None:
             raise
         missed, conversion = error, error.conversion
     if as_json:
+        from edgekit.report.document import documents
+
         click.echo(documents(conversion.reports))
     else:
         _show(conversion)
@@ -106,22 +104,22 @@ def command(
         raise missed
 
 
-def _convert(
-    model: Path | None, manifest: Path | None, given: dict[str, Any], progress: Any
-) -> Any:
+def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], told: Any) -> Any:
     from edgekit import api
+    from edgekit.report.progress import progress as listening
 
     out, cache = given["out"], not given["no_cache"]
-    if manifest is not None:
-        return api.reconvert(
-            manifest, model=model, calibration=given["calibration"], evaluate=given["evaluation"],
-            train=given["train"], measure=not given["no_measure"], out=out, cache=cache,
-            progress=progress,
-        )  # fmt: skip
-    options = options_of(given)
-    return api.convert(
-        model, given["targets"], out=out, options=options, cache=cache, progress=progress
-    )
+    with listening(told) as progress:
+        if manifest is not None:
+            return api.reconvert(
+                manifest, model=model, calibration=given["calibration"],
+                evaluate=given["evaluation"], train=given["train"],
+                measure=not given["no_measure"], out=out, cache=cache, progress=progress,
+            )  # fmt: skip
+        options = options_of(given)
+        return api.convert(
+            model, given["targets"], out=out, options=options, cache=cache, progress=progress
+        )
 
 
 def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | None) -> None:
