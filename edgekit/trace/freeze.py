@@ -18,6 +18,7 @@ from edgekit.trace.plain import plain_operators
 from edgekit.trace.scopes import legal_scopes
 from edgekit.trace.shapes import Signature
 from edgekit.trace.unroll import unrolling
+from edgekit.trace.whole import keep_integers
 
 _GRADIENT = "_gradient_op_type"  # numbered anew in each trace, and of no use for inference
 
@@ -130,6 +131,7 @@ def _without_variables(concrete: Any) -> Any:
         func=concrete, lower_control_flow=False, aggressive_inlining=False
     )
     graph, _ = constants._replace_variables_by_constants(converter_data=data)
+    keep_integers(graph)
     _prune(graph, [tensor.op.name for tensor in (*_arguments(concrete), *concrete.outputs)])
     return graph
 

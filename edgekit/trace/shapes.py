@@ -123,10 +123,10 @@ def _declared_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
 
 
 def _indices(model: Any) -> set[int]:
-    """Return the inputs that nothing but embeddings read, by id: they hold indices.
+    """Return the inputs that nothing but embeddings read in the end, by id: they hold indices.
 
     Keras calls them float32 unless told otherwise, and casts; a file that takes integers says what
-    it means, and no quantizer rounds them.
+    it means, and no quantizer rounds them. They may be reshaped on the way.
     """
     import keras
 
@@ -135,9 +135,19 @@ def _indices(model: Any) -> set[int]:
     for nodes in getattr(inner, "_nodes_by_depth", {}).values():
         for node in nodes:
             for tensor in node.input_tensors:
-                readers.setdefault(id(tensor), []).append(node.operation)
-    embedding = keras.layers.Embedding
-    return {key for key, found in readers.items() if all(isinstance(x, embedding) for x in found)}
+                readers.setdefault(id(tensor), []).append(node)
+    layers = keras.layers
+    moving = (layers.Reshape, layers.Flatten, layers.Permute, layers.RepeatVector)
+
+    def is_index(tensor: int) -> bool:
+        return tensor in readers and all(map(reads_indices, readers[tensor]))
+
+    def reads_indices(node: Any) -> bool:
+        if isinstance(node.operation, moving):
+            return all(is_index(id(tensor)) for tensor in node.output_tensors)
+        return isinstance(node.operation, layers.Embedding)
+
+    return {tensor for tensor in readers if is_index(tensor)}
 
 
 def _built_inputs(model: Any) -> tuple[list[TensorSpec], Any]:
