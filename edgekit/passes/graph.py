@@ -129,7 +129,8 @@ def flat(model: Any) -> Any:
     source = _functional(model)
     _refuse_subclassed(source)
     copies: dict[int, Any] = {}
-    taken: set[str] = {entry_name(tensor) for tensor in source.inputs}
+    inputs = _fresh_inputs(source._inputs_struct)
+    taken: set[str] = {tensor.name for tensor in keras.tree.flatten(inputs)}
 
     def own(layer: Any, prefix: str) -> Any:
         if not isinstance(layer, keras.layers.Layer):
@@ -155,16 +156,24 @@ def flat(model: Any) -> Any:
                 known[id(old)] = new
         return keras.tree.map_structure(lambda t: known[id(t)], graph.model._outputs_struct)
 
-    inputs = keras.tree.map_structure(_fresh_input, source._inputs_struct)
     made = keras.Model(inputs, run(source, inputs, source.name), name=model.name)
     _copy_weights(copies, source)
     return made
 
 
-def _fresh_input(tensor: Any) -> Any:
+def _fresh_inputs(nested: Any, key: str | None = None) -> Any:
+    """Return new inputs, nested in the same way; each is called what data call it.
+
+    That is its key where the model takes a dict, whatever its tensor's name: see ``trace.shapes``.
+    """
     import keras
 
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=entry_name(tensor))
+    if isinstance(nested, dict):
+        return {name: _fresh_inputs(value, str(name)) for name, value in nested.items()}
+    if isinstance(nested, (list, tuple)):
+        return type(nested)(_fresh_inputs(value) for value in nested)
+    name = key or entry_name(nested)
+    return keras.Input(batch_shape=nested.shape, dtype=nested.dtype, name=name)
 
 
 def _copied(layer: Any, name: str) -> Any:
