@@ -81,6 +81,7 @@ def evaluate_artifact(
         samples = open_samples(
             data, shop.facts.inputs, count=chosen.samples, seed=chosen.seed, options=chosen.pictures
         )
+        shop.witness = samples
         check_labels(samples, chosen.metric)
         ends = _Ends.of(shop, found)
         reference = shop.reference(samples, "reference")

@@ -103,9 +103,10 @@ def test_a_damaged_entry_is_made_again(bench, here: Path, stages, sha256) -> Non
     stages("-c", bench.data)
     root = Path(os.environ["EDGEKIT_CACHE"])
     [kept] = root.glob("v1/run/*/content/model.tflite")
+    [file] = root.glob("v1/make/*/content/files/model.tflite")
     [graph] = root.glob("v1/trace/*/content/graph.pb")
     good = sha256(here / "out/tiny/tflite-int8/model.tflite")
-    for path in (kept, graph):
+    for path in (kept, file, graph):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 255
         path.write_bytes(content)

@@ -57,7 +57,8 @@ def test_ctrl_c_at_each_stage_leaves_nothing(tmp_path: Path, bench, forks, left_
         assert (answer["code"], answer["out"]) == (130, ""), (stage, answer)
         lines = answer["err"].splitlines()
         assert lines[-1] == "Interrupted", (stage, lines)
-        known = {s.split(" (")[0] for s in (*STAGES, "evaluate tflite-int8")}
+        around = ("evaluate tflite-int8", "make tflite-int8", "parity")
+        known = {s.split(" (")[0] for s in (*STAGES, *around)}
         assert {line.split(" (")[0] for line in lines[:-1]} <= known
         assert left_over(folder) == [], stage
         assert tree(folder / "work") == [], stage
