@@ -64,9 +64,9 @@ def _gradient(function: Any, *values: float) -> list[float]:
     ("x", "expected"), [(0.34, round(0.34 / 0.1) - 0.34 / 0.1), (90.0, 247.0), (-90.0, -8.0)]
 )
 def test_the_steps_gradient_is_that_of_equation_3_of_lsq(x: float, expected: float) -> None:
-    from edgekit.passes.simulate.layers import on_activation_grid
+    from edgekit.passes.simulate.layers import on_learnt_grid
 
-    by_x, by_step = _gradient(lambda x, s: on_activation_grid(x, s, 8.0, (0.0, 255.0)), x, 0.1)
+    by_x, by_step = _gradient(lambda x, s: on_learnt_grid(x, s, 8.0, (0.0, 255.0)), x, 0.1)
     assert by_step == pytest.approx(expected, abs=1e-4)
     assert by_x == (1.0 if abs(x) < 1 else 0.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -12,11 +12,6 @@ from edgekit.passes.simulate.grid import Activations, Range
 
 _LEAST_STEP = 1e-9
 _MOMENTUM = 0.99
-
-
-def rounded(x: Any) -> Any:
-    """Round half to even; the gradient passes straight through (Bengio et al. 2013)."""
-    return x + ops.stop_gradient(ops.round(x) - x)
 
 
 def on_weight_grid(weights: Any, axes: tuple[int, ...], levels: int) -> Any:
@@ -30,15 +25,64 @@ def on_weight_grid(weights: Any, axes: tuple[int, ...], levels: int) -> Any:
 
 
 def on_activation_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]) -> Any:
-    """Round onto ``(q - zero) * step`` for integers q within limits.
+    """Round onto ``(q - zero) * step`` for integers q within limits; the step is a constant.
 
-    Gradients by x are 1 inside and 0 outside; by the step ``round(v) - v`` inside, with
-    v = x / step, and ``limit - zero`` outside: equation 3 of Esser et al. 2020, "Learned Step Size
-    Quantization", with a zero point. Halves are rounded before the zero point is added, as
-    runtimes do.
+    Gradients by x are 1 inside and 0 outside. Halves are rounded before the zero point is added,
+    as runtimes do.
     """
-    inside = ops.clip(x / step, limits[0] - zero, limits[1] - zero)
-    return rounded(inside) * step
+
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def grid(x: Any) -> Any:
+        value, by_x, _ = _gridded(x, step, zero, limits)
+        return value, lambda *args, upstream=None: by_x(_upstream(args, upstream))
+
+    return grid(x)
+
+
+def on_learnt_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]) -> Any:
+    """Round as ``on_activation_grid`` does, onto a grid whose step is trained too.
+
+    The gradient by the step is ``round(v) - v`` inside, with v = x / step, and ``limit - zero``
+    outside: equation 3 of Esser et al. 2020, "Learned Step Size Quantization", with a zero point.
+    """
+
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def grid(x: Any, step: Any) -> Any:
+        value, by_x, by_step = _gridded(x, step, zero, limits)
+
+        def gradients(*args: Any, upstream: Any = None) -> Any:
+            given = _upstream(args, upstream)
+            return by_x(given), by_step(given)
+
+        return value, gradients
+
+    return grid(x, step)
+
+
+def _gridded(
+    x: Any, step: Any, zero: Any, limits: tuple[float, float]
+) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
+    """Return values on the grid and their gradients by x and step, as functions of the upstream.
+
+    Written out, since each operation is a pass over all activations: differentiating the formula
+    by itself takes twice as many.
+    """
+    scaled = x / step
+    held = ops.clip(scaled, limits[0] - zero, limits[1] - zero)
+    whole = ops.round(held)
+
+    def inside() -> Any:
+        return ops.cast(ops.equal(held, scaled), x.dtype)
+
+    def by_step(upstream: Any) -> Any:
+        return ops.sum(upstream * (whole - scaled * inside()))
+
+    return whole * step, lambda upstream: upstream * inside(), by_step
+
+
+def _upstream(args: Any, upstream: Any) -> Any:
+    """Return the gradient from above: torch gives it by name, the other backends by place."""
+    return args[0] if upstream is None else upstream
 
 
 class FixedRange(keras.layers.Layer):
@@ -106,7 +150,7 @@ class LearntRange(keras.layers.Layer):
             values *= size or 1
         share = 1.0 / (values * self._limits[1]) ** 0.5
         step = self.step * share + ops.stop_gradient(self.step * (1 - share))
-        return on_activation_grid(x, ops.maximum(step, _LEAST_STEP), self._zero, self._limits)
+        return on_learnt_grid(x, ops.maximum(step, _LEAST_STEP), self._zero, self._limits)
 
     def range(self) -> Range:
         """Return the range as it is now."""
