@@ -142,8 +142,9 @@ class Companion:
     def _tell(self, text: str) -> None:
         stream = self._process.stdin
         if stream is not None:
-            stream.write(f"{text}\n")
-            stream.flush()
+            with contextlib.suppress(BrokenPipeError):  # it is dead already, and not needed
+                stream.write(f"{text}\n")
+                stream.flush()
 
     def wait(self) -> int:
         """Wait until it has nothing left to do; return its exit code."""
@@ -166,7 +167,9 @@ class Companion:
     ) -> None:
         """End the process."""
         self._process.kill()
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):  # what it did not read any more
+            self._process.communicate()
+        self._process.wait()
 
 
 def main() -> None:
