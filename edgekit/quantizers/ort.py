@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgekit.errors import ExportError, QuantizeError, one_line
 from edgekit.extras import load
 from edgekit.files import scratch
+from edgekit.quantizers.qdq_activations import not_cut_by_grid, unrounded_before
 from edgekit.quantizers.qdq_memory import Memory
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
@@ -72,6 +73,7 @@ def quantize(
     data = {name: TensorData(lowest=np.float32(low), highest=np.float32(high))
             for name, (low, high) in ranges.items()}  # fmt: skip
     known = _rangeable(copied, set(ranges))
+    uncut = not_cut_by_grid(copied, ranges)
     try:
         quantizer = memory.quantizer()(
             copied,
@@ -80,13 +82,14 @@ def quantize(
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QInt8,
             tensors_range=TensorsData(CalibrationMethod.MinMax, data),
-            nodes_to_quantize=known,
+            nodes_to_quantize=[name for name in known if name not in uncut],
             nodes_to_exclude=[],
             op_types_to_quantize=list(QDQRegistry),
             extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )
         with memory.rounding():
             quantizer.quantize_model()
+        unrounded_before(quantizer.model.model, uncut)
         quantizer.model.topological_sort()  # ONNX wants it, ONNX Runtime alone does not
     except Exception as error:
         raise QuantizeError(f"ONNX Runtime refuses: {one_line(error)}") from error
