@@ -110,11 +110,15 @@ def test_the_same_trace_gives_the_same_bytes(made: Any, tmp_path: Path) -> None:
 
 
 def test_half_precision_is_stored_and_still_agrees(made: Any, tmp_path: Path) -> None:
+    from edgekit.auditing import audit
+
     trace, inputs, answers = prepared(made, "sequential")
-    path = tmp_path / "model.tflite"
+    path, whole = tmp_path / "model.tflite", tmp_path / "whole.tflite"
     path.write_bytes(tflite_exporter.export(trace, weights="float16"))
+    whole.write_bytes(tflite_exporter.export(trace))
     found = runtimes.open_runner(runtimes.describe(path)).run(inputs)
-    assert 45 <= sqnr_db(answers[0], found["scores"]) < PARITY_DB
+    assert sqnr_db(answers[0], found["scores"]) >= 45
+    assert audit(path).weight_bytes <= 0.6 * audit(whole).weight_bytes
 
 
 def test_recurrent_models_need_no_flex(made: Any, tmp_path: Path) -> None:
