@@ -15,6 +15,7 @@ from edgekit.accuracy import Evaluation, evaluate, metric
 from edgekit.api import merged
 from edgekit.artifact import TensorSpec
 from edgekit.cache import open_cache, tool_versions
+from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import DestinationError, OptionError
 from edgekit.files import write_atomically
@@ -92,37 +93,30 @@ def compress(
     with quiet(), open_cache(keep=cache and known_by_content(model, chosen)) as kept:
         shop = Workshop(model, chosen, kept, progress or Silent())
         signature = declared(shop.loaded.model)
-        inputs = signature.specs
-        lesson = Lesson(chosen, inputs, shop.keeper.progress)
-        samples = data.calibration_samples(chosen, inputs, lesson, lambda: shop.loaded)
-        held = data.evaluation_samples(chosen, inputs)
+        lesson = Lesson(chosen, signature.specs, shop.keeper.progress)
+        samples = data.calibration_samples(chosen, signature.specs, lesson, lambda: shop.loaded)
+        held = data.evaluation_samples(chosen, signature.specs)
         findings = () if samples is None else data.linted(shop, samples, signature.pack)
-        with open_cache(keep=cache) as ground:
-            job = Job(
-                shop=shop,
-                plan=passes,
-                lesson=lesson,
-                samples=samples,
-                seed=assemble.seed_of(chosen, samples),
-                ground=ground if cache else None,
-            )
-            made = compressed(job)
+        job = Job(
+            shop=shop,
+            plan=passes,
+            lesson=lesson,
+            samples=samples,
+            seed=assemble.seed_of(chosen, samples),
+        )
+        made = _made(job, cache=cache)
         found = made.live or read_compressed(made.path, chosen.custom_objects)
         evaluation = None if held is None else _evaluated(shop, found, held)
         if place is not None:
             write_atomically(place, made.path.read_bytes())
-        report = _report(shop, job, made, held)
-        doubtful = [f"{finding.code}: {finding.text}" for finding in findings]
-        return Compression(
-            model=found,
-            report=replace(
-                report,
-                evaluation=evaluation,
-                warnings=(*doubtful, *report.warnings),
-                stages=tuple(shop.keeper.stages),
-            ),
-            simulation=made.story.simulation,
-        )
+        report = _report(job, made, held, findings=findings, evaluation=evaluation)
+        return Compression(model=found, report=report, simulation=made.story.simulation)
+
+
+def _made(job: Job, *, cache: bool) -> Compressed:
+    """Run the passes, where killed training goes on if results may be kept."""
+    with open_cache(keep=cache) as ground:
+        return compressed(replace(job, ground=ground if cache else None))
 
 
 def _ask(model: Any, options: Options) -> Plan:
@@ -212,11 +206,14 @@ def _outputs(model: Any, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]
     )
 
 
-def _report(shop: Workshop, job: Job, made: Compressed, held: Samples | None) -> CompressionReport:
+def _report(
+    job: Job, made: Compressed, held: Samples | None, *,
+    findings: Sequence[Finding], evaluation: Evaluation | None,
+) -> CompressionReport:  # fmt: skip
     facts = assemble.compression_facts(job.plan, made)
     if facts is None:
         raise RuntimeError("a recipe was run, and there are no facts on it")
-    loaded, options = shop.loaded, shop.options
+    shop, options, loaded = job.shop, job.shop.options, job.shop.loaded
     return CompressionReport(
         edgekit=VERSION,
         source=SourceFacts(
@@ -236,10 +233,12 @@ def _report(shop: Workshop, job: Job, made: Compressed, held: Samples | None) ->
         },
         compression=facts,
         passes=made.story.passes,
+        evaluation=evaluation,
         evaluation_data=held.origin if held is not None else None,
-        warnings=_warnings(made),
+        warnings=(*(f"{finding.code}: {finding.text}" for finding in findings), *_warnings(made)),
         tools=tool_versions(),
         command=spell(shop.given, None, options),
+        stages=tuple(shop.keeper.stages),
     )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
+from types import TracebackType
+from typing import Any, Self
 
 # Until the path is set, -P keeps what lies in the current folder from being imported.
 _START = """\
@@ -26,3 +30,33 @@ def python(task: str, *arguments: str) -> list[str]:
         arguments: Of the function; also ``sys.argv[1:]`` of the child.
     """
     return [sys.executable, "-P", "-c", _START, task, str(len(arguments)), *arguments, *sys.path]
+
+
+class Child:
+    """A function in a process of its own that is gone when its ``with`` block is left.
+
+    Args:
+        task: As for ``python``.
+        arguments: As for ``python``.
+        streams: Of ``subprocess.Popen``; stdin is a pipe.
+    """
+
+    def __init__(self, task: str, *arguments: str, **streams: Any) -> None:
+        self.process: subprocess.Popen[Any] = subprocess.Popen(
+            python(task, *arguments), stdin=subprocess.PIPE, **streams
+        )
+
+    def __enter__(self) -> Self:
+        """Return the child."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+        with contextlib.suppress(BrokenPipeError), self.process:  # what it did not read any more
+            pass

@@ -6,8 +6,7 @@ import contextlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from numpy.typing import NDArray
@@ -20,12 +19,12 @@ from edgekit.extras import runtime_of
 from edgekit.files import scratch
 from edgekit.npz import save_arrays
 from edgekit.runtimes.feed import one_batch
-from edgekit.spawn import python
+from edgekit.spawn import Child
 
 TIMEOUT_S = 900.0
 
 
-class Waiting:
+class Waiting(Child):
     """A fresh process that has imported the runtime of a format, and waits for one file to time.
 
     Started early, it is ready when the file is; on leaving it is gone, whether it was asked or not.
@@ -36,27 +35,8 @@ class Waiting:
 
     def __init__(self, kind: str) -> None:
         runtime_of(kind)
-        self._process = subprocess.Popen(
-            python("edgekit.bench.worker:main", kind),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def __enter__(self) -> Self:
-        """Return the process."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        if self._process.returncode is None:
-            self._process.kill()
-            self._process.communicate()
+        pipe = subprocess.PIPE
+        super().__init__("edgekit.bench.worker:main", kind, stdout=pipe, stderr=pipe)
 
     def ask(self, job: Job) -> bytes:
         """Return the worker's answer, a Measurement as JSON.
@@ -64,14 +44,15 @@ class Waiting:
         Raises:
             ArtifactError: the process fails or dies, or takes over 15 minutes.
         """
+        out: bytes
         try:
-            out, err = self._process.communicate(job.encode(), timeout=TIMEOUT_S)
+            out, err = self.process.communicate(job.encode(), timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise ArtifactError(
                 f"{job.artifact.path}: no figures after {TIMEOUT_S:g} s;"
                 " leave measuring out with --no-measure, or use a smaller model"
             ) from error
-        code = self._process.returncode
+        code = self.process.returncode
         if code:
             lines = err.decode(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "nothing on stderr"

@@ -55,7 +55,8 @@ def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> N
 
 
 def _print(result: AuditResult, each: bool) -> None:
-    _say(f"{result.path}: {_FORMATS[result.format]}, {result.file_bytes:,} bytes{_packed(result)}")
+    _say(f"{result.path}: {_FORMATS[result.format]}, {result.file_bytes:,} bytes"
+         f"{text.with_gzip(result.gzip_bytes)}")  # fmt: skip
     _table(("", "name", "type", "shape", "scale", "zero point"), list(_ends(result)))
     _table(("", "bytes or count", "integer share"), list(_figures(result)), numbers=(1, 2))
     if each:
@@ -75,10 +76,6 @@ def _print(result: AuditResult, each: bool) -> None:
     for what, kinds in (("Flex", result.flex), ("custom", result.custom)):
         if kinds:
             _say(f"{what} operators: {', '.join(kinds)}")
-
-
-def _packed(result: AuditResult) -> str:
-    return "" if result.gzip_bytes is None else f", {result.gzip_bytes:,} with gzip"
 
 
 def _ends(result: AuditResult) -> Iterator[Row]:

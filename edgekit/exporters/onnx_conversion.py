@@ -10,6 +10,9 @@ from typing import Any
 from edgekit.trace import Trace
 
 _TRANSPOSES = "optimize_transpose"
+# What a step of tf2onnx's optimizer raises on a graph that it did not foresee.
+_FAILED_STEP = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError,
+                TypeError, ValueError)  # fmt: skip
 
 
 def converted(trace: Trace, opset: int, *, keep_transposes: bool = False) -> Any:
@@ -22,7 +25,7 @@ def converted(trace: Trace, opset: int, *, keep_transposes: bool = False) -> Any
     """
     try:
         return _model(trace, opset, keep_transposes=keep_transposes, copies=False)
-    except Exception:
+    except _FAILED_STEP:
         return _model(trace, opset, keep_transposes=keep_transposes, copies=True)
 
 

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-# What ONNX lacks -> the operator that comes near, and on which side of it the constant 1 belongs.
 _INT32 = 6  # in onnx.TensorProto
+# What ONNX lacks -> the operator that comes near, and on which side of it the constant 1 belongs.
 _AROUND_ONE = {"Erfc": ("1 - f", "Erf"), "Expm1": ("f - 1", "Exp"), "Log1p": ("f(1 + x)", "Log")}
 
 
 def spell_out(graph: Any) -> None:
-    """Rewrite a graph in place: erfc, expm1, log1p, searches among boundaries, large products.
+    """Rewrite a graph in place: erfc, expm1, log1p, searches among boundaries, and Gemm.
 
-    Large are those of more than two dimensions:
     tf2onnx fuses a product and a bias into Gemm whatever the rank; Gemm takes matrices only.
     ONNX Runtime fuses those of two dimensions again.
     """

@@ -55,7 +55,7 @@ class Run:
     division: Division | None
     lesson: Lesson
     plan: Plan | None = None
-    made: Compressed | None = None
+    compressed: Compressed | None = None
 
     def __post_init__(self) -> None:
         """Let the workshops ask the samples that were held back."""
@@ -126,7 +126,7 @@ def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
     """Make the artifact in a folder, learn everything about it, and return the report."""
     doubtful = [f"{f.code}: {f.text}" for f in prepared.findings]  # first of all: it may raise
     with learn.measuring(
-        prepared.workshop.options, target, plain=prepared.made is None
+        prepared.workshop.options, target, plain=prepared.compressed is None
     ) as processes:
         report = _learn(prepared, target, folder, name, processes)
     return replace(report, warnings=(*doubtful, *report.warnings))
@@ -140,7 +140,7 @@ def _learn(
     made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
-        found = audit(artifact.path, packed=prepared.made is not None)
+        found = audit(artifact.path, packed=prepared.compressed is not None)
     evaluation = (
         learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None
@@ -160,8 +160,8 @@ def _learn(
         calibration=_calibration(prepared, made.estimator),
         candidates=made.candidates,
         treatments=made.treatments,
-        compression=compression_facts(prepared.plan, prepared.made),
-        passes=prepared.made.story.passes if prepared.made else (),
+        compression=compression_facts(prepared.plan, prepared.compressed),
+        passes=prepared.compressed.story.passes if prepared.compressed else (),
         simulation=simulation,
         evaluation=evaluation,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,

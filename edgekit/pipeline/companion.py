@@ -17,8 +17,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from edgekit.cache import Cache
 from edgekit.cpu import cpu_facts
@@ -31,7 +30,7 @@ from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Silent
 from edgekit.quiet import quiet
-from edgekit.spawn import python
+from edgekit.spawn import Child
 from edgekit.startup import import_keras, this_process_is_ours
 from edgekit.table import build
 from edgekit.target import Target
@@ -112,7 +111,7 @@ def by_time(targets: Sequence[Target]) -> list[Target]:
     return sorted(targets, key=lambda target: _BY_TIME.index(target.format))
 
 
-class Companion:
+class Companion(Child):
     """The second process, from the first one's side; it ends with this, whatever it is at.
 
     Args:
@@ -130,17 +129,12 @@ class Companion:
             "cache": str(shop.keeper.cache.root),
             "claims": str(shop.keeper.claims),
         }
-        self._process = subprocess.Popen(
-            python(f"{__name__}:main"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        nowhere = subprocess.DEVNULL
+        super().__init__(f"{__name__}:main", stdout=nowhere, stderr=nowhere, text=True)
         self._tell(json.dumps(job))
 
     def _tell(self, text: str) -> None:
-        stream = self._process.stdin
+        stream = self.process.stdin
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):  # it is dead already, and not needed
                 stream.write(f"{text}\n")
@@ -148,28 +142,12 @@ class Companion:
 
     def wait(self) -> int:
         """Wait until it has nothing left to do; return its exit code."""
-        return self._process.wait()
+        return self.process.wait()
 
     def leave_alone(self) -> None:
         """Close the line to it, as this process's end would; it gives up then."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-    def __enter__(self) -> Self:
-        """Return the companion."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self._process.kill()
-        with contextlib.suppress(BrokenPipeError):  # what it did not read any more
-            self._process.communicate()
-        self._process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def main() -> None:

@@ -24,10 +24,11 @@ def random_evidence(
     Inputs are normally distributed; where the outputs for these hold NaN or infinity, as those of
     a logarithm do, uniform in (0, 1]. The former also where the model has an answer to neither.
     """
-    found = [_answered(specs, predict, _normal)]
-    if not _finite(found[0][1]):
-        found.insert(0, _answered(specs, predict, _positive))
-    return next((pair for pair in found if _finite(pair[1])), found[-1])
+    normal = _answered(specs, predict, _normal)
+    if _finite(normal[1]):
+        return normal
+    positive = _answered(specs, predict, _positive)
+    return positive if _finite(positive[1]) else normal
 
 
 def _answered(

@@ -253,7 +253,7 @@ def _refuse_collapsed(
 def _floor(workshop: Workshop, judge: Judge, target: Target, *, traced: bool = False) -> float:
     weights = target.quantization.weights
     rounding: Rounding = "int8" if weights == "int4" else weights
-    predict = workshop.predict_traced if traced else workshop.predict
+    predict = workshop.traced_predictor() if traced else workshop.predict
     return least_sqnr_db(predict, judge.inputs, judge.reference, rounding)
 
 

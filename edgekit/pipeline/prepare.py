@@ -60,5 +60,5 @@ def prepare(
         division=division,
         lesson=lesson,
         plan=passes,
-        made=made,
+        compressed=made,
     )

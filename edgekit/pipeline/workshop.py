@@ -31,6 +31,7 @@ from edgekit.quantizers.statistics import Statistics, collect
 from edgekit.source import Mend, SourceModel
 from edgekit.trace import Signature, Trace, computing_in_float32, freeze, recurrent, signature
 from edgekit.trace.observe import Observer, activations, few_samples, filled
+from edgekit.trace.outputs import leaves
 from edgekit.trace.widen import widen
 
 CALIBRATION_BATCH = 16
@@ -228,7 +229,7 @@ class Workshop:
         model, names = self.loaded.model, [spec.name for spec in self.trace.outputs]
         tensors = [np.asarray(inputs[s.name]).astype(s.dtype) for s in self.signature.specs]
         with computing_in_float32(model):
-            flat = _leaves(model(self.signature.pack(tensors), training=False))
+            flat = [leaf for _, leaf in leaves(model(self.signature.pack(tensors), training=False))]
         return {
             name: np.asarray(value).astype(np.float32)
             for name, value in zip(names, flat, strict=True)
@@ -251,15 +252,19 @@ class Workshop:
         """
         return self._outputs("reference-traced", samples, name, self._traced_run)
 
-    def predict_traced(self, inputs: Arrays) -> Arrays:
-        """Run the wide trace: what the source model gives, without loading it."""
+    def traced_predictor(self) -> Callable[[Arrays], Arrays]:
+        """Return what runs the wide trace: it gives what the source model does, unloaded."""
         run, size = self._traced_run()
-        count = len(next(iter(inputs.values())))
-        parts = [
-            run({name: rows[start : start + size] for name, rows in inputs.items()})
-            for start in range(0, count, size)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+        def predict(inputs: Arrays) -> Arrays:
+            count = len(next(iter(inputs.values())))
+            parts = [
+                run({name: rows[start : start + size] for name, rows in inputs.items()})
+                for start in range(0, count, size)
+            ]
+            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+        return predict
 
     def _traced_run(self) -> tuple[Callable[[Arrays], Arrays], int]:
         trace = self.wide_trace
@@ -361,14 +366,6 @@ class Workshop:
     ) -> Path:  # fmt: skip
         """Return the folder of a stage's result; see ``Keeper.kept``."""
         return self.keeper.kept(stage, self.base, parts, write, name=name or stage, total=total)
-
-
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in _leaves(item)]
-    if isinstance(value, (list, tuple)):
-        return [leaf for item in value for leaf in _leaves(item)]
-    return [value]
 
 
 def _specs(plain: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 Ranges = Mapping[str, tuple[float, float]]
 _LEVELS = 255
+_ROUNDING = ("QuantizeLinear", "DequantizeLinear")
 
 
 def not_cut_by_grid(model: Any, ranges: Ranges) -> set[str]:
@@ -44,19 +45,15 @@ def unrounded_before(model: Any, names: Collection[str]) -> None:
     Runtimes round once, behind a rectifier.
     """
     makers = {node.output[0]: node for node in model.graph.node}
-    for node in list(model.graph.node):
-        if node.name not in names:
-            continue
-        back = makers.get(node.input[0])
+    passed = []
+    for node in model.graph.node:
+        back = makers.get(node.input[0]) if node.name in names else None
         forth = makers.get(back.input[0]) if back is not None else None
-        if back is None or forth is None:
-            continue
-        if (forth.op_type, back.op_type) != ("QuantizeLinear", "DequantizeLinear"):
+        if back is None or forth is None or (forth.op_type, back.op_type) != _ROUNDING:
             continue
         node.input[0] = forth.input[0]
-        read = {name for each in model.graph.node for name in each.input}
-        ends = {output.name for output in model.graph.output}
-        for unused in (back, forth):
-            if unused.output[0] not in read | ends:
-                model.graph.node.remove(unused)
-                read = {name for each in model.graph.node for name in each.input}
+        passed += [back, forth]
+    for unused in passed:
+        read = {name for node in model.graph.node for name in node.input}
+        if unused.output[0] not in read | {output.name for output in model.graph.output}:
+            model.graph.node.remove(unused)

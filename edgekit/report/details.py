@@ -36,7 +36,8 @@ def audit_lines(report: Report) -> list[str]:
     found = report.audit
     lines = bullets(
         [
-            f"{found.file_bytes:,} bytes{_packed(found)}, SHA-256 {report.artifact.sha256}",
+            f"{found.file_bytes:,} bytes{text.with_gzip(found.gzip_bytes)}, "
+            f"SHA-256 {report.artifact.sha256}",
             *_ends(found.inputs, found.outputs),
             f"multiply-accumulates: {found.macs:,}, in integers {found.integer_mac_share:.3f}",
             f"operators: {len(found.operators):,}, in integers {found.integer_op_share:.3f}",
@@ -81,10 +82,6 @@ def layer_lines(report: Report) -> list[str]:
         *([f"{cut} more not compared"] if cut > 0 else []),
     ]
     return [*lines, "", *bullets(said)]
-
-
-def _packed(found: AuditResult) -> str:
-    return "" if found.gzip_bytes is None else f", {found.gzip_bytes:,} with gzip"
 
 
 def _ends(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Iterator[str]:

@@ -55,6 +55,11 @@ def kib(size_bytes: int) -> str:
     return f"{size:,.1f} KiB" if size < 1000 else f"{size:,.0f} KiB"
 
 
+def with_gzip(size_bytes: int | None) -> str:
+    """Return what gzip makes of a file, to stand behind its own size; nothing if not known."""
+    return "" if size_bytes is None else f", {size_bytes:,} with gzip"
+
+
 def decibels(value: float) -> str:
     """Return an SQNR; infinite ones in words."""
     if math.isnan(value):

@@ -142,7 +142,7 @@ def test_a_child_that_hangs_is_ended(monkeypatch, tmp_path):
 
 def test_a_process_that_was_never_asked_is_gone_afterwards():
     with process.Waiting("tflite") as waiting:
-        number = waiting._process.pid
+        number = waiting.process.pid
         assert psutil.pid_exists(number)
     assert not psutil.pid_exists(number)
 

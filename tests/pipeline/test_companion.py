@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit import api
+from edgekit import api, spawn
 from edgekit.cache import Cache
 from edgekit.pipeline import companion
 from edgekit.pipeline.options import Options
@@ -54,7 +54,7 @@ def test_two_processes_give_the_bytes_of_one(
 ) -> None:
     together = convert(bench, tmp_path / "together")
     fails = [sys.executable, "-c", "raise SystemExit(1)"]
-    monkeypatch.setattr(companion, "python", lambda task: fails)
+    monkeypatch.setattr(spawn, "python", lambda task: fails)
     assert convert(bench, tmp_path / "left alone") == together
     monkeypatch.setattr(companion, "MOST_BYTES", 0)
     assert convert(bench, tmp_path / "alone") == together

@@ -100,60 +100,77 @@ def plan(
             float too, and it adds onto the sums of a convolution before they are rounded. ONNX
             Runtime averages whole maps that were never rounded.
     """
-    names = graph.tensor_names()
-    fixed_ranges = _FIXED_INT16 if wide else _FIXED
-    families = _Families()
-    fixed: dict[str, Range] = {}
-    rounds: set[str] = set()
-    done = []
+    draft = _Draft(graph, _FIXED_INT16 if wide else _FIXED)
+    done: list[Treatment] = []
     weights: dict[str, Weights] = {}
-    for tensor in graph.model.inputs:
-        if "float" in str(tensor.dtype):
-            families.add(names[id(tensor)])
-            rounds.add(names[id(tensor)])
     for node in graph.nodes:
         if any(fnmatchcase(str(node.layer.name), pattern) for pattern in skip):
             done.append(Treatment(layer=node.name, skipped="the option skip names it"))
             continue
-        if reason := _LEFT.get(node.kind):
-            done.append(Treatment(layer=node.name, skipped=_why(reason)))
-        elif node.kind in _KERNELS and _is_keras(node.layer):
-            found = Weights(
-                axes=_KERNELS[node.kind],
-                levels=_levels(str(node.layer.name), levels, default_levels),
-            )
-            weights[str(node.layer.name)] = found
-            done.append(Treatment(layer=node.name, done=f"weights on {2 * found.levels + 1} steps"))
-        elif node.layer.__class__.__module__.split(".")[0] != "keras":
-            done.append(Treatment(layer=node.name, skipped="a custom layer: left in float inside"))
-        if _is_fused(graph, node):
-            continue
-        for tensor in node.outputs:
-            if "float" not in str(tensor.dtype):
-                continue
-            name = names[id(tensor)]
-            families.add(name)
-            if function := _fixed_function(node, fixed_ranges):
-                fixed[name] = fixed_ranges[function]
-                rounds.add(name)
-            elif node.kind in _MOVES | _AVERAGES | _JOINS:
-                sources = [names[id(t)] for t in node.inputs if names[id(t)] in families]
-                free = [s for s in sources if s not in fixed or node.kind not in _JOINS]
-                for source in free:
-                    families.unite(source, name)
-                if node.kind not in _MOVES or len(free) < len(node.inputs):
-                    rounds.add(name)
-            else:
-                rounds.add(name)
+        if node.kind not in _LEFT and node.kind in _KERNELS and _is_keras(node.layer):
+            own = _levels(str(node.layer.name), levels, default_levels)
+            weights[str(node.layer.name)] = Weights(axes=_KERNELS[node.kind], levels=own)
+        done += _said(node, weights)
+        draft.add(node)
+    names = draft.names
     loose = _ends(graph, names, logits=kind == "openvino") if kind != "tflite" else set()
     loose |= _added_to(graph, names) if kind == "openvino" else set()
     loose |= _averaged(graph, names) if kind == "onnx" else set()
-    groups = {name: families.head(name) for name in families}
-    known = {groups[name]: limits for name, limits in fixed.items()}
+    groups = {name: draft.families.head(name) for name in draft.families}
+    known = {groups[name]: limits for name, limits in draft.fixed.items()}
     return Plan(
-        groups=groups, fixed=known, rounds=frozenset(rounds - loose), loose=frozenset(loose),
+        groups=groups, fixed=known, rounds=frozenset(draft.rounds - loose), loose=frozenset(loose),
         weights=weights, kind=kind, treatments=tuple(done),
     )  # fmt: skip
+
+
+def _said(node: Node, weights: Mapping[str, Weights]) -> list[Treatment]:
+    """Say what happens to the weights of a layer; nothing of one that has none to round."""
+    own = weights.get(str(node.layer.name))
+    if reason := _LEFT.get(node.kind):
+        return [Treatment(layer=node.name, skipped=_why(reason))]
+    if own is not None:
+        return [Treatment(layer=node.name, done=f"weights on {2 * own.levels + 1} steps")]
+    if node.layer.__class__.__module__.split(".")[0] != "keras":
+        return [Treatment(layer=node.name, skipped="a custom layer: left in float inside")]
+    return []
+
+
+class _Draft:
+    """Which tensors are rounded, on whose range, as far as the graph has been looked at."""
+
+    def __init__(self, graph: Graph, ranges: Mapping[str, Range]) -> None:
+        self.graph, self.names, self._ranges = graph, graph.tensor_names(), ranges
+        self.families = _Families()
+        self.fixed: dict[str, Range] = {}
+        self.rounds: set[str] = set()
+        for tensor in graph.model.inputs:
+            if "float" in str(tensor.dtype):
+                self.families.add(self.names[id(tensor)])
+                self.rounds.add(self.names[id(tensor)])
+
+    def add(self, node: Node) -> None:
+        """Look at what a node gives."""
+        if _is_fused(self.graph, node):
+            return
+        for tensor in node.outputs:
+            if "float" in str(tensor.dtype):
+                self._add(node, self.names[id(tensor)])
+
+    def _add(self, node: Node, name: str) -> None:
+        self.families.add(name)
+        if function := _fixed_function(node, self._ranges):
+            self.fixed[name] = self._ranges[function]
+            self.rounds.add(name)
+        elif node.kind in _MOVES | _AVERAGES | _JOINS:
+            sources = [s for t in node.inputs if (s := self.names[id(t)]) in self.families]
+            free = [s for s in sources if s not in self.fixed or node.kind not in _JOINS]
+            for source in free:
+                self.families.unite(source, name)
+            if node.kind not in _MOVES or len(free) < len(node.inputs):
+                self.rounds.add(name)
+        else:
+            self.rounds.add(name)
 
 
 def _ends(graph: Graph, names: Mapping[int, str], *, logits: bool) -> set[str]:
