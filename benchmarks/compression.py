@@ -65,7 +65,7 @@ def _trained(
         return Row(what=what, unit="pp", bar=most, bar_on="figure", problem=str(error))
     drops = [answer["targets"][target]["drop_pp"] for answer in found]
     small = [a["targets"][target]["compressed"] / a["weight_bytes"] for a in found if recipe]
-    epochs = [a["seconds_per_epoch"] for a in found if a["seconds_per_epoch"]]
+    epochs = [seconds for answer in found for seconds in answer["epoch_seconds"]]
     note = spread(drops)
     note += f"; file with gzip {fmean(small):.2f}x of float weights" if small else ""
     note += f"; {fmean(epochs):.0f} s an epoch" if epochs else ""

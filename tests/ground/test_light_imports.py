@@ -11,8 +11,10 @@ ALL = """
 import importlib, json, pkgutil, sys
 import edgekit
 for module in pkgutil.walk_packages(edgekit.__path__, "edgekit."):
-    # Classes of Keras layers need Keras to be defined: one module, imported by functions.
-    if not module.name.endswith(("__main__", "passes.simulate.layers", "passes.shared_layer")):
+    # Classes of Keras layers need Keras to be defined: modules imported by functions.
+    if not module.name.endswith(
+        ("__main__", "simulate.layers", "simulate.rounding", "passes.shared_layer")
+    ):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

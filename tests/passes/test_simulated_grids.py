@@ -64,7 +64,7 @@ def _gradient(function: Any, *values: float) -> list[float]:
     ("x", "expected"), [(0.34, round(0.34 / 0.1) - 0.34 / 0.1), (90.0, 247.0), (-90.0, -8.0)]
 )
 def test_the_steps_gradient_is_that_of_equation_3_of_lsq(x: float, expected: float) -> None:
-    from edgekit.passes.simulate.layers import on_learnt_grid
+    from edgekit.passes.simulate.rounding import on_learnt_grid
 
     by_x, by_step = _gradient(lambda x, s: on_learnt_grid(x, s, 8.0, (0.0, 255.0)), x, 0.1)
     assert by_step == pytest.approx(expected, abs=1e-4)
@@ -74,7 +74,7 @@ def test_the_steps_gradient_is_that_of_equation_3_of_lsq(x: float, expected: flo
 def test_weights_pass_gradients_straight_through() -> None:
     import tensorflow as tf
 
-    from edgekit.passes.simulate.layers import on_weight_grid
+    from edgekit.passes.simulate.rounding import on_weight_grid
 
     weights = tf.Variable(np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
     towards = tf.constant(np.arange(15, dtype=np.float32).reshape(5, 3))
@@ -84,8 +84,58 @@ def test_weights_pass_gradients_straight_through() -> None:
 
 
 def test_what_trains_rounds_as_what_bakes() -> None:
-    from edgekit.passes.simulate.layers import on_weight_grid
+    from edgekit.passes.simulate.rounding import on_weight_grid
 
     weights = np.random.default_rng(1).normal(size=(3, 3, 2, 4)).astype(np.float32)
     trained = np.asarray(on_weight_grid(weights, (0, 1, 2), 127))
     np.testing.assert_allclose(trained, grid.baked(weights, (0, 1, 2), 127), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("limits", [(0.0, 255.0), (-32767.0, 32767.0)])
+def test_tensorflows_kernels_round_and_pass_gradients_as_the_formulas_do(
+    limits: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    from edgekit.passes.simulate import rounding
+
+    rng = np.random.default_rng(2)
+    high = 3.0
+    step, zero = (2 * high / 255, 130.0) if limits[0] == 0 else (high / 32767, 0.0)
+    values, upstream = rng.normal(0, 2, (2, 9, 7)).astype(np.float32)
+    found = []
+    for by_kernels in (True, False):
+        monkeypatch.setattr(rounding, "_by_tensorflow", lambda _, answer=by_kernels: answer)
+        x, s = tf.Variable(values), tf.Variable(step)
+        with tf.GradientTape() as tape:
+            y = rounding.on_learnt_grid(x, s, zero, limits, training=True)
+        found.append([y, *tape.gradient(y, [x, s], tf.constant(upstream))])
+    (y, by_x, by_step), (own, own_by_x, own_by_step) = found
+    assert 0 < np.count_nonzero(own_by_x == 0) < own.shape.num_elements() / 2
+    np.testing.assert_allclose(y, own, atol=1e-6)
+    np.testing.assert_array_equal(by_x, own_by_x)
+    # Both add thousands of steps up in float32: what is left is small beside what was added.
+    np.testing.assert_allclose(by_step, own_by_step, rtol=1e-3, atol=1e-6 * abs(limits[1]))
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (6, 5, 3), (6, 3), (1, 3)])
+def test_tensorflows_batch_norm_is_the_formulas(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    from edgekit.passes.simulate import rounding
+
+    rng = np.random.default_rng(3)
+    values = rng.normal(2, 3, shape).astype(np.float32)
+    upstream = rng.normal(size=shape).astype(np.float32)
+    found = []
+    for by_kernel in (True, False):
+        monkeypatch.setattr(rounding, "_by_tensorflow", lambda _, answer=by_kernel: answer)
+        tensors = [tf.Variable(values), tf.Variable([1.0, -0.5, 0.0]), tf.Variable([0.0, 1.0, 2.0])]
+        with tf.GradientTape() as tape:
+            y, mean, variance = rounding.batch_normalized(*tensors, 1e-3)
+        gradients = tape.gradient(y, tensors, tf.constant(upstream))
+        found.append([y, mean, variance, *gradients])
+    for kernel, formula in zip(*found, strict=True):
+        np.testing.assert_allclose(kernel, formula, rtol=1e-4, atol=1e-5)

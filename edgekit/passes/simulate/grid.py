@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Range = tuple[float, float]
 Activations = Literal["int8", "int16"]
-_LEAST_STEP = 1e-9
+LEAST_STEP = 1e-9
 
 
 def weight_levels(bits: int, *, reduce_range: bool = False) -> int:
@@ -23,7 +23,7 @@ def weight_levels(bits: int, *, reduce_range: bool = False) -> int:
 def steps(weights: NDArray[Any], axes: tuple[int, ...], levels: int) -> NDArray[np.float32]:
     """Return the step of each channel, max |w| / levels over ``axes``, which stay with size 1."""
     largest = np.abs(weights).max(axis=axes, keepdims=True)
-    return np.asarray(np.maximum(largest / levels, _LEAST_STEP), np.float32)
+    return np.asarray(np.maximum(largest / levels, LEAST_STEP), np.float32)
 
 
 def baked(weights: NDArray[Any], axes: tuple[int, ...], levels: int) -> NDArray[np.float32]:
@@ -44,9 +44,9 @@ def representable(low: float, high: float, activations: Activations = "int8") ->
     """
     low, high = min(low, 0.0), max(high, 0.0)
     if activations == "int16":
-        most = max(-low, high, _LEAST_STEP * 32767)
+        most = max(-low, high, LEAST_STEP * 32767)
         return -most, most
-    scale = max((high - low) / 255, _LEAST_STEP)
+    scale = max((high - low) / 255, LEAST_STEP)
     zero = float(np.clip(np.rint(-low / scale), 0, 255))
     return -zero * scale, (255 - zero) * scale
 

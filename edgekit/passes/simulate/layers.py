@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
-from edgekit.passes.simulate.grid import Activations, Range
+from edgekit.passes.simulate.grid import LEAST_STEP, Activations, Range
+from edgekit.passes.simulate.rounding import (
+    batch_normalized,
+    on_activation_grid,
+    on_learnt_grid,
+    on_weight_grid,
+)
 
-_LEAST_STEP = 1e-9
 _MOMENTUM = 0.99
-
-
-def on_weight_grid(weights: Any, axes: tuple[int, ...], levels: int) -> Any:
-    """Round weights onto their grid, as ``grid.baked`` does; the gradient passes straight through.
-
-    The step is max |w| / levels over ``axes``, and counts as a constant.
-    """
-    step = ops.maximum(ops.max(ops.abs(weights), axis=axes, keepdims=True) / levels, _LEAST_STEP)
-    grid = ops.clip(ops.round(weights / step), -levels, levels) * step
-    return weights + ops.stop_gradient(grid - weights)
-
-
-def on_activation_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]) -> Any:
-    """Round onto ``(q - zero) * step`` for integers q within limits; the step is a constant.
-
-    Gradients by x are 1 inside and 0 outside. Halves are rounded before the zero point is added,
-    as runtimes do.
-    """
-
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
-    def grid(x: Any) -> Any:
-        value, by_x, _ = _gridded(x, step, zero, limits)
-        return value, lambda *args, upstream=None: by_x(_upstream(args, upstream))
-
-    return grid(x)
-
-
-def on_learnt_grid(x: Any, step: Any, zero: Any, limits: tuple[float, float]) -> Any:
-    """Round as ``on_activation_grid`` does, onto a grid whose step is trained too.
-
-    The gradient by the step is ``round(v) - v`` inside, with v = x / step, and ``limit - zero``
-    outside: equation 3 of Esser et al. 2020, "Learned Step Size Quantization", with a zero point.
-    """
-
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
-    def grid(x: Any, step: Any) -> Any:
-        value, by_x, by_step = _gridded(x, step, zero, limits)
-
-        def gradients(*args: Any, upstream: Any = None) -> Any:
-            given = _upstream(args, upstream)
-            return by_x(given), by_step(given)
-
-        return value, gradients
-
-    return grid(x, step)
-
-
-def _gridded(
-    x: Any, step: Any, zero: Any, limits: tuple[float, float]
-) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return values on the grid and their gradients by x and step, as functions of the upstream.
-
-    Written out, since each operation is a pass over all activations: differentiating the formula
-    by itself takes twice as many.
-    """
-    scaled = x / step
-    held = ops.clip(scaled, limits[0] - zero, limits[1] - zero)
-    whole = ops.round(held)
-
-    def inside() -> Any:
-        return ops.cast(ops.equal(held, scaled), x.dtype)
-
-    def by_step(upstream: Any) -> Any:
-        return ops.sum(upstream * (whole - scaled * inside()))
-
-    return whole * step, lambda upstream: upstream * inside(), by_step
-
-
-def _upstream(args: Any, upstream: Any) -> Any:
-    """Return the gradient from above: torch gives it by name, the other backends by place."""
-    return args[0] if upstream is None else upstream
 
 
 class FixedRange(keras.layers.Layer):
@@ -91,10 +25,11 @@ class FixedRange(keras.layers.Layer):
     def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
         super().__init__(**options)
         self._range, self._grid = limits, _grid_of(limits, activations)
+        self.starts_at_zero = _starts_at_zero(*self._grid)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         """Round."""
-        return on_activation_grid(x, *self._grid)
+        return on_activation_grid(x, *self._grid, training=training)
 
     def range(self) -> Range:
         """Return the range."""
@@ -103,6 +38,8 @@ class FixedRange(keras.layers.Layer):
 
 class MovingRange(keras.layers.Layer):
     """Rounds an activation onto a grid over a moving average of its least and largest values."""
+
+    starts_at_zero = False  # not for sure
 
     def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
         super().__init__(**options)
@@ -120,11 +57,11 @@ class MovingRange(keras.layers.Layer):
                 variable.assign(variable * _MOMENTUM + seen * (1 - _MOMENTUM))
         low, high = ops.minimum(self.low, 0.0), ops.maximum(self.high, 0.0)
         if self._activations == "int16":
-            step = ops.maximum(ops.maximum(-low, high) / 32767, _LEAST_STEP)
-            return on_activation_grid(x, step, 0.0, (-32767.0, 32767.0))
-        step = ops.maximum((high - low) / 255, _LEAST_STEP)
+            step = ops.maximum(ops.maximum(-low, high) / 32767, LEAST_STEP)
+            return on_activation_grid(x, step, 0.0, (-32767.0, 32767.0), training=training)
+        step = ops.maximum((high - low) / 255, LEAST_STEP)
         zero = ops.clip(ops.round(-low / step), 0, 255)
-        return on_activation_grid(x, step, zero, (0.0, 255.0))
+        return on_activation_grid(x, step, zero, (0.0, 255.0), training=training)
 
     def range(self) -> Range:
         """Return the range as it is now."""
@@ -141,20 +78,22 @@ class LearntRange(keras.layers.Layer):
     def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
         super().__init__(**options)
         step, self._zero, self._limits = _grid_of(limits, activations)
+        self.starts_at_zero = _starts_at_zero(step, self._zero, self._limits)
         self.step = self.add_weight(shape=(), initializer=_constant(step), name="step")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         """Round."""
         values = 1
         for size in x.shape[1:]:
             values *= size or 1
         share = 1.0 / (values * self._limits[1]) ** 0.5
         step = self.step * share + ops.stop_gradient(self.step * (1 - share))
-        return on_learnt_grid(x, ops.maximum(step, _LEAST_STEP), self._zero, self._limits)
+        step = ops.maximum(step, LEAST_STEP)
+        return on_learnt_grid(x, step, self._zero, self._limits, training=training)
 
     def range(self) -> Range:
         """Return the range as it is now."""
-        step = max(float(self.step.numpy()), _LEAST_STEP)
+        step = max(float(self.step.numpy()), LEAST_STEP)
         return tuple((limit - self._zero) * step for limit in self._limits)  # type: ignore[return-value]
 
 
@@ -238,7 +177,7 @@ class IntegerProducts(keras.layers.Layer):
         axes, levels = self._rounding
         kernel = ops.convert_to_tensor(self.inner.kernel)
         largest = ops.max(ops.abs(kernel), axis=axes, keepdims=True)
-        step = ops.maximum(largest / levels, _LEAST_STEP)
+        step = ops.maximum(largest / levels, LEAST_STEP)
         own = self.inner.kernel
         values = [
             (v, ops.round(kernel / step) if v is own else ops.zeros_like(v))
@@ -251,17 +190,18 @@ class IntegerProducts(keras.layers.Layer):
 
 
 class CorrectedBatchnorm(keras.layers.Layer):
-    """A convolution and its batch norm: folded weights rounded, batch statistics corrected for.
+    """A convolution and its batch norm: weights rounded as folded ones are, statistics moving.
 
-    Training computes with weights folded by the moving statistics, scales what comes out by
-    sigma_moving / sigma_batch and shifts it by the batch's mean: Krishnamoorthi 2018, "Quantizing
-    deep convolutional networks for efficient inference", section 3.2.2, figure 12. Inference is the
-    folded layer.
+    Training scales by the batch's statistics, inference computes with weights folded by the moving
+    ones: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference",
+    section 3.2.2, figure 12. One convolution does both: a grid of each channel's own grows with
+    the channel's scale, so that folding and rounding may change places. The statistics are those of
+    what the rounded weights give, which takes out the shift of the mean that rounding brings.
 
     Args:
         inner: The convolution or dense layer, linear.
         norm: Its batch norm.
-        rounding: (axes that one step of the kernel covers, levels).
+        rounding: (axes that one step of the kernel covers, levels); a step for each channel.
         outward: Shape that a per-channel vector takes to multiply the kernel.
     """
 
@@ -276,34 +216,29 @@ class CorrectedBatchnorm(keras.layers.Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Compute the two at once."""
-        norm, kernel = self.norm, self.inner.kernel
+        norm = self.norm
         gamma = norm.gamma.value if norm.scale else ops.ones_like(norm.moving_variance.value)
         beta = norm.beta.value if norm.center else ops.zeros_like(gamma)
-        bias = self.inner.bias.value if self.inner.use_bias else ops.zeros_like(gamma)
-        mean, variance = norm.moving_mean.value, norm.moving_variance.value
+        kernel = ops.convert_to_tensor(self.inner.kernel)
         if training:
-            plain = self._run(x, ops.convert_to_tensor(kernel)) + bias
-            axes = tuple(range(len(plain.shape) - 1))
-            batch_mean, batch_variance = ops.moments(plain, axes=axes)
-            keep = norm.momentum
-            mean = mean * keep + ops.stop_gradient(batch_mean) * (1 - keep)
-            variance = variance * keep + ops.stop_gradient(batch_variance) * (1 - keep)
-            norm.moving_mean.assign(mean)
-            norm.moving_variance.assign(variance)
-        sigma = ops.sqrt(variance + norm.epsilon)
-        folded = ops.convert_to_tensor(kernel) * ops.reshape(gamma / sigma, self._outward)
-        result = self._run(x, on_weight_grid(folded, *self._rounding))
-        if not training:
-            return result + (beta + (bias - mean) * gamma / sigma)
-        batch_sigma = ops.sqrt(batch_variance + norm.epsilon)
-        shift = beta + (bias - batch_mean) * gamma / batch_sigma
-        return result * (sigma / batch_sigma) + shift
+            result = self._run(x, on_weight_grid(kernel, *self._rounding), with_bias=True)
+            result, mean, variance = batch_normalized(result, gamma, beta, norm.epsilon)
+            for moving, seen in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+                keep = norm.momentum
+                moving.assign(moving * keep + ops.stop_gradient(seen) * (1 - keep))
+            return result
+        scale = gamma / ops.sqrt(norm.moving_variance.value + norm.epsilon)
+        folded = kernel * ops.reshape(scale, self._outward)
+        bias = self.inner.bias.value if self.inner.use_bias else ops.zeros_like(gamma)
+        shift = beta + (bias - norm.moving_mean.value) * scale
+        return self._run(x, on_weight_grid(folded, *self._rounding), with_bias=False) + shift
 
-    def _run(self, x: Any, kernel: Any) -> Any:
-        """Call the inner layer with another kernel, and without its bias."""
+    def _run(self, x: Any, kernel: Any, *, with_bias: bool) -> Any:
+        """Call the inner layer with another kernel."""
         values = [(v, v.value) for v in self.inner.variables]
         values = [
-            (v, kernel if v is self.inner.kernel else ops.zeros_like(old)) for v, old in values
+            (v, kernel if v is self.inner.kernel else old if with_bias else ops.zeros_like(old))
+            for v, old in values
         ]
         with keras.StatelessScope(state_mapping=values):
             return self.inner(x)
@@ -313,9 +248,13 @@ def _grid_of(limits: Range, activations: Activations) -> tuple[float, float, tup
     """Return (step, zero point, limits of the integers)."""
     low, high = limits
     if activations == "int16":
-        return max(-low, high, _LEAST_STEP) / 32767, 0.0, (-32767.0, 32767.0)
-    step = max((high - low) / 255, _LEAST_STEP)
+        return max(-low, high, LEAST_STEP) / 32767, 0.0, (-32767.0, 32767.0)
+    step = max((high - low) / 255, LEAST_STEP)
     return step, float(round(-low / step)), (0.0, 255.0)
+
+
+def _starts_at_zero(_: float, zero: float, limits: tuple[float, float]) -> bool:
+    return zero == limits[0]
 
 
 def _constant(value: float) -> Any:

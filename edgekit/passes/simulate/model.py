@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from edgekit.passes.base import Range
 from edgekit.passes.graph import Graph, Node, rebuilt
 from edgekit.passes.simulate import grid
 from edgekit.passes.simulate.grid import Activations
-from edgekit.passes.simulate.plan import Plan, Weights
+from edgekit.passes.simulate.plan import Plan, Weights, function_of
 
 Learning = Literal["learnt", "moving-average", "fixed"]
 
@@ -74,11 +74,14 @@ def simulate(
         exact: Whether products are summed as integers; only for fixed ranges and baked weights.
     """
     graph = Graph(plain)
-    quantizers = _quantizers(plan, ranges, learning, activations)
     names = graph.tensor_names()
+    given = {names[id(t)] for t in plain.inputs}
+    quantizers = _quantizers(plan, ranges, learning, activations, given)
     wrapped: dict[int, Callable[..., Any]] = {}
 
     def around(node: Node) -> Callable[..., Any]:
+        if _cut_by_range(node, plan, names, quantizers):
+            return partial(_rounded, names[id(node.output)], plan, quantizers)
         if id(node.layer) not in wrapped:
             weights = plan.weights.get(str(node.layer.name))
             name = names[id(node.inputs[0])]
@@ -171,6 +174,16 @@ def _wrapped(node: Node, weights: Weights | None) -> Callable[..., Any]:
     return RoundedWeights(node.layer, axes, name=f"{node.layer.name}__rounded")
 
 
+def _cut_by_range(
+    node: Node, plan: Plan, names: Mapping[int, str], quantizers: Mapping[str, Any]
+) -> bool:
+    """Whether a rectifier does what rounding onto a range from 0 does behind it."""
+    name = names[id(node.output)]
+    if function_of(node) != "relu" or name not in plan.rounds:
+        return False
+    return bool(quantizers[plan.groups[name]].starts_at_zero)
+
+
 def _pools(node: Node) -> bool:
     return node.kind.startswith("AveragePooling")
 
@@ -192,11 +205,17 @@ def _rounded(name: str, plan: Plan, quantizers: Mapping[str, Any], value: Any, *
 
 
 def _quantizers(
-    plan: Plan, ranges: Mapping[str, Range], learning: Learning, activations: Activations
-) -> dict[str, Any]:
+    plan: Plan, ranges: Mapping[str, Range], learning: Learning, activations: Activations,
+    inputs: Collection[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return a layer for each group.
+
+    Ranges of data are not learnt: their gradient would cost the first layer's by its input.
+    """
     from edgekit.passes.simulate.layers import FixedRange, LearntRange, MovingRange
 
     kind = {"learnt": LearntRange, "moving-average": MovingRange, "fixed": FixedRange}[learning]
+    computed = {plan.groups[name] for name in plan.rounds - set(inputs)}
     made: dict[str, Any] = {}
     for number, group in enumerate(dict.fromkeys(plan.groups.values())):
         name = f"range_{number}"
@@ -205,5 +224,6 @@ def _quantizers(
         else:
             low, high = ranges[group]
             limits = grid.representable(low, high, activations)
-            made[group] = kind(limits, activations, name=name)
+            known = learning == "learnt" and group not in computed
+            made[group] = (FixedRange if known else kind)(limits, activations, name=name)
     return made
