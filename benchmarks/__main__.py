@@ -23,9 +23,10 @@ BENCHMARKS = {
     "calibration": "ranges of every activation against litert-quantizer and NNCF; memory",
     "accuracy": "four real models, every target: points lost, beside the documented routes",
     "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",
+    "modelled": "modelled latencies of emulated boards against published ones",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
-LONG = ("applications", "compression")
+LONG = ("applications", "compression", "modelled")
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.api import convert, reconvert
     from edgekit.auditing import audit
+    from edgekit.benchmarking import benchmark
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.manifest import verify
@@ -18,6 +19,7 @@ _PUBLIC = {
     "Options": "edgekit.pipeline.options:Options",
     "TrainingOptions": "edgekit.training:TrainingOptions",
     "audit": "edgekit.auditing:audit",
+    "benchmark": "edgekit.benchmarking:benchmark",
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
@@ -29,6 +31,7 @@ __all__ = [
     "Options",
     "TrainingOptions",
     "audit",
+    "benchmark",
     "compress",
     "convert",
     "evaluate",

@@ -14,6 +14,7 @@ EdgekitError                  exit code 1
 ├── QuantizeError             no quantized artifact agrees with the source model
 ├── ArtifactError             an exported file cannot be read or run
 ├── DestinationError          the output folder cannot be written
+├── DeviceError               a device is not ready, was lost, or failed
 └── Missed                    exit code 3: a promise or a budget was not kept
     ├── PromiseBroken         the audit of the artifact contradicts its target
     ├── BudgetMissed          a figure is beyond its limit
@@ -35,6 +36,8 @@ class EdgekitError(Exception):
     exit_code = 1
     conversion: Any = None
     """What ``edgekit.convert`` handed over all the same: a ``Conversion``, or None."""
+    benchmark: Any = None
+    """What ``edgekit.benchmark`` found all the same: a ``Benchmark``, or None."""
 
 
 class OptionError(EdgekitError):
@@ -101,6 +104,10 @@ class ArtifactError(EdgekitError):
 
 class DestinationError(EdgekitError):
     """The output folder cannot be written."""
+
+
+class DeviceError(EdgekitError):
+    """A device is not ready, was lost, or failed."""
 
 
 class Missed(EdgekitError):

@@ -1,0 +1,182 @@
+/* Counts what runs between two marks: instructions by class, accesses, bytes, cache misses.
+ *
+ * A plugin of qemu-user, plugin interface 1, whose prototypes are declared here. Arguments:
+ * out=FILE, l1=BYTES, l1ways=N, l2=BYTES, l2ways=N, line=BYTES. Nothing is counted before the mark
+ * READY, at which all code is translated anew, with counters. See runner.c for the marks.
+ *
+ * Each translated block counts how often it ran; a total is the sum over all blocks of that number
+ * times what the block holds. `loads` and `stores` are instructions that read or wrote memory.
+ *
+ * The first marked inference begins with empty caches, each later one with what the first left: so
+ * all but the first give the same numbers.
+ */
+#include "plugin.h"
+
+typedef struct {
+  const char *target_name;
+  struct { int min, cur; } version;
+  bool system_mode;
+} qemu_information;
+typedef void (*on_block)(uint64_t, void *);
+typedef void (*on_access)(unsigned, uint32_t, uint64_t, void *);
+typedef void (*on_call)(uint64_t, unsigned, int64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                        uint64_t, uint64_t, uint64_t, uint64_t);
+typedef void (*on_reset)(uint64_t);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t, on_block);
+void qemu_plugin_register_vcpu_tb_exec_inline(void *, int, void *, uint64_t);
+void qemu_plugin_register_vcpu_mem_cb(void *, on_access, int, int, void *);
+void qemu_plugin_register_vcpu_syscall_cb(uint64_t, on_call);
+void qemu_plugin_reset(uint64_t, on_reset);
+size_t qemu_plugin_tb_n_insns(const void *);
+void *qemu_plugin_tb_get_insn(const void *, size_t);
+const void *qemu_plugin_insn_data(const void *);
+size_t qemu_plugin_insn_size(const void *);
+unsigned qemu_plugin_mem_size_shift(uint32_t);
+bool qemu_plugin_mem_is_store(uint32_t);
+
+enum { ADD = 0, NO_REGISTERS = 0, READS_AND_WRITES = 3, WRITE_ANEW = 01 | 0100 | 01000 };
+enum { WHICH = 0x5ED6E, READY = 1, BEGIN = 2, END = 3, TICK = 4 };
+enum { INSTRUCTIONS, LOADS, STORES, LOAD_BYTES, STORE_BYTES, L1_MISSES, L2_MISSES, BY_CLASS,
+       FIGURES = BY_CLASS + CLASSES };
+
+typedef struct block {
+  uint64_t runs;
+  struct block *next;
+  uint32_t held[CLASSES];
+} block;
+
+typedef struct {
+  block *home;
+  uint64_t read, written; /* in which run of its block it last did */
+} instruction;
+
+static block *blocks;
+static uint64_t figures[FIGURES], begun[FIGURES], ticked[FIGURES];
+static cache l1, l2;
+static uint64_t touched;
+static unsigned line_bits = 6, inferences;
+static int out = -1, arm;
+static bool on;
+
+/* The line that was touched last is in the cache, and is the one used last. */
+static void touch(uint64_t line) {
+  if (line == touched) return;
+  touched = line;
+  if (cache_hit(&l1, line)) return;
+  figures[L1_MISSES]++;
+  if (!cache_hit(&l2, line)) figures[L2_MISSES]++;
+}
+
+static void access(unsigned cpu, uint32_t how, uint64_t address, void *given) {
+  (void)cpu;
+  if (!on) return;
+  instruction *which = given;
+  uint64_t size = 1ull << qemu_plugin_mem_size_shift(how), first = address >> line_bits;
+  bool store = qemu_plugin_mem_is_store(how);
+  uint64_t *last = store ? &which->written : &which->read;
+  figures[store ? STORE_BYTES : LOAD_BYTES] += size;
+  if (*last != which->home->runs) figures[store ? STORES : LOADS]++;
+  *last = which->home->runs;
+  touch(first);
+  if ((address + size - 1) >> line_bits != first) touch(first + 1);
+}
+
+static void translate(uint64_t plugin, void *code) {
+  (void)plugin;
+  size_t count = qemu_plugin_tb_n_insns(code);
+  block *made = calloc(1, sizeof *made);
+  instruction *all = calloc(count, sizeof *all);
+  if (!made || !all) abort();
+  made->next = blocks;
+  blocks = made;
+  for (size_t i = 0; i < count; i++) {
+    void *at = qemu_plugin_tb_get_insn(code, i);
+    const void *bytes = qemu_plugin_insn_data(at);
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word * (arm != 0));
+    int kind = arm ? classify_arm(word) : classify_x86(bytes, qemu_plugin_insn_size(at));
+    made->held[kind]++;
+    all[i].home = made;
+    if (!arm || kind <= PREFETCH || kind == OTHER)
+      qemu_plugin_register_vcpu_mem_cb(at, access, NO_REGISTERS, READS_AND_WRITES, &all[i]);
+  }
+  qemu_plugin_register_vcpu_tb_exec_inline(code, ADD, &made->runs, 1);
+}
+
+static void add_up(void) {
+  for (int k = 0; k < CLASSES; k++) figures[BY_CLASS + k] = 0;
+  for (block *each = blocks; each; each = each->next)
+    if (each->runs)
+      for (int k = 0; k < CLASSES; k++) figures[BY_CLASS + k] += each->runs * each->held[k];
+  figures[INSTRUCTIONS] = 0;
+  for (int k = 0; k < CLASSES; k++) figures[INSTRUCTIONS] += figures[BY_CLASS + k];
+}
+
+static void tell(const char *word, const uint64_t *since) {
+  char text[64 + FIGURES * 21];
+  int at = snprintf(text, sizeof text, "%s", word);
+  for (int i = 0; i < FIGURES; i++)
+    at += snprintf(text + at, sizeof text - (size_t)at, " %llu",
+                   (unsigned long long)(figures[i] - since[i]));
+  text[at++] = '\n';
+  if (write(out, text, (size_t)at) != at) abort();
+}
+
+static void start(void) {
+  memcpy(begun, figures, sizeof begun);
+  touched = UINT64_MAX;
+  if (inferences++) cache_restore(&l1), cache_restore(&l2);
+}
+
+static void finish(void) {
+  tell("total", begun);
+  if (inferences == 1) cache_keep(&l1), cache_keep(&l2);
+}
+
+static void call(uint64_t, unsigned, int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                 uint64_t, uint64_t, uint64_t);
+
+static void ready(uint64_t plugin) {
+  qemu_plugin_register_vcpu_tb_trans_cb(plugin, translate);
+  qemu_plugin_register_vcpu_syscall_cb(plugin, call);
+}
+
+static void call(uint64_t plugin, unsigned cpu, int64_t number, uint64_t which, uint64_t mark,
+                 uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8) {
+  (void)cpu, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
+  if (number != (arm ? 141 : 140) || (uint32_t)which != WHICH) return;
+  if (mark == READY) qemu_plugin_reset(plugin, ready);
+  if (mark < BEGIN || mark > TICK) return;
+  add_up();
+  if (mark == BEGIN) start();
+  if (mark == END) finish();
+  if (mark == TICK && on) tell("tick", ticked);
+  memcpy(ticked, figures, sizeof ticked);
+  on = mark != END;
+}
+
+static uint64_t number(const char *argument, const char *name, size_t size, uint64_t otherwise) {
+  return strncmp(argument, name, size) ? otherwise : strtoull(argument + size, NULL, 10);
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+
+__attribute__((visibility("default"))) int qemu_plugin_install(
+    uint64_t plugin, const qemu_information *information, int count, char **arguments) {
+  static const char head[] = "classes " CLASS_NAMES "\n";
+  uint64_t sizes[5] = {32768, 4, 524288, 16, 64};
+  static const char *const names[5] = {"l1=", "l1ways=", "l2=", "l2ways=", "line="};
+  static const size_t lengths[5] = {3, 7, 3, 7, 5};
+  for (int i = 0; i < count; i++) {
+    if (!strncmp(arguments[i], "out=", 4)) out = open(arguments[i] + 4, WRITE_ANEW, 0600);
+    for (int k = 0; k < 5; k++) sizes[k] = number(arguments[i], names[k], lengths[k], sizes[k]);
+  }
+  arm = !strcmp(information->target_name, "aarch64");
+  if (out < 0 || information->system_mode || write(out, head, sizeof head - 1) < 0) return 1;
+  cache_make(&l1, sizes[0], (unsigned)sizes[1], (unsigned)sizes[4]);
+  cache_make(&l2, sizes[2], (unsigned)sizes[3], (unsigned)sizes[4]);
+  for (line_bits = 0; (1u << line_bits) < sizes[4]; line_bits++) {}
+  qemu_plugin_register_vcpu_syscall_cb(plugin, call);
+  return 0;
+}

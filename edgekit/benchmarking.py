@@ -1,0 +1,113 @@
+"""The function behind ``edgekit bench``: what files cost on devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact
+from edgekit.calibrate.sources import open_samples
+from edgekit.devices.backend import Backend, Request, backend_of
+from edgekit.devices.declaration import Device, load_device
+from edgekit.errors import ArtifactError, BudgetMissed, DeviceError, OptionError, UnknownName
+from edgekit.progress import Progress, Silent
+from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
+
+SAMPLES = 8
+
+
+def benchmark(
+    files: str | Path | Sequence[str | Path],
+    devices: str | Device | Sequence[str | Device] = "host", *,
+    budget: Mapping[str, float] | None = None, data: Any = None, threads: int | None = None,
+    warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
+    progress: Progress | None = None,
+) -> Benchmark:  # fmt: skip
+    """Say what each file costs on each device, and how each figure was come by.
+
+    Every device is asked whether it is ready before any is measured on. A device that fails later
+    is told in ``failures``; the others go on.
+
+    Args:
+        files: TFLite, OpenVINO or ONNX files.
+        devices: Names that ``edgekit devices`` lists, TOML files, or ``Device``s.
+        budget: Most of a figure, by its name: ``latency_ms``, ``size_kib``, ``arena_kib``,
+            ``ram_kib``, ``flash_kib``, ``peak_memory_mib``, ``instructions``, ``cycles``.
+        data: Samples, of which 8 are taken for comparing outputs with this host's; in the forms of
+            ``edgekit.evaluate``. Random if left out.
+        threads: That one inference may use; 1 on hardware if left out, and for a modelled latency
+            as many as its model was fitted on.
+        warmup: Inferences before, on hardware.
+        min_runs: Least number of inferences, on hardware.
+        min_seconds: Least time in all, on hardware.
+        operators: Whether each operator is told apart.
+        progress: Who listens to the stages.
+
+    Raises:
+        BudgetMissed: a figure is beyond its budget, or is not known.
+        DeviceError: a device is not ready, and nothing was measured; or a device failed. The
+            ``benchmark`` of these two errors holds what was found all the same.
+        ArtifactError, OptionError, DataError: files, devices, budgets or data cannot be used.
+    """
+    limits = dict(budget or {})
+    for name in limits:
+        if name not in BUDGETS:
+            raise UnknownName("budget", name, BUDGETS)
+    artifacts = [runtimes.describe(path) for path in _several(files)]
+    found = [one if isinstance(one, Device) else load_device(one) for one in _several(devices)]
+    if not artifacts or not found:
+        raise OptionError("expected at least one file and one device, got none")
+    backends = [_ready(device) for device in found]
+    listener = progress or Silent()
+    measured, failures = [], []
+    with listener.stage("measure", len(artifacts) * len(found)):
+        for artifact in artifacts:
+            request = Request(
+                threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
+                operators=operators, samples=_samples(data, artifact),
+            )  # fmt: skip
+            for device, backend in zip(found, backends, strict=True):
+                listener.note(f"{artifact.path.name} on {device.name}")
+                try:
+                    measured.append(backend.measure(device, artifact, request))
+                except (ArtifactError, DeviceError) as error:
+                    failures.append(
+                        DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
+                    )
+                listener.advance()
+    result = Benchmark(measurements=tuple(measured), failures=tuple(failures), budget=limits)
+    return _judged(result)
+
+
+def _judged(result: Benchmark) -> Benchmark:
+    missed = missed_budgets(result)
+    failed = dict.fromkeys(f.error for f in result.failures)
+    if not missed and not failed:
+        return result
+    error = DeviceError(" | ".join(failed)) if failed else BudgetMissed("; ".join(missed))
+    error.benchmark = result
+    raise error
+
+
+def _ready(device: Device) -> Backend:
+    backend = backend_of(device)
+    state = backend.state(device)
+    if state.readiness == "ready":
+        return backend
+    do = f"edgekit devices install {device.name}" if state.readiness == "needs install" else (
+        f"see `edgekit devices show {device.name}`"
+    )  # fmt: skip
+    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+
+
+def _samples(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
+    if data is None:
+        return None
+    samples = open_samples(data, artifact.inputs, count=SAMPLES, seed=0, options=None)
+    return next(iter(samples.batches(SAMPLES))).inputs
+
+
+def _several(given: Any) -> list[Any]:
+    return [given] if isinstance(given, (str, Path, Device)) else list(given)

@@ -1,0 +1,119 @@
+"""``edgekit bench``: what files cost on devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgekit.cli.options import json_option, print_columns, print_plain
+from edgekit.errors import EdgekitError
+
+if TYPE_CHECKING:
+    from edgekit.report.devices import Benchmark
+
+WIDTH = 80
+
+
+class BudgetType(click.ParamType):  # type: ignore[type-arg]
+    """``name=number``."""
+
+    name = "name=number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, float]:
+        """Return the name and the number."""
+        name, _, number = str(value).partition("=")
+        try:
+            limit = float(number)
+        except ValueError:
+            limit = -1.0
+        if not name or not limit >= 0:
+            self.fail(f"{value!r}: expected NAME=NUMBER, such as latency_ms=25", param, ctx)
+        return name.strip(), limit
+
+
+@click.command("bench")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-d", "--device", "devices", multiple=True, default=("host",), metavar="NAME",
+              help="Where: a name that `edgekit devices` lists, or a TOML file. Repeatable.  "
+              "[default: host]")  # fmt: skip
+@click.option("--budget", "budgets", multiple=True, type=BudgetType(),
+              help="Most of a figure: latency_ms, size_kib, arena_kib, ram_kib, flash_kib, "
+              "peak_memory_mib, instructions or cycles. Beyond it the exit code is 3. "
+              "Repeatable.")  # fmt: skip
+@click.option("--data", metavar="DATA",
+              help="Samples to compare the device's outputs with this host's on; in the forms of "
+              "`edgekit evaluate`.  [default: random]")  # fmt: skip
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="That one inference may use.  [default: 1; for modelled latencies what their "
+              "model was fitted on]")  # fmt: skip
+@click.option("--min-runs", type=click.IntRange(min=1), default=50, show_default=True,
+              help="Least number of inferences, on hardware.")  # fmt: skip
+@click.option("--min-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Least time in all, on hardware.")  # fmt: skip
+@click.option("--operators", "each", is_flag=True, help="Print the costliest operators, too.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the whole report there, as JSON.")  # fmt: skip
+@click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
+@json_option
+def command(
+    files: tuple[Path, ...], devices: tuple[str, ...], budgets: tuple[tuple[str, float], ...],
+    output: Path | None, each: bool, silent: bool, as_json: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Say what each of FILES costs on each device, and how each figure was come by.
+
+    Figures are measured (timed on hardware), counted (exact, the same in every run), modelled (from
+    counts), estimated (by a vendor's compiler) or computed (from the file). `edgekit devices` lists
+    the devices.
+    """
+    from edgekit.benchmarking import benchmark
+    from edgekit.files import all_scratch
+    from edgekit.quiet import quiet
+    from edgekit.report.progress import progress
+
+    failure: EdgekitError | None = None
+    with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
+        try:
+            found = benchmark(files, devices, budget=dict(budgets), progress=told, **given)
+        except EdgekitError as error:
+            if error.benchmark is None:
+                raise
+            found, failure = error.benchmark, error
+        if output is not None:
+            _write(found, output)
+    if as_json:
+        print_plain(found)
+    else:
+        _print(found, each)
+    if failure is not None:
+        raise failure
+
+
+def _write(found: Benchmark, output: Path) -> None:
+    import msgspec
+
+    from edgekit.files import write_atomically
+    from edgekit.report.plain import to_plain
+
+    document = msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2)
+    write_atomically(output, document + b"\n")
+
+
+def _print(found: Benchmark, each: bool) -> None:
+    from rich.console import Console
+
+    from edgekit.report.devices import operator_rows, summary, titles
+
+    console = Console(width=WIDTH, highlight=False)
+    for line in titles(found.measurements):
+        console.print(line, markup=False)
+    console.print()
+    console.print(summary(found))
+    if not each:
+        return
+    for one in found.measurements:
+        if one.operators:
+            console.print(f"\n{one.device}: {one.file}", markup=False)
+            heading = ("", "operator", "layer", "where", "cost")
+            print_columns([heading, *operator_rows(one)])

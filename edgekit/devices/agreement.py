@@ -1,0 +1,89 @@
+"""Holds what a device computes against what this host computes with the same file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.devices.figures import Agreement
+
+Arrays = Mapping[str, NDArray[Any]]
+
+MOST_STEPS = 2
+SAMPLES = 4
+
+
+def default_samples(artifact: Artifact, *, count: int = SAMPLES, seed: int = 0) -> dict[str, Any]:
+    """Return inputs by name, real values, ``count`` rows each.
+
+    All that a quantized input can hold, evenly; numbers from the standard normal distribution; for
+    integer inputs without a scale 0 and 1.
+    """
+    rng = np.random.default_rng(seed)
+    return {spec.name: _drawn(rng, spec, count) for spec in artifact.inputs}
+
+
+def _drawn(rng: np.random.Generator, spec: TensorSpec, count: int) -> NDArray[Any]:
+    shape = (count, *(size or 1 for size in spec.shape[1:]))
+    if spec.scale is not None:
+        limits = np.iinfo(spec.dtype)
+        stored = rng.integers(limits.min, limits.max, shape, endpoint=True)
+        return np.asarray(spec.scale * (stored - (spec.zero_point or 0)), np.float32)
+    if np.dtype(spec.dtype).kind in "iub":
+        return rng.integers(0, 2, shape).astype(spec.dtype)
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def here(artifact: Artifact, samples: Arrays) -> dict[str, NDArray[np.float32]]:
+    """Return this host's outputs by name, real values."""
+    return runtimes.open_runner(artifact).run(samples)
+
+
+def agreement(artifact: Artifact, outputs: Arrays, reference: Arrays, *, against: str) -> Agreement:
+    """Compare real-valued outputs, n rows each, by output name.
+
+    Args:
+        artifact: What computed them.
+        outputs: The device's.
+        reference: What they are held against.
+        against: What computed the reference, in words.
+    """
+    apart, steps, same, top = [], list[int](), list[bool](), list[bool]()
+    rows = 0
+    for spec in artifact.outputs:
+        ours, theirs = (np.asarray(a[spec.name], np.float64) for a in (outputs, reference))
+        rows = len(ours)
+        difference = np.abs(ours - theirs)
+        apart.append(float(difference.max(initial=0.0)))
+        same += list((difference == 0).reshape(-1))
+        if spec.scale is not None:
+            steps.append(int(np.rint(difference.max(initial=0.0) / spec.scale)))
+        top += list(_first(ours) == _first(theirs))
+    return Agreement(
+        samples=rows,
+        identical_share=float(np.mean(same)) if same else 1.0,
+        largest_steps=max(steps) if steps else None,
+        largest_difference=max(apart, default=0.0),
+        same_top1_share=float(np.mean(top)) if top else 1.0,
+        reference=against,
+    )
+
+
+def _first(values: NDArray[Any]) -> NDArray[Any]:
+    first: NDArray[Any] = values.reshape(len(values), -1).argmax(axis=1)
+    return first
+
+
+def doubts(found: Agreement, *, most_steps: int = MOST_STEPS) -> Sequence[str]:
+    """Return a warning if a quantized file's outputs are further apart than kernels may be."""
+    if found.largest_steps is None or found.largest_steps <= most_steps:
+        return ()
+    return (
+        f"the device computes differently: outputs are up to {found.largest_steps} steps from those"
+        f" of {found.reference}, expected at most {most_steps}; do not ship before that is known",
+    )

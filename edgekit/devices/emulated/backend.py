@@ -1,0 +1,139 @@
+"""Boards with Linux, emulated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact
+from edgekit.auditing import audit
+from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.declaration import Device
+from edgekit.devices.emulated import probe
+from edgekit.devices.emulated.cost import modelled
+from edgekit.devices.emulated.inference import computed, studied
+from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
+from edgekit.devices.figures import Basis, DeviceMeasurement, MemoryUse
+from edgekit.errors import ArtifactError, DeviceError
+from edgekit.files import scratch
+from edgekit.progress import Progress
+
+
+class EmulatedBackend:
+    """Runs LiteRT of the device's architecture under qemu, and counts.
+
+    Counts are of one inference with one thread, after one that warmed the caches up: exact, and the
+    same on every machine. How long emulation takes is never told.
+    """
+
+    def state(self, device: Device) -> State:
+        """Say whether everything is there."""
+        lacking = Kit(device).needs()
+        if not lacking:
+            return State(readiness="ready")
+        size = sum(each.size_mb for each in lacking)
+        names = ", ".join(each.package for each in lacking)
+        return State(readiness="needs install", why=f"lacks {names} ({size:.0f} MB)")
+
+    def needs(self, device: Device) -> Sequence[Fetch]:
+        """Return what ``install`` would fetch and build."""
+        return Kit(device).needs()
+
+    def install(self, device: Device, progress: Progress) -> None:
+        """Fetch qemu, a cross compiler and the runtime; build the runner and the plugin.
+
+        Raises:
+            DeviceError: something cannot be fetched or built; what was is kept for the next try.
+        """
+        Kit(device).install(progress)
+
+    def check(self, device: Device) -> Sequence[str]:
+        """Run a tiny int8 layer whose outputs are known; return what is wrong."""
+        try:
+            tools = Kit(device).tools()
+            with scratch() as folder:
+                path = folder / "probe.tflite"
+                probe.make(path)
+                return _wrong(device, tools, runtimes.describe(path))
+        except (DeviceError, ArtifactError) as error:
+            return [str(error)]
+
+    def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
+        """Count what a file costs; see ``Backend``."""
+        if artifact.format != "tflite":
+            raise ArtifactError(
+                f"{artifact.path}: {device.name} runs TFLite files, got {artifact.format};"
+                " convert the model with a tflite target"
+            )
+        cpu, runtime = declared(device)
+        tools = Kit(device).tools()
+        audited = audit(artifact.path, packed=False)
+        found = studied(cpu, tools, artifact, audited, request)
+        bases: dict[str, Basis] = {"counts": "counted", "memory": "computed"}
+        if found.operators:
+            bases["operators"] = "counted"
+        latency = None
+        if device.cost is not None:
+            threads = min(request.threads or device.cost.threads, cpu.cores)
+            latency = modelled(found.counts, device.cost, threads, clock_mhz=cpu.clock_mhz)
+            bases["latency"] = "modelled"
+        return DeviceMeasurement(
+            device=device.name,
+            kind=device.kind,
+            description=device.description,
+            file=str(artifact.path),
+            format=artifact.format,
+            sha256=artifact.sha256,
+            memory=MemoryUse(
+                artifact_kib=artifact.size_bytes / 1024, weights_kib=audited.weight_bytes / 1024
+            ),
+            runtime={runtime.name: runtime.version},
+            latency=latency,
+            counts=found.counts,
+            operators=found.operators,
+            agreement=found.agreement,
+            bases=bases,
+            facts=_facts(device, tools),
+            warnings=(*found.warnings, *_borrowed(device)),
+        )
+
+
+def _borrowed(device: Device) -> tuple[str, ...]:
+    if device.cost is None or not device.cost.borrowed:
+        return ()
+    return (
+        f"the modelled latency uses the cycles of {device.cost.borrowed}, for want of published"
+        " figures: compare files by it, not devices",
+    )
+
+
+def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:
+    cpu, _ = declared(device)
+    rows = np.random.default_rng(0).integers(-127, 128, (4, probe.WIDTH)) * probe.SCALE
+    found = computed(cpu, tools, artifact, {"in": rows.astype(np.float32)})["out"]
+    expected = rows[:, ::-1]
+    if np.array_equal(found, expected):
+        return []
+    lost = int((found != expected).sum())
+    return [
+        f"{device.name} computes wrongly: {lost} of {expected.size} outputs of an int8 layer are"
+        f" not what they must be; cpu.emulator = {cpu.emulator!r} may name another processor"
+    ]
+
+
+def _facts(device: Device, tools: Tools) -> dict[str, str]:
+    cpu, _ = declared(device)
+    facts = {
+        "emulator": f"qemu-user {qemu_version(tools.qemu, tools.search)}",
+        "emulated cpu": cpu.emulator,
+        "cpu": cpu.model,
+        "cpu part": f"{cpu.part} variant {cpu.variant}" if cpu.part else "",
+        "cpu features": " ".join(cpu.features),
+        "L1 data": f"{cpu.l1_data_kib} KiB, {cpu.l1_ways} ways, {cpu.line_bytes} bytes a line",
+        "L2": f"{cpu.l2_kib} KiB, {cpu.l2_ways} ways, {cpu.line_bytes} bytes a line",
+        "clock_mhz": str(cpu.clock_mhz or ""),
+        "threads counted": "1",
+    }
+    return {name: text for name, text in facts.items() if text}

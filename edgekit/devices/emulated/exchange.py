@@ -1,0 +1,78 @@
+"""Samples as the bytes that a device reads, and the bytes that it writes as outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.devices.emulated.job import Feed, Result
+from edgekit.errors import DeviceError
+from edgekit.runtimes import feed
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def feed_of(artifact: Artifact, samples: Arrays) -> Feed:
+    """Return samples, real values by input name, as what the file's inputs store.
+
+    Raises:
+        DataError: they do not fit the file.
+    """
+    batches = list[bytes]()
+
+    def keep(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        arrays = (np.ascontiguousarray(stored[spec.name]) for spec in artifact.inputs)
+        batches.append(b"".join(array.tobytes() for array in arrays))
+        return {}
+
+    feed.run_batches(artifact.inputs, samples, keep)
+    return Feed(names=tuple(spec.name for spec in artifact.inputs), samples=tuple(batches))
+
+
+def outputs_of(
+    artifact: Artifact, samples: Arrays, result: Result
+) -> dict[str, NDArray[np.float32]]:
+    """Return the device's outputs, real values, a row a sample, by name.
+
+    Raises:
+        DeviceError: it wrote something else than the file's outputs.
+    """
+    specs, rest = _in_order(artifact, result), [result.outputs]
+
+    def take(_: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        found = {}
+        for spec, (size, _name) in zip(specs, result.told.outputs, strict=True):
+            found[spec.name] = _real(spec, rest[0][:size])
+            rest[0] = rest[0][size:]
+        return found
+
+    return feed.run_batches(artifact.inputs, samples, take)
+
+
+def _in_order(artifact: Artifact, result: Result) -> list[TensorSpec]:
+    """Return outputs in the order in which they were written; the file's own if names differ."""
+    names = [name for _, name in result.told.outputs]
+    specs = {spec.name: spec for spec in artifact.outputs}
+    if len(names) != len(specs):
+        raise DeviceError(f"expected {len(specs)} outputs from the device, got {len(names)}")
+    if set(names) == set(specs):
+        return [specs[name] for name in names]
+    return list(artifact.outputs)
+
+
+def _real(spec: TensorSpec, stored: bytes) -> NDArray[np.float32]:
+    shape = [size or 1 for size in spec.shape]
+    dtype = np.dtype(spec.dtype)
+    if len(stored) != int(np.prod(shape)) * dtype.itemsize:
+        raise DeviceError(
+            f"output {spec.name!r}: expected {int(np.prod(shape)) * dtype.itemsize} bytes from the"
+            f" device, got {len(stored)}; export the file with fixed shapes"
+        )
+    values = np.frombuffer(stored, dtype).reshape(shape)
+    if spec.scale is None:
+        return values.astype(np.float32)
+    return feed.dequantize(values, spec.scale, spec.zero_point or 0)

@@ -1,0 +1,144 @@
+"""Runs one file on an emulated board, and puts together what its processes found."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import Artifact
+from edgekit.auditing import AuditResult
+from edgekit.devices.agreement import SAMPLES, agreement, default_samples, here
+from edgekit.devices.backend import Request
+from edgekit.devices.declaration import Cpu
+from edgekit.devices.emulated.doubt import warnings_of
+from edgekit.devices.emulated.exchange import feed_of, outputs_of
+from edgekit.devices.emulated.job import Result, Run, Task
+from edgekit.devices.emulated.lines import Counted, Figures, counts_of
+from edgekit.devices.emulated.matching import operator_costs
+from edgekit.devices.emulated.spans import spans
+from edgekit.devices.emulated.tools import Tools
+from edgekit.devices.figures import Agreement, Counts, OperatorCost
+from edgekit.errors import DeviceError
+from edgekit.files import scratch
+
+# Operators that remember what came before: of these, one sample after loading is compared.
+_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
+
+_LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
+_APART, _FEW = 0.005, 100_000
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What one file costs, and whether it computes there what it computes here."""
+
+    counts: Counts
+    operators: tuple[OperatorCost, ...]
+    agreement: Agreement
+    warnings: tuple[str, ...]
+
+
+def studied(
+    cpu: Cpu, tools: Tools, artifact: Artifact, audited: AuditResult, request: Request
+) -> Found:
+    """Run a file for counts, for outputs, and for its operators, at the same time.
+
+    Raises:
+        ArtifactError: the device's runtime, or this host's, does not take the file.
+        DataError: the samples do not fit it.
+        DeviceError: the emulator failed.
+    """
+    few = 1 if audited.macs > _LARGE else SAMPLES
+    samples = request.samples or default_samples(artifact, count=few)
+    if any(word in each.kind for each in audited.operators for word in _STATEFUL):
+        samples = {name: rows[:1] for name, rows in samples.items()}
+    tasks: tuple[Task, ...] = ("count", "outputs")
+    if request.operators:
+        tasks = (*tasks, "operators")
+    with _running(tasks, cpu, tools, artifact, samples) as runs:
+        reference = here(artifact, samples)
+        results = {task: run.result() for task, run in runs.items()}
+    outputs = outputs_of(artifact, samples, results["outputs"])
+    agreed = agreement(artifact, outputs, reference, against=_host())
+    warnings = list(warnings_of(artifact, agreed, outputs, reference))
+    total, doubts = _steady(results["count"].counted)
+    warnings += doubts
+    operators: tuple[OperatorCost, ...] = ()
+    if "operators" in results:
+        try:
+            operators = _operators(audited, total, results["operators"])
+        except DeviceError as error:
+            warnings.append(f"operators cannot be told apart: {error}")
+    return Found(
+        counts=counts_of(total), operators=operators, agreement=agreed, warnings=tuple(warnings)
+    )
+
+
+def computed(
+    cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays
+) -> dict[str, NDArray[np.float32]]:
+    """Return the device's outputs, real values, a row a sample, by name.
+
+    Raises:
+        ArtifactError, DataError, DeviceError: see ``studied``.
+    """
+    with _running(("outputs",), cpu, tools, artifact, samples) as runs:
+        return outputs_of(artifact, samples, runs["outputs"].result())
+
+
+@contextlib.contextmanager
+def _running(
+    tasks: Sequence[Task], cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays
+) -> Any:
+    feed = feed_of(artifact, samples)
+    with scratch() as folder, contextlib.ExitStack() as running:
+        yield {
+            task: running.enter_context(Run(task, tools, cpu, artifact.path, feed, folder / task))
+            for task in tasks
+        }
+
+
+def _steady(counted: Counted | None) -> tuple[Figures, list[str]]:
+    """Return the figures of the last inference, and a warning if the one before had others.
+
+    Misses differ, for the one before began with empty caches. Instructions may be a few apart: what
+    the runtime allocates for each run moves, and so does what its tables of it look like.
+    """
+    if counted is None or len(counted.totals) < 2:
+        raise DeviceError("expected counts of several inferences, got fewer; install it again")
+    before, last = counted.totals[-2:]
+    names = [name for name in last if not name.endswith("misses")]
+    moved = [n for n in names if abs(last[n] - before[n]) > _APART * max(last[n], _FEW)]
+    if not moved:
+        return last, []
+    return last, [f"the file does not do the same in each inference: {', '.join(moved)} change"]
+
+
+def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
+    if result.counted is None:
+        raise DeviceError("the plugin wrote nothing")
+    ran = spans(result.told.events, result.counted.ticks)
+    main = _main_operators(Path(audited.path))
+    return operator_costs(audited.operators[:main], ran, total)
+
+
+def _main_operators(path: Path) -> int:
+    """Return how many operators the main graph has; those of bodies of loops come after them."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAs(path.read_bytes(), 0).Subgraphs(0)
+    return int(graph.OperatorsLength())
+
+
+def _host() -> str:
+    version = importlib.metadata.version("ai-edge-litert")
+    return f"this machine's LiteRT {version}"

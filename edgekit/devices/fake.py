@@ -1,0 +1,93 @@
+"""A device that does what its declaration says: for tests and demonstrations of the farm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from edgekit import table
+from edgekit.artifact import Artifact
+from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.declaration import Device
+from edgekit.devices.figures import DeviceMeasurement, Latency, MemoryUse
+from edgekit.errors import DeviceError
+from edgekit.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a fake device does.
+
+    ``latency_ms`` is told for each MiB of the file; a measurement takes ``seconds``. Of successive
+    measurements those fail for which ``outcomes`` says ``lost`` or ``failed``, not ``ok``; after
+    the last all succeed. ``journal`` is the file that counts them, across processes.
+    """
+
+    latency_ms: float = 1.0
+    seconds: float = 0.0
+    outcomes: tuple[str, ...] = ()
+    journal: str = ""
+    unreachable: bool = False
+
+
+class FakeBackend:
+    """Follows the script."""
+
+    def state(self, device: Device) -> State:
+        """Say what the script says."""
+        if _script(device).unreachable:
+            return State(readiness="unreachable", why="its script says so")
+        return State(readiness="ready")
+
+    def needs(self, device: Device) -> Sequence[Fetch]:
+        """Return nothing."""
+        return ()
+
+    def install(self, device: Device, progress: Progress) -> None:
+        """Do nothing."""
+
+    def check(self, device: Device) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
+        """Tell a latency that follows from the file's size; see ``Backend``."""
+        script = _script(device)
+        outcome = _outcome(script)
+        time.sleep(script.seconds)
+        if outcome != "ok":
+            raise DeviceError(f"{device.name}: {outcome}, as its script says")
+        latency = script.latency_ms * artifact.size_bytes / 2**20
+        return DeviceMeasurement(
+            device=device.name,
+            kind=device.kind,
+            description=device.description,
+            file=str(artifact.path),
+            format=artifact.format,
+            sha256=artifact.sha256,
+            latency=Latency(ms=latency, low_ms=latency, high_ms=latency, basis="computed"),
+            memory=MemoryUse(artifact_kib=artifact.size_bytes / 1024),
+            bases={"latency": "computed"},
+            warnings=("a fake device: no figure means anything",),
+        )
+
+
+def _script(device: Device) -> Script:
+    return table.build(device.script, Script, where=f"{device.name}: script")
+
+
+def _outcome(script: Script) -> str:
+    if not script.outcomes:
+        return "ok"
+    if not script.journal:
+        return script.outcomes[0]
+    journal = Path(script.journal)
+    with FileLock(f"{journal}.lock"):
+        done = journal.stat().st_size if journal.exists() else 0
+        with journal.open("a", encoding="ascii") as file:
+            file.write(".")
+    return script.outcomes[done] if done < len(script.outcomes) else "ok"

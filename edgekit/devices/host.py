@@ -1,0 +1,76 @@
+"""This machine as a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.artifact import Artifact
+from edgekit.auditing import audit
+from edgekit.bench import Measurement, measure
+from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.declaration import Device
+from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.devices.timing import timed_latency
+from edgekit.progress import Progress
+
+
+class HostBackend:
+    """Times single inferences in a fresh process, in the runtime that is installed here."""
+
+    def state(self, device: Device) -> State:
+        """Return that it is ready."""
+        return State(readiness="ready")
+
+    def needs(self, device: Device) -> Sequence[Fetch]:
+        """Return nothing."""
+        return ()
+
+    def install(self, device: Device, progress: Progress) -> None:
+        """Do nothing."""
+
+    def check(self, device: Device) -> Sequence[str]:
+        """Return nothing: what could be wrong shows in each measurement."""
+        return ()
+
+    def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
+        """Measure; see ``Backend``."""
+        sample = request.samples and {name: rows[:1] for name, rows in request.samples.items()}
+        found = measure(
+            artifact, threads=request.threads or 1, warmup=request.warmup,
+            min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
+        )  # fmt: skip
+        audited = audit(artifact.path)
+        return DeviceMeasurement(
+            device=device.name,
+            kind=device.kind,
+            description=device.description,
+            file=str(artifact.path),
+            format=artifact.format,
+            sha256=artifact.sha256,
+            runtime=found.host.versions,
+            latency=timed_latency(found.samples_ms, found.warmup_ms, found.threads),
+            memory=MemoryUse(
+                artifact_kib=artifact.size_bytes / 1024,
+                weights_kib=audited.weight_bytes / 1024,
+                peak_kib=found.peak_memory_mib * 1024,
+            ),
+            bases={"latency": "measured", "memory": "measured"},
+            facts=_facts(found),
+            warnings=found.notes,
+        )
+
+
+def _facts(found: Measurement) -> dict[str, str]:
+    host = found.host
+    told = {
+        "cpu": host.cpu,
+        "machine": host.machine,
+        "cores": str(host.cores),
+        "features": " ".join(host.features),
+        "governor": host.governor,
+        "load before": host.load_before,
+        "load after": host.load_after,
+        "os": host.os,
+        "load_ms": f"{found.load_ms:.1f}",
+    }
+    return {name: str(value) for name, value in told.items() if value not in (None, "")}

@@ -1,0 +1,87 @@
+"""Microcontrollers, answered by TensorFlow Lite Micro itself, built for this host."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgekit import runtimes
+from edgekit.artifact import Artifact
+from edgekit.auditing import audit
+from edgekit.devices import known_model
+from edgekit.devices.agreement import default_samples
+from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.declaration import Device
+from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.microcontroller.answers import measurement
+from edgekit.devices.microcontroller.ask import ask, micro
+from edgekit.errors import ArtifactError, DeviceError
+from edgekit.files import scratch
+from edgekit.progress import Progress
+
+
+class MicrocontrollerBackend:
+    """Says what a file needs, whether it runs and computes the same; never how long it takes."""
+
+    def state(self, device: Device) -> State:
+        """Say whether TensorFlow Lite Micro is there."""
+        wanted = micro(device).missing()
+        if not wanted:
+            return State(readiness="ready")
+        if sys.platform != "linux" or platform.machine() != "x86_64":
+            why = f"tflite-micro is published for Linux on x86-64, not {platform.platform()}"
+            return State(readiness="not here", why=why)
+        named = " and ".join(package.name for package in wanted)
+        return State(
+            readiness="needs install",
+            why=f"{named} to be installed: edgekit devices install {device.name}",
+        )
+
+    def needs(self, device: Device) -> Sequence[Fetch]:
+        """Return the packages that are missing."""
+        return micro(device).needs()
+
+    def install(self, device: Device, progress: Progress) -> None:
+        """Fetch TensorFlow Lite Micro; see ``Backend``."""
+        micro(device).install(progress)
+
+    def check(self, device: Device) -> Sequence[str]:
+        """Run a file of one convolution, whose outputs are known."""
+        self._require(device)
+        with scratch() as folder:
+            path = folder / "known.tflite"
+            path.write_bytes(known_model.content())
+            artifact = runtimes.describe(path)
+            told = ask(
+                artifact, {artifact.inputs[0].name: known_model.samples()}, tool=micro(device)
+            )
+        if told.outputs is None:
+            return [f"tflite-micro refuses a known file: {'; '.join(told.answer.refusal)}"]
+        found = told.outputs[artifact.outputs[0].name]
+        wrong = int(np.sum(found != known_model.expected()))
+        return [f"{wrong} of {found.size} outputs of a known file are wrong"] if wrong else []
+
+    def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
+        """Say what a file needs there; see ``Backend``."""
+        self._require(device)
+        _require_tflite(device, artifact)
+        audited = audit(artifact.path, packed=False)
+        samples = request.samples or default_samples(artifact)
+        told = ask(artifact, samples, tool=micro(device))
+        return measurement(device, artifact, audited=audited, told=told)
+
+    def _require(self, device: Device) -> None:
+        state = self.state(device)
+        if state.readiness != "ready":
+            raise DeviceError(f"{device.name}: {state.why}")
+
+
+def _require_tflite(device: Device, artifact: Artifact) -> None:
+    if artifact.format != "tflite":
+        raise ArtifactError(
+            f"{artifact.path}: {device.name} takes TFLite files, got {artifact.format};"
+            " convert the model for the target tflite-int8"
+        )

@@ -1,0 +1,56 @@
+"""Runs programs that are not ours; what goes wrong is one line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgekit.errors import DeviceError, one_line
+
+
+def output_of(
+    command: Sequence[str],
+    *,
+    doing: str,
+    timeout_s: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    advice: str = "",
+) -> str:
+    """Run a program to its end and return what it printed.
+
+    Args:
+        command: The program and its arguments; no shell sees them.
+        doing: What it is for, for the error's text.
+        timeout_s: After which it is ended.
+        folder: Where it runs; here if None.
+        environment: All that it gets; this process's if None.
+        advice: What the user can do about a failure.
+
+    Raises:
+        DeviceError: it is not there, failed, or did not end in time.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, cwd=folder,
+            env=environment,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DeviceError(_said(doing, one_line(error), advice)) from error
+    if done.returncode:
+        raise DeviceError(
+            _said(doing, telling(done.stderr) or f"exit code {done.returncode}", advice)
+        )
+    return done.stdout.decode(errors="replace")
+
+
+def telling(text: bytes) -> str:
+    """Return the line that tells most: the last that speaks of an error, else the last one."""
+    lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
+    grave = [line for line in lines if line.startswith(("E:", "ERROR:")) or "error:" in line]
+    return (grave or lines or [""])[-1][:300]
+
+
+def _said(doing: str, what: str, advice: str) -> str:
+    return f"{doing}: {what}" + (f"; {advice}" if advice else "")

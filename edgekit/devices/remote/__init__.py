@@ -1,0 +1,1 @@
+"""Real boards over a wire: what runs there is in ``devicefarm/agent``."""

@@ -1,0 +1,169 @@
+"""Files on devices: this host, a fake one, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import edgekit
+from edgekit.cli import main
+from edgekit.devices import load_device
+from edgekit.devices.declaration import Device, all_devices
+from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
+from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets
+
+FAST = {"warmup": 1, "min_runs": 12, "min_seconds": 0.0}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """y = 2 x, as ONNX."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = [1, 4]
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "two"], ["y"])],
+        "double",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(np.float32(2.0), "two")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path = tmp_path / "double.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def fake(**script: object) -> Device:
+    return Device(name="pretended", kind="fake", description="for a test", script=script)
+
+
+def test_this_host_measures_and_tells_on_what(file: Path) -> None:
+    (found,) = edgekit.benchmark(file, **FAST).measurements
+    assert found.latency is not None
+    assert len(found.latency.samples_ms) == 12
+    assert found.latency.low_ms <= found.latency.ms <= found.latency.high_ms
+    assert (found.latency.basis, found.bases["latency"]) == ("measured", "measured")
+    assert found.facts["cpu"]
+    assert found.memory.artifact_kib == file.stat().st_size / 1024
+
+
+def test_a_figure_beyond_its_budget_is_told_with_what_was_found(file: Path) -> None:
+    with pytest.raises(BudgetMissed, match=r"double.onnx: latency_ms is .*expected at most 1e-06"):
+        edgekit.benchmark(file, budget={"latency_ms": 1e-6}, **FAST)
+    edgekit.benchmark(file, budget={"latency_ms": 1e6}, **FAST)
+
+
+def test_a_budget_that_no_device_can_answer_is_missed(file: Path) -> None:
+    with pytest.raises(BudgetMissed, match=r"flash_kib: .* got no figure") as caught:
+        edgekit.benchmark(file, fake(), budget={"flash_kib": 10})
+    assert len(caught.value.benchmark.measurements) == 1
+
+
+def test_a_budgets_name_is_corrected() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'latency_ms'"):
+        edgekit.benchmark("model.onnx", budget={"latency": 1})
+
+
+def test_a_device_that_fails_does_not_lose_what_others_found(file: Path) -> None:
+    lost = fake(outcomes=["lost"])
+    with pytest.raises(DeviceError, match="pretended: lost") as caught:
+        edgekit.benchmark(file, ["fake", lost])
+    found = caught.value.benchmark
+    assert [one.device for one in found.measurements] == ["fake"]
+    assert [failure.device for failure in found.failures] == ["pretended"]
+
+
+def test_outcomes_are_counted_across_measurements(file: Path, tmp_path: Path) -> None:
+    device = fake(outcomes=["ok", "failed"], journal=str(tmp_path / "journal"))
+    edgekit.benchmark(file, device)
+    with pytest.raises(DeviceError, match="failed"):
+        edgekit.benchmark(file, device)
+    edgekit.benchmark(file, device)
+
+
+def test_nothing_is_measured_while_a_device_is_away(file: Path) -> None:
+    journal = file.with_name("journal")
+    ready = fake(outcomes=["ok"], journal=str(journal))
+    with pytest.raises(DeviceError, match="unreachable: its script says so; see `edgekit devices"):
+        edgekit.benchmark(file, [ready, fake(unreachable=True)])
+    assert not journal.exists()
+
+
+def test_a_script_is_read_strictly(file: Path) -> None:
+    with pytest.raises(OptionError, match="latency_ms"):
+        edgekit.benchmark(file, fake(latencyms=1.0))
+
+
+@pytest.mark.parametrize("device", all_devices(), ids=lambda device: device.name)
+def test_shipped_devices_are_what_their_files_are_called(device: Device) -> None:
+    assert load_device(device.name) == device
+    assert device.description
+    assert len(device.description) < 100
+
+
+def test_a_device_of_ones_own_takes_six_lines(file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        'schema = 1\nname = "mine"\nkind = "fake"\ndescription = "x"\n[script]\nlatency_ms = 1e3\n'
+    )
+    (found,) = edgekit.benchmark(file, str(own)).measurements
+    assert found.latency is not None
+    assert found.latency.ms == pytest.approx(1e3 * file.stat().st_size / 2**20)
+
+
+def test_missed_budgets_name_device_file_and_figures() -> None:
+    found = Benchmark(
+        measurements=(), failures=(DeviceFailure(device="d", file="f", error="e"),),
+        budget={"size_kib": 1.0},
+    )  # fmt: skip
+    assert missed_budgets(found) == ["size_kib: expected at most 1, got no figure from any device"]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, list(arguments))
+    return done.exit_code, done.output
+
+
+def test_the_command_prints_a_table_and_writes_the_report(file: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    code, said = run("bench", str(file), "-d", "fake", "-q", "-o", str(report))
+    assert code == 0, said
+    assert "computed" in said
+    assert max(map(len, said.splitlines())) <= 80
+    plain = json.loads(report.read_text())
+    assert plain["measurements"][0]["device"] == "fake"
+    assert json.loads(run("bench", str(file), "-d", "fake", "--json")[1]) == plain
+
+
+def test_the_command_exits_with_3_beyond_a_budget_and_prints_all_the_same(file: Path) -> None:
+    code, said = run("bench", str(file), "-d", "fake", "-q", "--budget", "size_kib=0.01")
+    assert code == 3
+    assert "computed" in said
+    assert said.splitlines()[-1].startswith("Error: fake: double.onnx: size_kib is")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("bench", "{file}", "-d", "raspbery-pi-4"), 1, "no device"),
+        (("bench", "{file}", "--budget", "latency_ms"), 2, "expected NAME=NUMBER"),
+        (("bench", "gone.tflite"), 1, "no such file"),
+        (("devices", "show", "nothing"), 1, "no device"),
+        (("devices", "install", "fake"), 0, "everything is there"),
+        (("devices", "check", "fake", "host"), 0, "fake: ok"),
+        (("devices",), 0, "host"),
+        (("devices", "show", "fake"), 0, "script.latency_ms = 10.0"),
+    ],
+)
+def test_commands_answer_in_words(
+    arguments: tuple[str, ...], code: int, text: str, file: Path
+) -> None:
+    came, said = run(*(argument.format(file=file) for argument in arguments))
+    assert (came, text in said) == (code, True), said
+    assert max(map(len, said.splitlines())) <= 80 or came

@@ -1,0 +1,136 @@
+"""Emulated boards, with the real runtime in the real emulator."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from edgekit import runtimes
+from edgekit.devices import Request, backend_of, load_device
+from edgekit.devices.declaration import all_devices
+from edgekit.devices.emulated import EmulatedBackend, probe
+from edgekit.devices.emulated.tools import Kit
+from edgekit.errors import ArtifactError, DeviceError, OptionError
+
+BOARDS = [device.name for device in all_devices() if device.kind == "emulated"]
+
+
+@pytest.fixture
+def board(request):
+    """Return a device that is ready, or skip."""
+    device = load_device(getattr(request, "param", "raspberry-pi-4"))
+    state = EmulatedBackend().state(device)
+    if state.readiness != "ready":
+        pytest.skip(f"{device.name}: {state.why}; edgekit devices install {device.name}")
+    return device
+
+
+@pytest.fixture
+def artifact(tmp_path):
+    path = tmp_path / "probe.tflite"
+    probe.make(path)
+    return runtimes.describe(path)
+
+
+def test_boards_are_shipped_and_taken():
+    assert {"raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5", "cortex-a55"} <= set(BOARDS)
+    for name in BOARDS:
+        assert isinstance(backend_of(load_device(name)), EmulatedBackend)
+
+
+def test_what_has_to_be_brought_is_told_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEKIT_DEVICES", str(tmp_path))
+    device = load_device("raspberry-pi-4")
+    needs = EmulatedBackend().needs(device)
+    assert {each.source for each in needs} == {"apt", "pypi", "built here"}
+    assert 40 < sum(each.size_mb for each in needs) < 80
+    assert EmulatedBackend().state(device).readiness == "needs install"
+    with pytest.raises(DeviceError, match="not installed"):
+        Kit(device).tools()
+
+
+def test_the_processor_that_computes_wrongly_is_refused():
+    device = load_device("raspberry-pi-4")
+    wrong = dataclasses.replace(device, cpu=dataclasses.replace(device.cpu, emulator="max"))
+    with pytest.raises(OptionError, match="int8 wrongly"):
+        EmulatedBackend().needs(wrong)
+
+
+@pytest.mark.parametrize("board", BOARDS, indirect=True)
+def test_a_board_computes_what_is_known(board):
+    assert EmulatedBackend().check(board) == []
+
+
+@pytest.mark.parametrize("board", ["raspberry-pi-4", "x86-haswell"], indirect=True)
+def test_counts_of_three_processes_are_identical(board, artifact, tmp_path, monkeypatch):
+    found = []
+    for place in ("a", "folder-with-a-longer-name", "c"):
+        (tmp_path / place).mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
+        found.append(EmulatedBackend().measure(board, artifact, Request()))
+    assert found[0].counts == found[1].counts == found[2].counts
+    assert found[0].operators == found[1].operators == found[2].operators
+
+
+def test_a_measurement_tells_how_each_figure_was_come_by(board, artifact):
+    found = EmulatedBackend().measure(board, artifact, Request())
+    assert found.latency is None
+    assert found.bases == {"counts": "counted", "operators": "counted", "memory": "computed"}
+    assert found.operators[0].kind == "FULLY_CONNECTED"
+    assert found.operators[0].instructions > 0
+    assert sum(o.instructions or 0 for o in found.operators) == found.counts.instructions
+    assert sum(found.counts.classes.values()) == found.counts.instructions
+    assert found.agreement.identical_share == 1.0
+    assert found.warnings == ()
+    assert found.facts["cpu part"].startswith("0xd08")
+
+
+def test_kernels_are_those_of_the_processor(board, artifact):
+    newer = load_device("raspberry-pi-5")
+    without = EmulatedBackend().measure(board, artifact, Request(operators=False))
+    dotted = EmulatedBackend().measure(newer, artifact, Request(operators=False))
+    assert "dot_product" not in without.counts.classes
+    assert dotted.counts.classes["dot_product"] > 0
+    assert without.operators == ()
+
+
+def test_the_users_samples_are_what_is_compared(board, artifact):
+    rows = np.zeros((7, probe.WIDTH), np.float32)
+    found = EmulatedBackend().measure(board, artifact, Request(samples={"in": rows}))
+    assert found.agreement.samples == 7
+
+
+def test_counts_do_not_depend_on_how_many_samples_there_are(board, artifact):
+    rows = np.arange(3 * probe.WIDTH).reshape(3, -1).astype(np.float32) / 2
+    one, three = (
+        EmulatedBackend().measure(board, artifact, Request(samples={"in": rows[:n]}))
+        for n in (1, 3)
+    )
+    assert one.counts == three.counts
+
+
+def test_a_file_that_the_runtime_refuses_is_named(board, artifact):
+    content = bytearray(artifact.path.read_bytes())
+    artifact.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ArtifactError, match=r"probe\.tflite"):
+        EmulatedBackend().measure(board, artifact, Request())
+
+
+def test_other_formats_are_refused(artifact):
+    other = dataclasses.replace(artifact, format="onnx")
+    with pytest.raises(ArtifactError, match="runs TFLite files"):
+        EmulatedBackend().measure(load_device("raspberry-pi-4"), other, Request())
+
+
+def test_a_device_that_computes_wrongly_is_caught(board, artifact, monkeypatch):
+    # qemu's own default processor: its int8 kernels give garbage, which is why it is refused.
+    wrong = dataclasses.replace(board.cpu, emulator="max")
+    monkeypatch.setattr(
+        "edgekit.devices.emulated.backend.declared", lambda device: (wrong, board.runtime)
+    )
+    found = EmulatedBackend().check(board)
+    if not found:
+        pytest.skip("this qemu computes int8 correctly on its default processor")
+    assert "computes wrongly" in found[0]
