@@ -3,6 +3,7 @@
 #   make demo    train on handwritten digits, convert to int8 in three formats, show what it cost
 #   make test    the whole gate: lint, types, layers, tests, also on JAX and torch, and the wheel
 #                outside the checkout
+#   make devices    fetch what the tests of devices run on (qemu, tflite-micro, Vela; about 70 MB)
 #   make backends   the tests of passes and training with Keras on JAX and torch
 #   make bench   speed, memory and accuracy against other tools
 #   make lint    only the checks that take seconds
@@ -15,6 +16,7 @@ PYTHON ?= python3
 TESTS ?=
 BENCH ?=
 BACKENDS ?= jax torch
+DEVICES ?= raspberry-pi-4 x86-haswell cortex-m4 ethos-u55-128
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
@@ -23,7 +25,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test backends bench lint wheel lock clean
+.PHONY: help demo test devices backends bench lint wheel lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -56,9 +58,15 @@ lint: $(READY)
 	$(PY) -m mypy
 	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
 
-test: lint
+test: lint devices
 	$(PY) -m pytest -n 2 $(TESTS)
 	@$(MAKE) --no-print-directory backends wheel
+
+# Into the user's cache; tests of devices that cannot be fetched here say so and are skipped.
+devices: $(READY)
+	@$(PY) -m edgekit devices install --yes --quiet $(DEVICES) || \
+	    { echo "devices: some could not be fetched (see above): their tests are SKIPPED"; \
+	      [ "$${CI:-}" != true ]; }
 
 # No TESTS: these are the ones that are marked for it.
 backends: $(READY)

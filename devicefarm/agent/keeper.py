@@ -87,6 +87,7 @@ def run(job: dict[str, Any], folder: Path) -> None:
         return
     finally:
         stop(child)
+        child.wait()
     if child.returncode == 0:
         frame(answer)
         return

@@ -10,8 +10,9 @@ import msgspec
 
 from edgekit import manifest, table
 from edgekit.auditing import AuditResult
+from edgekit.devices.declaration import Device
 from edgekit.errors import UnknownName
-from edgekit.report import model
+from edgekit.report import devices, model
 from edgekit.report.figures import FIGURES
 from edgekit.report.plain import NOT_FINITE
 from edgekit.target import Target
@@ -42,7 +43,9 @@ DOCUMENTS: Mapping[str, Document] = {
         manifest.Manifest, manifest.SCHEMA, "manifest.json: the files of one conversion"
     ),
     "audit": Document(AuditResult, 1, "What `edgekit audit --json` prints", versioned=False),
+    "benchmark": Document(devices.Benchmark, devices.SCHEMA, "What `edgekit bench --json` prints"),
     "target": Document(Target, table.SCHEMA, "targets/*.toml: what an artifact must be"),
+    "device": Document(Device, table.SCHEMA, "devicefarm/*.toml: where files are measured"),
 }
 
 

@@ -19,6 +19,7 @@ from edgekit.calibrate.lint import Code
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
+from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
 from edgekit.passes import PASSES, passes_of
 from edgekit.recipe import Recipe
@@ -276,6 +277,8 @@ def test_toml_examples_load(body: str, tmp_path: Path) -> None:
     if "[[passes]]" in body:
         recipe = Recipe.load(str(path))
         assert passes_of(recipe.passes, where=recipe.name)
+    elif "kind =" in body:
+        assert load_device(str(path)).name
     elif "format =" in body:
         assert contradictions(Target.load(str(path))) == []
     else:

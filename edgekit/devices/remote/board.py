@@ -104,7 +104,7 @@ def prepared(
         data="inputs.bin",
         inputs=tuple({"dtype": a.dtype.name, "shape": list(a.shape)} for a in batches[0]),
         batches=len(batches),
-        threads=request.threads or 1,
+        threads=threads,
         warmup=request.warmup,
         min_runs=request.min_runs,
         min_seconds=request.min_seconds,
@@ -115,12 +115,8 @@ def prepared(
     return ask, files | {"inputs.bin": b"".join(a.tobytes() for one in batches for a in one)}
 
 
-def _demand_sense(request: Request) -> None:
-    if (
-        (1 if request.threads is None else request.threads) < 1
-        or request.min_runs < 1
-        or request.warmup < 0
-    ):
+def _demand_sense(request: Request, threads: int) -> None:
+    if threads < 1 or request.min_runs < 1 or request.warmup < 0:
         raise OptionError(
             "expected threads >= 1, min_runs >= 1 and warmup >= 0, got"
             f" {threads}, {request.min_runs}, {request.warmup}"

@@ -368,7 +368,7 @@ def test_without_asyncssh_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_board_that_says_nothing_is_given_up(sshd: Sshd, tmp_path: Path) -> None:
-    silent = python_with(sshd, tmp_path, "sleep 600")
+    silent = python_with(sshd, tmp_path, "sleep 30")
     with pytest.raises(DeviceError, match="no answer within 2 s"):
         converse(sshd.at(python=silent), opened, limit_s=2.0)
 
