@@ -13,6 +13,7 @@ from edgekit.passes.channels.budget import Chooser, Limits, within
 from edgekit.passes.channels.costs import Costs
 from edgekit.passes.channels.importance import Scores, by_filters, by_scales, by_sensitivity
 from edgekit.passes.channels.latency import share_within
+from edgekit.passes.channels.refit import refit
 from edgekit.passes.channels.surgery import removed
 from edgekit.passes.channels.told import treatments
 from edgekit.passes.channels.wiring import Keep, Wiring, wired
@@ -41,6 +42,8 @@ class ChannelPrune(Pass):
             make it, the factors of "batch-norm", or "taylor": what the training loss would gain.
         multiple_of: Layers keep a multiple of so many channels; smaller ones are left alone.
         skip: Name patterns of layers that keep all channels that they make.
+        refit: Whether kernels that read channels which leave are fitted on calibration samples to
+            give what they gave: He et al. 2017, equation 2.
         steps: In how many steps the budget is approached; scores are taken anew before each.
         epochs: Of training after each step; 0 trains nothing.
         learning_rate: None for that of the training.
@@ -57,6 +60,7 @@ class ChannelPrune(Pass):
     importance: Literal["l1", "l2", "batch-norm", "taylor"] = "l2"
     multiple_of: int = 8
     skip: tuple[str, ...] = ()
+    refit: bool = True
     steps: int = 1
     epochs: int = 0
     learning_rate: float | None = None
@@ -87,13 +91,14 @@ class ChannelPrune(Pass):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Data only where something is trained, or scored by the loss; labels for the loss."""
+        """Training data where something is trained or scored by the loss, labels for the loss."""
         scored = self.importance == "taylor"
         taught = self.distill and self.distill_weight == 1
         training = ("training",) if self.epochs or scored else ()
         labels = ("labels",) if scored or (self.epochs and not taught) else ()
         measured = ("latency",) if self.latency is not None else ()
-        return frozenset({"graph", *training, *labels, *measured})
+        fitted = ("calibration",) if self.refit else ()
+        return frozenset({"graph", *training, *labels, *measured, *fitted})
 
     def objections(self, target: Target | None, others: Sequence[Pass]) -> list[str]:
         """Say which passes would lose their work."""
@@ -110,6 +115,9 @@ class ChannelPrune(Pass):
         if "training" in self.needs and context.trainer is None:
             raise PassError("channel-prune: expected training data, got none; give --train, or "
                             "set epochs to 0 and importance to l2")  # fmt: skip
+        if self.refit and context.samples is None:
+            raise PassError("channel-prune: expected calibration samples, got none; give "
+                            "--calibration, or set refit to false")  # fmt: skip
         if self.latency is not None:
             return replace(self, macs=self._measured(model, context), latency=None).run(
                 model, context
@@ -185,6 +193,8 @@ class ChannelPrune(Pass):
         wiring = wired(graph, skip=self.skip)
         scores = self._scores(model, wiring, context)
         keep = self._chosen(wiring, Costs(graph, wiring), scores, limits)
+        if self.refit and context.samples is not None:
+            refit(graph, wiring, keep, context.samples, seed=context.seed)
         return removed(graph, wiring, keep)
 
     def _scores(self, model: Any, wiring: Wiring, context: Context) -> Scores:

@@ -22,13 +22,13 @@ class Qat(Pass):
 
     Weights are rounded per channel, symmetric, with the step max |w| / 127; activations on ranges
     that start from calibration. Rounding passes gradients straight through. Batch norms behind
-    convolutions are folded: with their statistics moving, and corrected for, in the first half of
-    the epochs, frozen in the second. What comes out is a plain model without them, whose weights
-    lie on their grids, and the ranges.
+    convolutions scale by the batch while their statistics move, in the first epochs; in the last
+    ones they are folded. What comes out is a plain model without them, whose weights lie on their
+    grids, and the ranges.
 
     Args:
         epochs: None for those of the training.
-        learning_rate: None for a hundred-thousandth, or the training's own if that is smaller.
+        learning_rate: None for 3e-5, or the training's own if that is smaller.
         bits: Of weights: 8, or 4 for a target of 4-bit weights.
         layer_bits: Of the weights of layers by name pattern; the first that fits counts.
         activations: Integers of activations; "auto" takes the target's, else int8.
@@ -36,7 +36,8 @@ class Qat(Pass):
             least and largest values (Jacob et al. 2018), "fixed" keeps them as calibrated.
         estimator: Of the first ranges.
         skip: Name patterns of layers that are not simulated.
-        moving_batchnorm: Share of the epochs in which statistics of batch norms move.
+        moving_batchnorm: Share of the epochs, the first ones, in which statistics of batch norms
+            move; in the others, in whole epochs, they are folded.
         distill: Whether the source model teaches beside the labels.
         temperature: Of that.
         distill_weight: Of that, in [0, 1].
@@ -53,7 +54,7 @@ class Qat(Pass):
     ranges: Literal["learnt", "moving-average", "fixed"] = "learnt"
     estimator: str = "mse"
     skip: tuple[str, ...] = ()
-    moving_batchnorm: float = 0.5
+    moving_batchnorm: float = 0.9
     distill: bool = False
     temperature: float = 4.0
     distill_weight: float = 0.9

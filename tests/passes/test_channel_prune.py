@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ def residual(width=32, *, sizes=(12, 12, 3)):
 
 
 def prune(model, *, context=None, **options):
-    return ChannelPrune(**options).run(flat(model), context or Context())
+    refit = context is not None and context.samples is not None
+    return ChannelPrune(**{"refit": refit, **options}).run(flat(model), context or Context())
 
 
 @pytest.mark.parametrize("importance", ["l1", "l2", "batch-norm"])
@@ -97,10 +99,14 @@ def test_options_out_of_range_are_refused(options):
 
 
 def test_only_what_trains_needs_training_data():
-    assert ChannelPrune().needs == {"graph"}
-    assert ChannelPrune(epochs=1).needs == {"graph", "training", "labels"}
-    assert ChannelPrune(epochs=1, distill_weight=1.0).needs == {"graph", "training"}
-    assert ChannelPrune(importance="taylor").needs == {"graph", "training", "labels"}
+    assert ChannelPrune().needs == {"graph", "calibration"}
+    bare = ChannelPrune(refit=False)
+    assert bare.needs == {"graph"}
+    assert replace(bare, epochs=1).needs == {"graph", "training", "labels"}
+    assert replace(bare, epochs=1, distill_weight=1.0).needs == {"graph", "training"}
+    assert replace(bare, importance="taylor").needs == {"graph", "training", "labels"}
+    with pytest.raises(PassError, match="give --calibration, or set refit to false"):
+        ChannelPrune().run(flat(residual()), Context())
     with pytest.raises(PassError, match="training data"):
         prune(residual(), epochs=1)
 

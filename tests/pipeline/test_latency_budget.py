@@ -17,7 +17,7 @@ def test_channels_leave_until_the_latency_is_kept(tmp_path: Path) -> None:
     recipe = tmp_path / "faster.toml"
     recipe.write_text(
         'schema = 1\nname = "faster"\ndescription = "half of the time"\n'
-        '[[passes]]\nname = "channel-prune"\nlatency = 0.5\n',
+        '[[passes]]\nname = "channel-prune"\nlatency = 0.5\nrefit = false\n',
         encoding="utf-8",
     )
     keras.utils.set_random_seed(0)

@@ -27,19 +27,24 @@ class Patches:
     changed: Array
 
 
-def count_of(layout: Layout) -> int:
-    """Return how many places are enough to learn a kernel, and still fit into memory."""
+def count_of(layout: Layout, each: int = 4) -> int:
+    """Return how many places are enough to learn a kernel, and still fit into memory.
+
+    ``each`` are those for each weight of an output channel.
+    """
     read = layout.taps * layout.inputs * layout.groups
-    wanted = 4 * layout.taps * layout.inputs
+    wanted = each * layout.taps * layout.inputs
     return int(np.clip(min(wanted, _MOST_VALUES // read), _LEAST_PLACES, _MOST_PLACES))
 
 
-def patches(view: Linear, exact: Batches, changed: Batches, generator: Any) -> Patches:
+def patches(
+    view: Linear, exact: Batches, changed: Batches, generator: Any, *, each: int = 4
+) -> Patches:
     """Return what the first kernel of a layer reads at random places of its output.
 
-    As many places of each batch as samples in it; at most all.
+    As many places of each batch as samples in it, ``each`` for each weight; at most all.
     """
-    found = list(_patches(view, exact, changed, generator))
+    found = list(_patches(view, exact, changed, generator, each))
     return Patches(
         exact=np.concatenate([one for one, _ in found]),
         changed=np.concatenate([other for _, other in found]),
@@ -47,9 +52,9 @@ def patches(view: Linear, exact: Batches, changed: Batches, generator: Any) -> P
 
 
 def _patches(
-    view: Linear, exact: Batches, changed: Batches, generator: Any
+    view: Linear, exact: Batches, changed: Batches, generator: Any, each: int
 ) -> Iterator[tuple[Array, Array]]:
-    wanted = count_of(view.kernels[0].layout)
+    wanted = count_of(view.kernels[0].layout, each)
     samples = sum(len(batch) for batch in exact)
     for one, other in zip(exact, changed, strict=True):
         count = -(-wanted * len(one) // samples)

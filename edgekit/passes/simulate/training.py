@@ -20,7 +20,7 @@ from edgekit.passes.simulate.told import patterns_for_parts
 if TYPE_CHECKING:
     from edgekit.passes.qat import Qat
 
-_RATE = 1e-5
+_RATE = 3e-5
 
 
 def train(model: Any, options: Qat, context: Context) -> Simulated:
@@ -31,7 +31,7 @@ def train(model: Any, options: Qat, context: Context) -> Simulated:
     plain, known = spread(model), dict[str, Range]()
     options = _with_parts(options, model, plain)
     whole = options.epochs or trainer.epochs
-    moving = int(whole * options.moving_batchnorm)
+    moving = whole - int(whole * (1 - options.moving_batchnorm) + 1e-9)
     if moving and corrected_pairs(Graph(plain), _plan(plain, options, context)):
         first = _simulated(plain, options, context, known, corrected=True)
         _fit(first, options, context, label="qat, batch norms moving", epochs=moving)
