@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,11 +38,13 @@ def load(module: str) -> Any:
     """Import a package that an extra brings, or a module of it.
 
     OpenVINO reports every import of it to its makers, from a forked process that has hung now and
-    then, with all that was open here; it is imported without that.
+    then, with all that was open here; it is imported without that. ONNX Runtime keeps a session for
+    its makers in the folder for passing files; it is told not to.
 
     Raises:
         MissingExtra: it cannot be imported.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         with without("openvino_telemetry"):
             return importlib.import_module(module)

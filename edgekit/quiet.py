@@ -21,6 +21,7 @@ _FRAMEWORK_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "KERAS_BACKEND": "tensorflow",
     "NNCF_CI": "1",  # sends no telemetry; nothing else in NNCF reads it
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 _TAIL_BYTES = 16_384
 _NOTE = "The libraries last printed:"

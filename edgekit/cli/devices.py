@@ -99,10 +99,12 @@ def check(names: tuple[str, ...]) -> None:
     from edgekit.devices.backend import backend_of
     from edgekit.devices.declaration import load_device
     from edgekit.errors import DeviceError
+    from edgekit.quiet import quiet
 
     wrong = []
     for device in [load_device(name) for name in names]:
-        said = list(backend_of(device).check(device))
+        with quiet():
+            said = list(backend_of(device).check(device))
         click.echo(f"{device.name}: {'; '.join(said) or 'ok'}")
         wrong += [f"{device.name}: {line}" for line in said]
     if wrong:

@@ -86,6 +86,25 @@ class Backend(Protocol):
         """
 
 
+class Always:
+    """Part of a backend that needs nothing: it is ready, and there is nothing to fetch or check."""
+
+    def state(self, device: Device) -> State:
+        """Return that it is ready."""
+        return State(readiness="ready")
+
+    def needs(self, device: Device) -> Sequence[Fetch]:
+        """Return nothing."""
+        return ()
+
+    def install(self, device: Device, progress: Progress) -> None:
+        """Do nothing."""
+
+    def check(self, device: Device) -> Sequence[str]:
+        """Return nothing: what could be wrong shows in each measurement."""
+        return ()
+
+
 KINDS = Registry(
     kind="kind of device",
     group="edgekit.devices",

@@ -69,12 +69,13 @@ class Cost:
     """How counts become a modelled latency; see ``docs/devices.md`` for each number's meaning.
 
     ``cycles`` maps a class of instructions, or ``l1_miss``, ``l2_miss``, to cycles for one.
+    ``operator_ms`` is what each operator of the file costs besides: threads wait for each other.
     ``relative_error`` is half the width of the interval that is stated, as a share; ``borrowed``
     names the device whose published figures the numbers were fitted on, if they are not its own.
     """
 
     cycles: Mapping[str, float] = field(default_factory=dict)
-    constant_ms: float = 0.0
+    operator_ms: float = 0.0
     threads: int = 1
     parallel_share: float = 1.0
     relative_error: float = 0.5

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from edgekit import table
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Always, Request, State
+from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
-from edgekit.devices.figures import DeviceMeasurement, Latency, MemoryUse
+from edgekit.devices.figures import DeviceMeasurement, Latency
 from edgekit.errors import DeviceError
-from edgekit.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Script:
     unreachable: bool = False
 
 
-class FakeBackend:
+class FakeBackend(Always):
     """Follows the script."""
 
     def state(self, device: Device) -> State:
@@ -42,17 +41,6 @@ class FakeBackend:
         if _script(device).unreachable:
             return State(readiness="unreachable", why="its script says so")
         return State(readiness="ready")
-
-    def needs(self, device: Device) -> Sequence[Fetch]:
-        """Return nothing."""
-        return ()
-
-    def install(self, device: Device, progress: Progress) -> None:
-        """Do nothing."""
-
-    def check(self, device: Device) -> Sequence[str]:
-        """Return nothing."""
-        return ()
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Tell a latency that follows from the file's size; see ``Backend``."""
@@ -62,15 +50,9 @@ class FakeBackend:
         if outcome != "ok":
             raise DeviceError(f"{device.name}: {outcome}, as its script says")
         latency = script.latency_ms * artifact.size_bytes / 2**20
-        return DeviceMeasurement(
-            device=device.name,
-            kind=device.kind,
-            description=device.description,
-            file=str(artifact.path),
-            format=artifact.format,
-            sha256=artifact.sha256,
+        return replace(
+            bare(device, artifact),
             latency=Latency(ms=latency, low_ms=latency, high_ms=latency, basis="computed"),
-            memory=MemoryUse(artifact_kib=artifact.size_bytes / 1024),
             bases={"latency": "computed"},
             warnings=("a fake device: no figure means anything",),
         )

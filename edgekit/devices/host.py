@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.bench import Measurement, measure
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Always, Request
+from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.timing import timed_latency
-from edgekit.progress import Progress
 
 
-class HostBackend:
+class HostBackend(Always):
     """Times single inferences in a fresh process, in the runtime that is installed here."""
-
-    def state(self, device: Device) -> State:
-        """Return that it is ready."""
-        return State(readiness="ready")
-
-    def needs(self, device: Device) -> Sequence[Fetch]:
-        """Return nothing."""
-        return ()
-
-    def install(self, device: Device, progress: Progress) -> None:
-        """Do nothing."""
-
-    def check(self, device: Device) -> Sequence[str]:
-        """Return nothing: what could be wrong shows in each measurement."""
-        return ()
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Measure; see ``Backend``."""
@@ -40,13 +25,8 @@ class HostBackend:
             min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
         )  # fmt: skip
         audited = audit(artifact.path)
-        return DeviceMeasurement(
-            device=device.name,
-            kind=device.kind,
-            description=device.description,
-            file=str(artifact.path),
-            format=artifact.format,
-            sha256=artifact.sha256,
+        return replace(
+            bare(device, artifact),
             runtime=found.host.versions,
             latency=timed_latency(found.samples_ms, found.warmup_ms, found.threads),
             memory=MemoryUse(

@@ -76,7 +76,8 @@ def test_counts_of_three_processes_are_identical(board, artifact, tmp_path, monk
 
 def test_a_measurement_tells_how_each_figure_was_come_by(board, artifact):
     found = EmulatedBackend().measure(board, artifact, Request())
-    assert found.latency is None
+    assert found.latency is not None
+    assert found.latency.basis == found.bases["latency"] == "modelled"
     assert found.bases == {"counts": "counted", "operators": "counted", "memory": "computed"}
     assert found.operators[0].kind == "FULLY_CONNECTED"
     assert found.operators[0].instructions > 0

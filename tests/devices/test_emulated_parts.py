@@ -169,12 +169,12 @@ COUNTS = Counts(
 )  # fmt: skip
 
 
-def test_a_latency_is_cycles_by_clock_and_a_constant():
+def test_a_latency_is_cycles_by_clock_and_some_for_each_operator():
     cost = Cost(
-        cycles={"float_mac": 2.0, "l2_miss": 50.0, "permute": 9.0}, constant_ms=0.5,
+        cycles={"float_mac": 2.0, "l2_miss": 50.0, "permute": 9.0}, operator_ms=0.1,
         relative_error=0.1,
     )  # fmt: skip
-    found = modelled(COUNTS, cost, 1, clock_mhz=1)
+    found = modelled(COUNTS, cost, 1, clock_mhz=1, operators=5)
     assert found.ms == pytest.approx((800 + 100) / 1000 + 0.5)
     assert (found.low_ms, found.high_ms) == pytest.approx((0.9 * found.ms, 1.1 * found.ms))
     assert found.basis == "modelled"
@@ -182,14 +182,16 @@ def test_a_latency_is_cycles_by_clock_and_a_constant():
 
 def test_threads_share_what_can_be_shared():
     cost = Cost(cycles={"instructions": 1.0}, threads=4, parallel_share=0.8)
-    four = modelled(COUNTS, cost, 4, clock_mhz=1).ms
+    four = modelled(COUNTS, cost, 4, clock_mhz=1, operators=5).ms
     assert four == pytest.approx(1.0)
-    assert modelled(COUNTS, cost, 1, clock_mhz=1).ms == pytest.approx(1.0 / (0.2 + 0.8 / 4))
+    assert modelled(COUNTS, cost, 1, clock_mhz=1, operators=5).ms == pytest.approx(
+        1.0 / (0.2 + 0.8 / 4)
+    )
 
 
 def test_a_cost_of_something_that_is_not_counted_is_refused():
     with pytest.raises(OptionError, match="flops"):
-        modelled(COUNTS, Cost(cycles={"flops": 1.0}), 1, clock_mhz=1000)
+        modelled(COUNTS, Cost(cycles={"flops": 1.0}), 1, clock_mhz=1000, operators=5)
 
 
 def test_the_prefix_tells_of_the_processor(tmp_path):

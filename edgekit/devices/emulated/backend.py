@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.emulated import probe
 from edgekit.devices.emulated.cost import modelled
@@ -77,15 +79,18 @@ class EmulatedBackend:
         latency = None
         if device.cost is not None:
             threads = min(request.threads or device.cost.threads, cpu.cores)
-            latency = modelled(found.counts, device.cost, threads, clock_mhz=cpu.clock_mhz)
+            latency = modelled(
+                found.counts,
+                device.cost,
+                threads,
+                clock_mhz=cpu.clock_mhz,
+                operators=sum(
+                    not one.precision.startswith("constant") for one in audited.operators
+                ),
+            )
             bases["latency"] = "modelled"
-        return DeviceMeasurement(
-            device=device.name,
-            kind=device.kind,
-            description=device.description,
-            file=str(artifact.path),
-            format=artifact.format,
-            sha256=artifact.sha256,
+        return replace(
+            bare(device, artifact),
             memory=MemoryUse(
                 artifact_kib=artifact.size_bytes / 1024, weights_kib=audited.weight_bytes / 1024
             ),

@@ -7,11 +7,13 @@ from edgekit.devices.figures import Counts, Latency
 from edgekit.errors import OptionError
 
 
-def modelled(counts: Counts, cost: Cost, threads: int, *, clock_mhz: int) -> Latency:
+def modelled(
+    counts: Counts, cost: Cost, threads: int, *, clock_mhz: int, operators: int
+) -> Latency:
     """Return the latency that counts stand for.
 
     cycles = sum over ``cost.cycles`` of number times cycles; a class that it does not name is free.
-    ms = (cycles / clock) * share(threads) / share(cost.threads) + constant, where
+    ms = (cycles / clock) * share(threads) / share(cost.threads) + operators * operator_ms, where
     share(n) = (1 - parallel) + parallel / n is Amdahl's law and ``cost.threads`` is the number that
     the cycles were fitted for. For another number the interval spans parallel from 2/3 to 1, since
     nothing was published that it could be fitted on.
@@ -21,6 +23,7 @@ def modelled(counts: Counts, cost: Cost, threads: int, *, clock_mhz: int) -> Lat
         cost: The device's model.
         threads: That the inference may use.
         clock_mhz: Of the device.
+        operators: Of the file, constants left out.
 
     Raises:
         OptionError: the clock is not known, or the cost names something that is not counted.
@@ -35,7 +38,7 @@ def modelled(counts: Counts, cost: Cost, threads: int, *, clock_mhz: int) -> Lat
     cycles = sum(numbers[name] * each for name, each in cost.cycles.items())
     fitted = cycles / (clock_mhz * 1000.0)
     ms, *span = (
-        fitted * _scale(parallel, threads, cost.threads) + cost.constant_ms
+        fitted * _scale(parallel, threads, cost.threads) + operators * cost.operator_ms
         for parallel in (cost.parallel_share, *_PARALLEL)
     )
     return Latency(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
 from edgekit.devices.agreement import agreement
+from edgekit.devices.bare import bare
 from edgekit.devices.capacity import block_kib, others_with_room, shortages
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import Agreement, Basis, DeviceMeasurement, MemoryUse, OperatorCost
@@ -43,13 +44,8 @@ def measurement(
     found = _agreement(artifact, told)
     memory = _memory(artifact, audited, answer)
     misfits = refusals(answer, audited) or _shortages(device, memory, answer)
-    return DeviceMeasurement(
-        device=device.name,
-        kind=device.kind,
-        description=device.description,
-        file=str(artifact.path),
-        format=artifact.format,
-        sha256=artifact.sha256,
+    return replace(
+        bare(device, artifact),
         runtime={"tflite-micro": answer.version},
         memory=memory,
         operators=tuple(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
+from edgekit.devices.bare import bare
 from edgekit.devices.capacity import shortages
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import Basis, DeviceMeasurement, Latency, MemoryUse, OperatorCost
@@ -38,13 +40,8 @@ def measurement(
     placed = operators(compiled, audited)
     used = any(row.where == "npu" for row in compiled.rows)
     memory = _memory(artifact, compiled) if used else _stored(artifact, audited)
-    return DeviceMeasurement(
-        device=device.name,
-        kind=device.kind,
-        description=device.description,
-        file=str(artifact.path),
-        format=artifact.format,
-        sha256=artifact.sha256,
+    return replace(
+        bare(device, artifact),
         runtime={"ethos-u-vela": version},
         latency=_latency(compiled) if used else None,
         cycles=compiled.cycles if used else None,
@@ -64,13 +61,8 @@ def refused(
     device: Device, artifact: Artifact, *, audited: AuditResult, why: str
 ) -> DeviceMeasurement:
     """Return that Vela does not compile a file."""
-    return DeviceMeasurement(
-        device=device.name,
-        kind=device.kind,
-        description=device.description,
-        file=str(artifact.path),
-        format=artifact.format,
-        sha256=artifact.sha256,
+    return replace(
+        bare(device, artifact),
         memory=_stored(artifact, audited),
         misfits=(f"ethos-u-vela cannot compile the file: {why}",),
     )

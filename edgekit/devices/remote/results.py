@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.cpu import features_of
 from edgekit.devices.agreement import agreement, doubts
+from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.remote.doubts import doubts_about
@@ -33,13 +35,8 @@ def measurement(
     """
     outputs = real_outputs(artifact, samples, run.outputs)
     found = agreement(artifact, outputs, reference, against=REFERENCE)
-    return DeviceMeasurement(
-        device=device.name,
-        kind=device.kind,
-        description=device.description,
-        file=str(artifact.path),
-        format=artifact.format,
-        sha256=artifact.sha256,
+    return replace(
+        bare(device, artifact),
         runtime={run.runtime: run.version},
         latency=timed_latency(run.samples_ms, run.warmup_ms, ask.threads),
         memory=MemoryUse(
