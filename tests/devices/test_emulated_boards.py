@@ -78,7 +78,12 @@ def test_a_measurement_tells_how_each_figure_was_come_by(board, artifact):
     found = EmulatedBackend().measure(board, artifact, Request())
     assert found.latency is not None
     assert found.latency.basis == found.bases["latency"] == "modelled"
-    assert found.bases == {"counts": "counted", "operators": "counted", "memory": "computed"}
+    assert found.bases == {
+        "counts": "counted",
+        "operators": "counted",
+        "memory": "computed",
+        "latency": "modelled",
+    }
     assert found.operators[0].kind == "FULLY_CONNECTED"
     assert found.operators[0].instructions > 0
     assert sum(o.instructions or 0 for o in found.operators) == found.counts.instructions
