@@ -37,7 +37,7 @@ BYTES = ("load_bytes", "store_bytes")
 Structure = Sequence[Sequence[str]]
 STRUCTURE: Mapping[str, Structure] = {
     "raspberry-pi-4": (("float_mac",), MEMORY, ("operators",)),
-    "raspberry-pi-3": (("integer_mac",), BYTES),
+    "raspberry-pi-3": (("integer_mac",), BYTES, ("operators",)),
 }
 BARS = {"raspberry-pi-4": (3.0, 8.0), "raspberry-pi-3": (10.0, 20.0)}
 Numbers = Mapping[str, float]

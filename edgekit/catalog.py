@@ -36,5 +36,6 @@ def locate(kind: str, name_or_path: str) -> Path:
             )
         return path
     if name_or_path not in names(kind):
-        raise UnknownName(kind.removesuffix("s"), name_or_path, names(kind))
+        noun = "device" if kind == "devicefarm" else kind.removesuffix("s")
+        raise UnknownName(noun, name_or_path, names(kind))
     return shipped(kind) / f"{name_or_path}.toml"

@@ -70,12 +70,14 @@ class Cost:
 
     ``cycles`` maps a class of instructions, or ``l1_miss``, ``l2_miss``, to cycles for one.
     ``operator_ms`` is what each operator of the file costs besides: threads wait for each other.
+    ``fitted_from`` are the fewest instructions of an inference that the numbers were fitted on.
     ``relative_error`` is half the width of the interval that is stated, as a share; ``borrowed``
     names the device whose published figures the numbers were fitted on, if they are not its own.
     """
 
     cycles: Mapping[str, float] = field(default_factory=dict)
     operator_ms: float = 0.0
+    fitted_from: int = 0
     threads: int = 1
     parallel_share: float = 1.0
     relative_error: float = 0.5

@@ -151,7 +151,7 @@ def test_the_command_exits_with_3_beyond_a_budget_and_prints_all_the_same(file: 
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("bench", "{file}", "-d", "raspbery-pi-4"), 1, "no device"),
+        (("bench", "{file}", "-d", "raspbery-pi-4"), 1, "no device 'raspbery-pi-4'; did you mean"),
         (("bench", "{file}", "--budget", "latency_ms"), 2, "expected NAME=NUMBER"),
         (("bench", "gone.tflite"), 1, "no such file"),
         (("devices", "show", "nothing"), 1, "no device"),

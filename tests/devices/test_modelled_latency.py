@@ -78,7 +78,17 @@ def test_a_core_without_figures_of_its_own_says_whose_it_borrows() -> None:
 
 def test_a_file_of_one_operator_takes_next_to_nothing() -> None:
     nothing = dict.fromkeys(KEPT["raspberry-pi-4"]["int8 v2"], 0) | {"operators": 1}
-    assert told(load_device("raspberry-pi-4"), nothing).ms < 0.1
+    found = told(load_device("raspberry-pi-4"), nothing)
+    assert found.ms < 0.1
+    assert found.low_ms == 0.0, "smaller than anything that was published: operators may be free"
+
+
+def test_an_interval_is_wide_below_what_was_published() -> None:
+    device, numbers = load_device("raspberry-pi-4"), KEPT["raspberry-pi-4"]["int8 v2"]
+    small = {name: number // 100 for name, number in numbers.items()} | {"operators": 20}
+    known, guess = told(device, numbers), told(device, small)
+    widths = [(each.high_ms or 0) / (each.low_ms or 1) for each in (known, guess)]
+    assert widths[1] > 3 > widths[0]
 
 
 def test_cycles_of_what_is_not_counted_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +14,10 @@ from edgekit.devices.backend import Fetch, Request, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.emulated import probe
-from edgekit.devices.emulated.cost import modelled
+from edgekit.devices.emulated.cost import is_beyond_fit, modelled
 from edgekit.devices.emulated.inference import computed, studied
 from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
-from edgekit.devices.figures import Basis, DeviceMeasurement, MemoryUse
+from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, MemoryUse
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
@@ -101,17 +101,25 @@ class EmulatedBackend:
             agreement=found.agreement,
             bases=bases,
             facts=_facts(device, tools),
-            warnings=(*found.warnings, *_borrowed(device)),
+            warnings=(*found.warnings, *_weak_model(device, found.counts)),
         )
 
 
-def _borrowed(device: Device) -> tuple[str, ...]:
-    if device.cost is None or not device.cost.borrowed:
-        return ()
-    return (
-        f"the modelled latency uses the cycles of {device.cost.borrowed}, for want of published"
-        " figures: compare files by it, not devices",
-    )
+def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
+    """Say what keeps a modelled latency from being worth much."""
+    if device.cost is None:
+        return
+    if device.cost.borrowed:
+        yield (
+            f"the modelled latency uses the cycles of {device.cost.borrowed}, for want of published"
+            " figures: compare files by it, not devices"
+        )
+    if is_beyond_fit(counts, device.cost):
+        yield (
+            f"the modelled latency is a guess: {counts.instructions:,} instructions are fewer than"
+            f" the {device.cost.fitted_from:,} of the smallest model that its cost was fitted on;"
+            " compare instructions"
+        )
 
 
 def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:

@@ -16,7 +16,9 @@ def modelled(
     ms = (cycles / clock) * share(threads) / share(cost.threads) + operators * operator_ms, where
     share(n) = (1 - parallel) + parallel / n is Amdahl's law and ``cost.threads`` is the number that
     the cycles were fitted for. For another number the interval spans parallel from 2/3 to 1, since
-    nothing was published that it could be fitted on.
+    nothing was published that it could be fitted on. For an inference of fewer instructions than
+    any that the cost was fitted on, it begins where operators cost nothing besides, and is at least
+    50 % wide.
 
     Args:
         counts: Of one inference with one thread.
@@ -41,13 +43,21 @@ def modelled(
         fitted * _scale(parallel, threads, cost.threads) + operators * cost.operator_ms
         for parallel in (cost.parallel_share, *_PARALLEL)
     )
+    error, least = cost.relative_error, min(span)
+    if is_beyond_fit(counts, cost):
+        error, least = max(error, _GUESS), least - operators * cost.operator_ms
     return Latency(
         ms=ms,
-        low_ms=min(span) * max(1.0 - cost.relative_error, 0.0),
-        high_ms=max(span) * (1.0 + cost.relative_error),
+        low_ms=least * max(1.0 - error, 0.0),
+        high_ms=max(span) * (1.0 + error),
         basis="modelled",
         threads=threads,
     )
+
+
+def is_beyond_fit(counts: Counts, cost: Cost) -> bool:
+    """Whether an inference is smaller than any that the cost was fitted on."""
+    return counts.instructions < cost.fitted_from
 
 
 def _scale(parallel: float, threads: int, fitted_for: int) -> float:
@@ -57,6 +67,7 @@ def _scale(parallel: float, threads: int, fitted_for: int) -> float:
 
 
 _PARALLEL = (2 / 3, 1.0)
+_GUESS = 0.5
 # Classes of instructions, as the plugin names them; those that did not occur are not in counts.
 CLASSES = (
     "load", "load_pair", "vector_load", "vector_load_pair", "store", "vector_store", "prefetch",
