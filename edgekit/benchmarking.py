@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from edgekit.artifact import Artifact
 from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
-from edgekit.errors import ArtifactError, BudgetMissed, DeviceError, OptionError, UnknownName
+from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
 
@@ -62,17 +63,18 @@ def benchmark(
     backends = [_ready(device) for device in found]
     listener = progress or Silent()
     measured, failures = [], []
+    asked = Request(
+        threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
+        operators=operators,
+    )  # fmt: skip
+    requests = [replace(asked, samples=_samples(data, artifact)) for artifact in artifacts]
     with listener.stage("measure", len(artifacts) * len(found)):
-        for artifact in artifacts:
-            request = Request(
-                threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
-                operators=operators, samples=_samples(data, artifact),
-            )  # fmt: skip
+        for artifact, request in zip(artifacts, requests, strict=True):
             for device, backend in zip(found, backends, strict=True):
                 listener.note(f"{artifact.path.name} on {device.name}")
                 try:
                     measured.append(backend.measure(device, artifact, request))
-                except (ArtifactError, DeviceError) as error:
+                except EdgekitError as error:
                     failures.append(
                         DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
                     )

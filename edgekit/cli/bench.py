@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli.options import json_option, print_columns, print_plain
-from edgekit.errors import EdgekitError
+from edgekit.errors import DestinationError, EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.report.devices import Benchmark
@@ -72,6 +72,8 @@ def command(
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise DestinationError(f"{output}: expected a file in a folder that is there")
     failure: EdgekitError | None = None
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
         try:
@@ -80,12 +82,12 @@ def command(
             if error.benchmark is None:
                 raise
             found, failure = error.benchmark, error
-        if output is not None:
-            _write(found, output)
     if as_json:
         print_plain(found)
     else:
         _print(found, each)
+    if output is not None:
+        _write(found, output)
     if failure is not None:
         raise failure
 

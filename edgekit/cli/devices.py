@@ -59,6 +59,11 @@ def show(name: str, as_json: bool) -> None:
         source = device.provenance.get(key)
         line = f"{key} = {value}" + (f"  ({source})" if source else "")
         click.echo(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    stated = {key for key, _ in _facts(device)}
+    for key, source in device.provenance.items():
+        if key not in stated:
+            line = f"{key}: {source}"
+            click.echo(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"\n{state.readiness}" + (f": {state.why}" if state.why else ""))
     for fetch in needs:
         click.echo(f"  {_said(fetch)}")
@@ -72,23 +77,26 @@ def install(names: tuple[str, ...], yes: bool, silent: bool) -> None:
     """Bring what devices need, into your cache folder; what is there already is left alone."""
     from edgekit.devices.backend import backend_of
     from edgekit.devices.declaration import load_device
+    from edgekit.errors import DeviceError
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
     devices = [load_device(name) for name in names]
     needed = {fetch: None for d in devices for fetch in backend_of(d).needs(d)}
-    if not needed:
-        click.echo("everything is there")
-        return
     for fetch in needed:
         click.echo(_said(fetch))
     megabytes = sum(fetch.size_mb for fetch in needed)
-    if not yes and not click.confirm(f"Fetch about {megabytes:.0f} MB?", default=True):
+    if needed and not yes and not click.confirm(f"Fetch about {megabytes:.0f} MB?", default=True):
         raise click.Abort
     with quiet() as real, progress(None if silent else real.err) as told:
         for device in devices:
             with told.stage(f"install {device.name}"):
                 backend_of(device).install(device, told)
+    states = [(device.name, backend_of(device).state(device)) for device in devices]
+    if lacking := [
+        f"{name}: {s.readiness}: {s.why}" for name, s in states if s.readiness != "ready"
+    ]:
+        raise DeviceError(" | ".join(lacking))
     click.echo(f"ready: {', '.join(device.name for device in devices)}")
 
 
@@ -98,13 +106,16 @@ def check(names: tuple[str, ...]) -> None:
     """Run something small whose answer is known on each device; exit code 1 if one is wrong."""
     from edgekit.devices.backend import backend_of
     from edgekit.devices.declaration import load_device
-    from edgekit.errors import DeviceError
+    from edgekit.errors import DeviceError, EdgekitError
     from edgekit.quiet import quiet
 
     wrong = []
     for device in [load_device(name) for name in names]:
-        with quiet():
-            said = list(backend_of(device).check(device))
+        try:
+            with quiet():
+                said = list(backend_of(device).check(device))
+        except EdgekitError as error:
+            said = [str(error)]
         click.echo(f"{device.name}: {'; '.join(said) or 'ok'}")
         wrong += [f"{device.name}: {line}" for line in said]
     if wrong:

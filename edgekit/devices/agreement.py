@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.figures import Agreement
+from edgekit.runtimes.feed import batch_of
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -25,11 +26,12 @@ def default_samples(artifact: Artifact, *, count: int = SAMPLES, seed: int = 0) 
     integer inputs without a scale 0 and 1.
     """
     rng = np.random.default_rng(seed)
-    return {spec.name: _drawn(rng, spec, count) for spec in artifact.inputs}
+    whole = batch_of(artifact.inputs) is None  # inputs without an axis that counts samples
+    return {spec.name: _drawn(rng, spec, count, whole=whole) for spec in artifact.inputs}
 
 
-def _drawn(rng: np.random.Generator, spec: TensorSpec, count: int) -> NDArray[Any]:
-    shape = (count, *(size or 1 for size in spec.shape[1:]))
+def _drawn(rng: np.random.Generator, spec: TensorSpec, count: int, *, whole: bool) -> NDArray[Any]:
+    shape = (count, *(size or 1 for size in spec.shape[0 if whole else 1 :]))
     if spec.scale is not None:
         limits = np.iinfo(spec.dtype)
         stored = rng.integers(limits.min, limits.max, shape, endpoint=True)

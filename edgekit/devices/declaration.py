@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgekit import catalog, table
+from edgekit.errors import OptionError
 
 Kind = Literal["host", "emulated", "microcontroller", "npu", "browser", "ssh", "adb", "fake"]
 
@@ -17,6 +19,11 @@ class Runtime:
 
     name: str
     version: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be a version: it becomes part of a folder's name."""
+        if self.version and not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+!-]*", self.version):
+            raise OptionError(f"runtime.version: expected one such as 2.3.0, got {self.version!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,21 @@ class Cpu:
     l2_kib: int = 512
     l2_ways: int = 16
     line_bytes: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse what no processor is."""
+        if (
+            min(self.cores, self.l1_ways, self.l2_ways) < 1
+            or min(self.l1_data_kib, self.l2_kib) < 0
+        ):
+            raise OptionError(
+                "cpu: expected cores and ways of at least 1, caches of at least 0 KiB"
+            )
+        if self.line_bytes < 8 or self.line_bytes & (self.line_bytes - 1) or self.clock_mhz < 0:
+            raise OptionError(
+                "cpu: expected line_bytes to be a power of two from 8, and clock_mhz at least 0, "
+                f"got {self.line_bytes} and {self.clock_mhz}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +104,14 @@ class Cost:
     parallel_share: float = 1.0
     relative_error: float = 0.5
     borrowed: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no cost is."""
+        if self.threads < 1 or not 0 <= self.parallel_share <= 1:
+            raise OptionError(
+                "cost: expected threads of at least 1 and parallel_share in [0, 1], got "
+                f"{self.threads} and {self.parallel_share:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,13 +70,18 @@ BUDGETS: Mapping[str, Callable[[DeviceMeasurement], float | None]] = {
 def missed_budgets(found: Benchmark) -> list[str]:
     """Return a line for each figure beyond its budget, and for each that no device can tell.
 
-    A figure that one device lacks and another has is missed on none of them.
+    A figure of a file that one device lacks and another has is missed on none of them; a device
+    that the file does not fit misses every budget.
     """
     lines = []
     for name, most in found.budget.items():
         figures = [(one, BUDGETS[name](one)) for one in found.measurements]
-        if all(figure is None for _, figure in figures):
-            lines.append(f"{name}: expected at most {most:g}, got no figure from any device")
+        told = {one.sha256 for one, figure in figures if figure is not None}
+        lines += [
+            f"{one.device}: {Path(one.file).name}: {name}: expected at most {most:g}, got no figure"
+            for one, figure in figures
+            if figure is None and (one.misfits or one.sha256 not in told)
+        ]
         lines += [
             f"{one.device}: {Path(one.file).name}: {name} is {figure:,.6g}, expected at most"
             f" {most:g}"
@@ -172,8 +177,8 @@ def operator_rows(one: DeviceMeasurement, *, most: int = _COSTLIEST) -> Iterator
     """Yield index, kind, layer, where and cost of the costliest operators."""
     ranked = sorted(one.operators, key=_cost, reverse=True)
     for operator in ranked[:most]:
-        yield (str(operator.index), operator.kind, text.visible(operator.layer, most=40),
-               operator.where, _cost_cell(operator))  # fmt: skip
+        kind, layer = text.visible(operator.kind), text.visible(operator.layer, most=40)
+        yield str(operator.index), kind, layer, operator.where, _cost_cell(operator)
 
 
 def _cost(operator: OperatorCost) -> float:

@@ -13,8 +13,9 @@ import edgekit
 from edgekit.cli import main
 from edgekit.devices import load_device
 from edgekit.devices.declaration import Device, all_devices
+from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
-from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets
+from edgekit.report.devices import Benchmark, missed_budgets
 
 FAST = {"warmup": 1, "min_runs": 12, "min_seconds": 0.0}
 
@@ -60,7 +61,7 @@ def test_a_figure_beyond_its_budget_is_told_with_what_was_found(file: Path) -> N
 
 
 def test_a_budget_that_no_device_can_answer_is_missed(file: Path) -> None:
-    with pytest.raises(BudgetMissed, match=r"flash_kib: .* got no figure") as caught:
+    with pytest.raises(BudgetMissed, match=r"double.onnx: flash_kib: .* got no figure") as caught:
         edgekit.benchmark(file, fake(), budget={"flash_kib": 10})
     assert len(caught.value.benchmark.measurements) == 1
 
@@ -117,12 +118,51 @@ def test_a_device_of_ones_own_takes_six_lines(file: Path, tmp_path: Path) -> Non
     assert found.latency.ms == pytest.approx(1e3 * file.stat().st_size / 2**20)
 
 
-def test_missed_budgets_name_device_file_and_figures() -> None:
-    found = Benchmark(
-        measurements=(), failures=(DeviceFailure(device="d", file="f", error="e"),),
-        budget={"size_kib": 1.0},
+def told(device: str, file: str, *, arena_kib: float | None, misfits: tuple[str, ...] = ()):
+    return DeviceMeasurement(
+        device=device, kind="fake", description="", file=file, format="tflite", sha256=file,
+        memory=MemoryUse(artifact_kib=1.0, arena_kib=arena_kib), misfits=misfits,
     )  # fmt: skip
-    assert missed_budgets(found) == ["size_kib: expected at most 1, got no figure from any device"]
+
+
+def test_each_file_needs_a_figure_and_a_device_that_it_fits() -> None:
+    found = Benchmark(
+        measurements=(
+            told("board", "a", arena_kib=5.0),
+            told("host", "a", arena_kib=None),
+            told("small", "a", arena_kib=None, misfits=("does not fit",)),
+            told("host", "b", arena_kib=None),
+        ),
+        budget={"arena_kib": 10.0},
+    )
+    lines = missed_budgets(found)
+    assert lines == [
+        "small: a: arena_kib: expected at most 10, got no figure",
+        "host: b: arena_kib: expected at most 10, got no figure",
+    ]
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_measured(
+    file: Path, tmp_path: Path
+) -> None:
+    code, said = run("bench", str(file), "-d", "fake", "-q", "-o", str(tmp_path))
+    assert (code, "expected a file in a folder" in said, "computed" in said) == (1, True, False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'runtime = { name = "x", version = "5.1/../x" }',
+        'cpu = { architecture = "aarch64", model = "x", line_bytes = 48 }',
+        'cpu = { architecture = "aarch64", model = "x", cores = 0 }',
+        "cost = { threads = 0 }",
+    ],
+)
+def test_what_no_device_is_cannot_be_declared(wrong: str, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(f'schema = 1\nname = "mine"\nkind = "fake"\ndescription = "x"\n{wrong}\n')
+    with pytest.raises(OptionError, match="expected"):
+        load_device(str(own))
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -155,7 +195,7 @@ def test_the_command_exits_with_3_beyond_a_budget_and_prints_all_the_same(file: 
         (("bench", "{file}", "--budget", "latency_ms"), 2, "expected NAME=NUMBER"),
         (("bench", "gone.tflite"), 1, "no such file"),
         (("devices", "show", "nothing"), 1, "no device"),
-        (("devices", "install", "fake"), 0, "everything is there"),
+        (("devices", "install", "fake"), 0, "ready: fake"),
         (("devices", "check", "fake", "host"), 0, "fake: ok"),
         (("devices",), 0, "host"),
         (("devices", "show", "fake"), 0, "script.latency_ms = 10.0"),

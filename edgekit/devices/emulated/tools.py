@@ -76,6 +76,8 @@ def declared(device: Device) -> tuple[Cpu, Runtime]:
         raise OptionError(
             f"{device.name}: cpu.emulator = 'max' computes int8 wrongly; name a processor"
         )
+    if min(cpu.l1_data_kib, cpu.l2_kib) < 1:
+        raise OptionError(f"{device.name}: expected cpu.l1_data_kib and cpu.l2_kib of at least 1")
     return cpu, runtime
 
 

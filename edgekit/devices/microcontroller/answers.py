@@ -56,6 +56,7 @@ def measurement(
         bases=_bases(answer),
         facts=_facts(device, memory, answer, audited),
         warnings=(
+            *told.notes,
             *_doubts(found, audited),
             *_open_shapes(artifact),
             *_close(device, memory, answer),

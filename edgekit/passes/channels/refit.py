@@ -28,7 +28,8 @@ _RIDGE = 1e-3  # of the mean square of an input
 def refit(graph: Graph, wiring: Wiring, keep: Keep, samples: Samples, *, seed: int) -> list[str]:
     """Change the kernels that read channels which leave; those channels' weights become 0.
 
-    Left alone are layers that are called several times, or whose first kernel mixes no channels.
+    Left alone are layers that are called several times, depthwise and grouped ones, and those of
+    two kernels; also a layer for which the samples give no finite solution.
 
     Args:
         graph: Of the model; its layers are changed in place.
@@ -62,7 +63,7 @@ def _cut(graph: Graph, node: Node, wiring: Wiring, keep: Keep) -> Keep | None:
         return None
     layout = view.kernels[0].layout
     mask = wiring.mask(wiring.tensors[id(node.inputs[0])], keep)
-    if layout.groups > 1 or layout.inputs != len(mask) or mask.all():
+    if layout.groups > 1 or layout.inputs != len(mask) or mask.all() or not mask.any():
         return None
     return mask
 
@@ -79,6 +80,8 @@ def _fit(view: Linear, stop: Stop, mask: Keep, generator: Any) -> None:
     else:
         mean, aim = np.zeros(inputs.shape[1]), np.zeros(wanted.shape[1])
     found = solved(inputs - mean, wanted - aim, before[stay])
+    if not np.isfinite(found).all():
+        return
     weights = np.zeros_like(before)
     weights[stay] = found
     kernel.write(weights[None].astype(np.float32))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+LEAST_EPSILON = 1.001e-5
+"""TensorFlow's batch norm silently takes this in place of a smaller one."""
+
 
 def gridded(
     x: Any, step: Any, zero: Any, limits: tuple[float, float]

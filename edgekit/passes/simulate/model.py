@@ -131,6 +131,8 @@ def corrected_pairs(graph: Graph, plan: Plan) -> list[tuple[Node, Node]]:
             continue
         single = len(graph.calls_of(follower.layer)) == 1
         last = follower.layer.axis in (-1, len(node.output.shape) - 1)
+        if not follower.layer.trainable:  # Keras leaves its statistics alone
+            continue
         if single and last and str(node.layer.name) in plan.weights:
             found.append((node, follower))
     return found

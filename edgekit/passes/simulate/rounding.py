@@ -61,7 +61,7 @@ def on_learnt_grid(
 
 def batch_normalized(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Return x normalized over all axes but the last, its mean, and its variance."""
-    if _by_tensorflow(x):
+    if _by_tensorflow(x) and epsilon >= fused.LEAST_EPSILON:
         return fused.batch_normalized(x, gamma, beta, epsilon)
     mean, variance = ops.moments(x, axes=tuple(range(len(x.shape) - 1)))
     scale = gamma / ops.sqrt(variance + epsilon)
