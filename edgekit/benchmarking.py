@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,26 +62,33 @@ def benchmark(
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
     backends = [_ready(device) for device in found]
-    listener = progress or Silent()
-    measured, failures = [], []
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
     )  # fmt: skip
     requests = [replace(asked, samples=_samples(data, artifact)) for artifact in artifacts]
-    with listener.stage("measure", len(artifacts) * len(found)):
-        for artifact, request in zip(artifacts, requests, strict=True):
-            for device, backend in zip(found, backends, strict=True):
-                listener.note(f"{artifact.path.name} on {device.name}")
-                try:
-                    measured.append(backend.measure(device, artifact, request))
-                except EdgekitError as error:
-                    failures.append(
-                        DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
-                    )
-                listener.advance()
-    result = Benchmark(measurements=tuple(measured), failures=tuple(failures), budget=limits)
-    return _judged(result)
+    places = list(zip(found, backends, strict=True))
+    result = _measured(list(zip(artifacts, requests, strict=True)), places, progress or Silent())
+    return _judged(replace(result, budget=limits))
+
+
+def _measured(
+    jobs: Sequence[tuple[Artifact, Request]], places: Sequence[tuple[Device, Backend]],
+    progress: Progress,
+) -> Benchmark:  # fmt: skip
+    """Measure every file on every device; what fails is told, and the rest goes on."""
+    measured, failures = [], []
+    with progress.stage("measure", len(jobs) * len(places)):
+        for (artifact, request), (device, backend) in itertools.product(jobs, places):
+            progress.note(f"{artifact.path.name} on {device.name}")
+            try:
+                measured.append(backend.measure(device, artifact, request))
+            except EdgekitError as error:
+                failures.append(
+                    DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
+                )
+            progress.advance()
+    return Benchmark(measurements=tuple(measured), failures=tuple(failures))
 
 
 def _judged(result: Benchmark) -> Benchmark:

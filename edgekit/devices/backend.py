@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.errors import ArtifactError
 from edgekit.progress import Progress
 from edgekit.registry import Registry
 
@@ -84,6 +85,19 @@ class Backend(Protocol):
             DeviceError: the device is not ready, was lost, or failed.
             ArtifactError: the file is not of a kind that the device takes.
         """
+
+
+def require_tflite(device: Device, artifact: Artifact) -> None:
+    """Refuse a file of another format.
+
+    Raises:
+        ArtifactError: it is one.
+    """
+    if artifact.format != "tflite":
+        raise ArtifactError(
+            f"{artifact.path}: {device.name} takes TFLite files, got {artifact.format};"
+            " convert the model for the target tflite-int8"
+        )
 
 
 class Always:

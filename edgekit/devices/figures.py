@@ -98,10 +98,10 @@ class Agreement:
 class DeviceMeasurement:
     """What one file costs on one device.
 
-    ``bases`` says for each group of figures (``latency``, ``counts``, ``memory``, ``operators``)
-    how it was come by. ``facts`` are those of the device and of what ran there. ``warnings`` cast
-    doubt; ``misfits`` say why the file does not fit or cannot run, in which case figures are
-    missing.
+    ``bases`` says for each group of figures (``latency``, ``counts``, ``cycles``, ``memory``,
+    ``operators``) how it was come by. ``facts`` are those of the device and of what ran there.
+    ``warnings`` cast doubt; ``misfits`` say why the file does not fit or cannot run, in which case
+    figures are missing.
     """
 
     device: str

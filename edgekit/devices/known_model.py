@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.formats import tflite
+from edgekit.formats import tflite, tflite_edit
 
 SIDE = 4
 CHANNELS = 16
 MACS = SIDE * SIDE * CHANNELS * CHANNELS
 _SCALE = 0.5
 _OUT = _SCALE * CHANNELS
+_VERSION = 3  # of CONV_2D, from which on it takes int8
 
 
 def content() -> bytes:
@@ -24,26 +23,26 @@ def content() -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT()
-    model.version, model.description = 3, "edgekit"
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
-    code.version = 3
-    model.operatorCodes = [code]
-    weights = np.ones((CHANNELS, 1, 1, CHANNELS), np.int8)
-    model.buffers = [_buffer(schema, b""), _buffer(schema, weights), _buffer(schema, _biases())]
-    graph = schema.SubGraphT()
-    picture = (1, SIDE, SIDE, CHANNELS)
-    int8, int32 = schema.TensorType.INT8, schema.TensorType.INT32
-    graph.tensors = [
-        _tensor(schema, "input", int8, shape=picture, scales=[_SCALE]),
-        _tensor(schema, "weights", int8, shape=weights.shape, scales=[1.0] * CHANNELS, buffer=1),
-        _tensor(schema, "bias", int32, shape=(CHANNELS,), scales=[_SCALE] * CHANNELS, buffer=2),
-        _tensor(schema, "output", int8, shape=picture, scales=[_OUT]),
+    model = tflite_edit.blank()
+    graph, picture = model.subgraphs[0], (1, SIDE, SIDE, CHANNELS)
+    weights, biases = np.ones((CHANNELS, 1, 1, CHANNELS), np.int8), _biases()
+    read = [
+        tflite_edit.tensor(model, "input", picture, "int8", scales=[_SCALE]),
+        tflite_edit.tensor(
+            model, "weights", weights.shape, "int8", value=weights, scales=[1.0] * CHANNELS
+        ),
+        tflite_edit.tensor(
+            model, "bias", biases.shape, "int32", value=biases, scales=[_SCALE] * CHANNELS
+        ),
     ]
-    graph.inputs, graph.outputs, graph.name = [0], [3], "main"
-    graph.operators = [_convolution(schema)]
-    model.subgraphs = [graph]
+    made = tflite_edit.tensor(model, "output", picture, "int8", scales=[_OUT])
+    options = schema.Conv2DOptionsT()
+    options.strideW = options.strideH = 1
+    options.dilationWFactor = options.dilationHFactor = 1
+    graph.operators = [tflite_edit.operator(model, "CONV_2D", read, [made], options)]
+    model.operatorCodes[0].version = _VERSION
+    model.description, graph.name = "edgekit", "main"
+    graph.inputs, graph.outputs = [read[0]], [made]
     tflite.sign(model, ["input"], ["output"])
     return tflite.pack(model)
 
@@ -64,33 +63,3 @@ def _stored() -> NDArray[np.int64]:
 
 def _biases() -> NDArray[np.int32]:
     return CHANNELS * np.arange(CHANNELS, dtype=np.int32)
-
-
-def _buffer(schema: Any, data: Any) -> Any:
-    buffer = schema.BufferT()
-    held = bytes(data) if isinstance(data, bytes) else data.tobytes()
-    buffer.data = np.frombuffer(held, np.uint8) if held else None
-    return buffer
-
-
-def _tensor(
-    schema: Any, name: str, dtype: int, *, shape: Any, scales: list[float], buffer: int = 0
-) -> Any:
-    tensor = schema.TensorT()
-    tensor.name, tensor.type, tensor.shape, tensor.buffer = name, dtype, list(shape), buffer
-    quantization = schema.QuantizationParametersT()
-    quantization.scale = np.asarray(scales, np.float32)
-    quantization.zeroPoint = np.zeros(len(scales), np.int64)
-    tensor.quantization = quantization
-    return tensor
-
-
-def _convolution(schema: Any) -> Any:
-    operator = schema.OperatorT()
-    operator.inputs, operator.outputs, operator.opcodeIndex = [0, 1, 2], [3], 0
-    options = schema.Conv2DOptionsT()
-    options.strideW = options.strideH = 1
-    options.dilationWFactor = options.dilationHFactor = 1
-    operator.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
-    operator.builtinOptions = options
-    return operator

@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 _TYPES = {"float32": 0, "int32": 2, "int64": 4, "int8": 9}
 
 
+def blank() -> Any:
+    """Return a model with one graph and nothing in it; its first buffer is empty, as it must be."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.operatorCodes, model.buffers = 3, [], [schema.BufferT()]
+    graph.tensors, graph.operators = [], []
+    model.subgraphs = [graph]
+    return model
+
+
 def kind(model: Any, operator: Any) -> str:
     """Return the schema's name of a builtin operator, such as ``CONV_2D``."""
     code = model.operatorCodes[operator.opcodeIndex]
@@ -38,9 +49,13 @@ def operator(
 
 
 def tensor(
-    model: Any, name: str, shape: Sequence[int], dtype: str, *, value: NDArray[Any] | None = None
-) -> int:
-    """Add a tensor to the main graph, a constant where it has a value; return its index."""
+    model: Any, name: str, shape: Sequence[int], dtype: str, *, value: NDArray[Any] | None = None,
+    scales: Sequence[float] = (),
+) -> int:  # fmt: skip
+    """Add a tensor to the main graph, a constant where it has a value; return its index.
+
+    ``scales`` are one for all, or one for each output channel of a constant; zero points are 0.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     made = schema.TensorT()
@@ -49,6 +64,10 @@ def tensor(
     buffer = schema.BufferT()
     if value is not None:
         buffer.data = np.frombuffer(np.ascontiguousarray(value, dtype).tobytes(), np.uint8)
+    if scales:
+        made.quantization = schema.QuantizationParametersT()
+        made.quantization.scale = np.array(scales, np.float32)
+        made.quantization.zeroPoint = np.zeros(len(scales), np.int64)
     model.buffers.append(buffer)
     made.buffer = len(model.buffers) - 1
     model.subgraphs[0].tensors.append(made)

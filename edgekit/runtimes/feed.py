@@ -36,6 +36,13 @@ def dequantize(stored: NDArray[Any], scale: Any, zero_point: Any) -> NDArray[np.
     return real
 
 
+def to_real(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    """Return the real values that an output's numbers stand for."""
+    if spec.scale is None:
+        return stored.astype(np.float32)
+    return dequantize(stored, spec.scale, spec.zero_point or 0)
+
+
 def to_stored(array: NDArray[Any], spec: TensorSpec, *, native: bool = False) -> NDArray[Any]:
     """Turn an array of real values into what an input stores; quantized ones stay if ``native``.
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.artifact import Artifact, TensorSpec
-from edgekit.devices.remote.payload import real_outputs, stored_batches
+from edgekit.devices.remote.payload import real_outputs
 from edgekit.devices.remote.protocol import RawArray
+from edgekit.devices.stored import stored_batches
 from edgekit.errors import DeviceError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.auditing import audit
+from edgekit.auditing import AuditResult, audit
 from edgekit.devices.backend import Fetch, Request, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
@@ -17,7 +17,7 @@ from edgekit.devices.emulated import probe
 from edgekit.devices.emulated.cost import is_beyond_fit, modelled
 from edgekit.devices.emulated.inference import computed, studied
 from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
-from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, MemoryUse
+from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
@@ -76,18 +76,8 @@ class EmulatedBackend:
         bases: dict[str, Basis] = {"counts": "counted", "memory": "computed"}
         if found.operators:
             bases["operators"] = "counted"
-        latency = None
-        if device.cost is not None:
-            threads = min(request.threads or device.cost.threads, cpu.cores)
-            latency = modelled(
-                found.counts,
-                device.cost,
-                threads,
-                clock_mhz=cpu.clock_mhz,
-                operators=sum(
-                    not one.precision.startswith("constant") for one in audited.operators
-                ),
-            )
+        latency = _latency(device, found.counts, audited, request)
+        if latency is not None:
             bases["latency"] = "modelled"
         return replace(
             bare(device, artifact),
@@ -103,6 +93,18 @@ class EmulatedBackend:
             facts=_facts(device, tools),
             warnings=(*found.warnings, *_weak_model(device, found.counts)),
         )
+
+
+def _latency(
+    device: Device, counts: Counts, audited: AuditResult, request: Request
+) -> Latency | None:
+    """Return a modelled latency, where the device has a model of it."""
+    if device.cost is None:
+        return None
+    cpu, _ = declared(device)
+    threads = min(request.threads or device.cost.threads, cpu.cores)
+    working = [one for one in audited.operators if not one.precision.startswith("constant")]
+    return modelled(counts, device.cost, threads, clock_mhz=cpu.clock_mhz, operators=len(working))
 
 
 def _weak_model(device: Device, counts: Counts) -> Iterator[str]:

@@ -6,6 +6,15 @@ from edgekit.devices.declaration import Cost
 from edgekit.devices.figures import Counts, Latency
 from edgekit.errors import OptionError
 
+_PARALLEL = (2 / 3, 1.0)
+_GUESS = 0.5
+# Classes of instructions, as the plugin names them; those that did not occur are not in counts.
+CLASSES = (
+    "load", "load_pair", "vector_load", "vector_load_pair", "store", "vector_store", "prefetch",
+    "float_mac", "float", "float_divide", "integer_mac", "dot_product", "vector_integer", "permute",
+    "integer", "multiply", "divide", "branch", "other",
+)  # fmt: skip
+
 
 def modelled(
     counts: Counts, cost: Cost, threads: int, *, clock_mhz: int, operators: int
@@ -64,16 +73,6 @@ def _scale(parallel: float, threads: int, fitted_for: int) -> float:
     """Return how many times as long it takes with some threads as with others."""
     share, before = ((1.0 - parallel) + parallel / count for count in (threads, fitted_for))
     return share / before
-
-
-_PARALLEL = (2 / 3, 1.0)
-_GUESS = 0.5
-# Classes of instructions, as the plugin names them; those that did not occur are not in counts.
-CLASSES = (
-    "load", "load_pair", "vector_load", "vector_load_pair", "store", "vector_store", "prefetch",
-    "float_mac", "float", "float_divide", "integer_mac", "dot_product", "vector_integer", "permute",
-    "integer", "multiply", "divide", "branch", "other",
-)  # fmt: skip
 
 
 def _numbers(counts: Counts) -> dict[str, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.emulated.job import Feed, Result
+from edgekit.devices.stored import stored_batches
 from edgekit.errors import DeviceError
 from edgekit.runtimes import feed
 
@@ -22,15 +23,11 @@ def feed_of(artifact: Artifact, samples: Arrays) -> Feed:
     Raises:
         DataError: they do not fit the file.
     """
-    batches = list[bytes]()
-
-    def keep(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        arrays = (np.ascontiguousarray(stored[spec.name]) for spec in artifact.inputs)
-        batches.append(b"".join(array.tobytes() for array in arrays))
-        return {}
-
-    feed.run_batches(artifact.inputs, samples, keep)
-    return Feed(names=tuple(spec.name for spec in artifact.inputs), samples=tuple(batches))
+    batches = stored_batches(artifact, samples)
+    return Feed(
+        names=tuple(spec.name for spec in artifact.inputs),
+        samples=tuple(b"".join(array.tobytes() for array in batch) for batch in batches),
+    )
 
 
 def outputs_of(
@@ -72,7 +69,4 @@ def _real(spec: TensorSpec, stored: bytes) -> NDArray[np.float32]:
             f"output {spec.name!r}: expected {int(np.prod(shape)) * dtype.itemsize} bytes from the"
             f" device, got {len(stored)}; export the file with fixed shapes"
         )
-    values = np.frombuffer(stored, dtype).reshape(shape)
-    if spec.scale is None:
-        return values.astype(np.float32)
-    return feed.dequantize(values, spec.scale, spec.zero_point or 0)
+    return feed.to_real(np.frombuffer(stored, dtype).reshape(shape), spec)

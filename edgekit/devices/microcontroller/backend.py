@@ -13,12 +13,12 @@ from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Request, State, require_tflite
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.microcontroller.answers import measurement
 from edgekit.devices.microcontroller.ask import ask, micro
-from edgekit.errors import ArtifactError, DeviceError
+from edgekit.errors import DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
@@ -67,7 +67,7 @@ class MicrocontrollerBackend:
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Say what a file needs there; see ``Backend``."""
         self._require(device)
-        _require_tflite(device, artifact)
+        require_tflite(device, artifact)
         audited = audit(artifact.path, packed=False)
         samples = request.samples or default_samples(artifact)
         told = ask(artifact, samples, tool=micro(device))
@@ -77,11 +77,3 @@ class MicrocontrollerBackend:
         state = self.state(device)
         if state.readiness != "ready":
             raise DeviceError(f"{device.name}: {state.why}")
-
-
-def _require_tflite(device: Device, artifact: Artifact) -> None:
-    if artifact.format != "tflite":
-        raise ArtifactError(
-            f"{artifact.path}: {device.name} takes TFLite files, got {artifact.format};"
-            " convert the model for the target tflite-int8"
-        )

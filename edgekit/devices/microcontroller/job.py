@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from edgekit.artifact import Artifact, TensorSpec
-from edgekit.runtimes import feed
+from edgekit.artifact import Artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +48,6 @@ class Answer:
     tensor_bytes: int | None = None
     refusal: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
-
-
-def real_values(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
-    """Return what an output's numbers stand for."""
-    if spec.scale is None:
-        return stored.astype(np.float32)
-    return feed.dequantize(stored, spec.scale, spec.zero_point or 0)
 
 
 def _path(kind: type, value: Any) -> Any:

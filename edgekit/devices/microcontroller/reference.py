@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.devices.microcontroller.job import Job, real_values
+from edgekit.devices.microcontroller.job import Job
 from edgekit.extras import load, runtime_of
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.runtimes import feed
+from edgekit.runtimes.feed import to_real
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
             interpreter.set_tensor(index, stored[spec.name])
         interpreter.invoke()
         return {
-            spec.name: real_values(interpreter.get_tensor(index), spec)
+            spec.name: to_real(interpreter.get_tensor(index), spec)
             for spec, index in zip(outputs, ends, strict=True)
         }
 

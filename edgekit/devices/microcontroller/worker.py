@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.devices.microcontroller.arena import planned, smallest
-from edgekit.devices.microcontroller.job import Answer, Job, real_values
+from edgekit.devices.microcontroller.job import Answer, Job
 from edgekit.formats import tflite
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.runtimes import feed
+from edgekit.runtimes.feed import to_real
 
 _RUNTIME = "tflite_micro.python.tflite_micro.runtime"
 _SPARE = 4 << 20
@@ -129,7 +130,7 @@ def _run(job: Job, interpreter: Any) -> None:
             interpreter.set_input(np.ascontiguousarray(stored[spec.name]), place)
         interpreter.invoke()
         found = {spec.name: interpreter.get_output(at) for at, spec in enumerate(outputs)}
-        return {spec.name: real_values(found[spec.name], spec) for spec in outputs}
+        return {spec.name: to_real(found[spec.name], spec) for spec in outputs}
 
     save_arrays(job.outputs, feed.run_batches(inputs, load_arrays(job.samples), call))
 

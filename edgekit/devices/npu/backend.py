@@ -8,12 +8,12 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.devices import known_model
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Request, State, require_tflite
 from edgekit.devices.declaration import Accelerator, Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.npu.answers import measurement, refused
 from edgekit.devices.npu.compile import compile_copy, vela
-from edgekit.errors import ArtifactError, DeviceError, OptionError
+from edgekit.errors import DeviceError, OptionError
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
@@ -56,11 +56,7 @@ class NpuBackend:
         accelerator = _accelerator(device)
         if (state := self.state(device)).readiness != "ready":
             raise DeviceError(f"{device.name}: {state.why}")
-        if artifact.format != "tflite":
-            raise ArtifactError(
-                f"{artifact.path}: {device.name} takes TFLite files, got {artifact.format};"
-                " convert the model for the target tflite-int8"
-            )
+        require_tflite(device, artifact)
         audited = audit(artifact.path, packed=False)
         outcome = compile_copy(artifact, accelerator, tool=vela(device))
         if outcome.compiled is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +46,3 @@ def making(name: str) -> Iterator[Path | None]:
         unfinished.mkdir(exist_ok=True)
         yield unfinished
         unfinished.rename(place(name))
-
-
-def forget(name: str) -> None:
-    """Remove a thing."""
-    shutil.rmtree(place(name), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Samples as a file's inputs store them, and a board's outputs as the numbers they stand for."""
+"""A board's outputs as the numbers that they stand for."""
 
 from __future__ import annotations
 
@@ -14,22 +14,6 @@ from edgekit.errors import DeviceError, one_line
 from edgekit.runtimes import feed
 
 Samples = Mapping[str, NDArray[Any]]
-
-
-def stored_batches(artifact: Artifact, samples: Samples) -> list[list[NDArray[Any]]]:
-    """Return what each batch's inputs store, in the file's order.
-
-    Raises:
-        DataError: the samples do not fit the inputs.
-    """
-    batches: list[list[NDArray[Any]]] = []
-
-    def keep(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        batches.append([np.ascontiguousarray(stored[spec.name]) for spec in artifact.inputs])
-        return {}
-
-    feed.run_batches(artifact.inputs, samples, keep)
-    return batches
 
 
 def real_outputs(
@@ -56,6 +40,4 @@ def real_outputs(
 
 def _real(raw: RawArray, spec: TensorSpec) -> NDArray[np.float32]:
     stored = np.frombuffer(raw.data, np.dtype(raw.dtype)).reshape(raw.shape)
-    if spec.scale is None:
-        return stored.astype(np.float32)
-    return feed.dequantize(stored, spec.scale, spec.zero_point or 0)
+    return feed.to_real(stored, spec)

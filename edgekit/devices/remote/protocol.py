@@ -128,7 +128,7 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why there are no figures; for ``kind`` see ``edgekit.devices.remote.refusal``."""
+    """Why there are no figures; for ``kind`` see ``edgekit.devices.remote.board``."""
 
     kind: str
     text: str

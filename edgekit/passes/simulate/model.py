@@ -84,15 +84,12 @@ def simulate(
             return partial(_rounded, names[id(node.output)], plan, quantizers)
         if id(node.layer) not in wrapped:
             weights = plan.weights.get(str(node.layer.name))
-            name = names[id(node.inputs[0])]
-            source = quantizers.get(plan.groups.get(name, "")) if name not in plan.loose else None
-            alone = len(graph.calls_of(node.layer)) == 1
-            if exact and source is not None and alone and (weights or _pools(node)):
-                wrapped[id(node.layer)] = _integer(
-                    node, weights, source.range(), activations, plan.kind
-                )
-            else:
-                wrapped[id(node.layer)] = _wrapped(node, weights)
+            source = _source(graph, node, plan, names, quantizers) if exact else None
+            wrapped[id(node.layer)] = (
+                _integer(node, weights, source.range(), activations, plan.kind)
+                if source is not None and (weights or _pools(node))
+                else _wrapped(node, weights)
+            )
         inner = wrapped[id(node.layer)]
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -119,6 +116,16 @@ def simulate(
     return Simulated(
         plain=plain, model=model, plan=plan, quantizers=quantizers, activations=activations
     )
+
+
+def _source(
+    graph: Graph, node: Node, plan: Plan, names: Mapping[int, str], quantizers: Mapping[str, Any]
+) -> Any:
+    """Return what rounds the input of a layer that is called once; None if nothing does."""
+    name = names[id(node.inputs[0])]
+    if name in plan.loose or len(graph.calls_of(node.layer)) != 1:
+        return None
+    return quantizers.get(plan.groups.get(name, ""))
 
 
 def corrected_pairs(graph: Graph, plan: Plan) -> list[tuple[Node, Node]]:

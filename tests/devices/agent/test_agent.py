@@ -17,8 +17,8 @@ import pytest
 
 from edgekit import catalog, runtimes
 from edgekit.devices import known_model
-from edgekit.devices.remote.payload import stored_batches
 from edgekit.devices.remote.protocol import agent_files
+from edgekit.devices.stored import stored_batches
 
 AGENT = catalog.shipped("devicefarm") / "agent"
 SOURCES = sorted(AGENT.glob("*.py"))
