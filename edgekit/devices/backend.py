@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
@@ -84,6 +85,27 @@ class Backend(Protocol):
         Raises:
             DeviceError: the device is not ready, was lost, or failed.
             ArtifactError: the file is not of a kind that the device takes.
+        """
+
+
+@runtime_checkable
+class Computes(Protocol):
+    """What a backend has besides, whose devices hand out what they computed."""
+
+    def outputs(
+        self, device: Device, artifact: Artifact, samples: Mapping[str, NDArray[Any]]
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Return the device's outputs, real values by name, n rows each.
+
+        Args:
+            device: Where.
+            artifact: The file.
+            samples: Real values by input name, n rows each.
+
+        Raises:
+            DeviceError: the device is not ready, was lost, or failed.
+            ArtifactError: the file is not of a kind that the device takes.
+            DataError: the samples do not fit the inputs.
         """
 
 
