@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edgekit.benchmarking import benchmark
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
+    from edgekit.farming import submit
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
     from edgekit.training import TrainingOptions
@@ -24,6 +25,7 @@ _PUBLIC = {
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
     "reconvert": "edgekit.api:reconvert",
+    "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "convert",
     "evaluate",
     "reconvert",
+    "submit",
     "verify",
 ]
 

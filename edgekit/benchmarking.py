@@ -66,7 +66,7 @@ def benchmark(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
     )  # fmt: skip
-    requests = [replace(asked, samples=_samples(data, artifact)) for artifact in artifacts]
+    requests = [replace(asked, samples=compared_on(data, artifact)) for artifact in artifacts]
     places = list(zip(found, backends, strict=True))
     result = _measured(list(zip(artifacts, requests, strict=True)), places, progress or Silent())
     return _judged(replace(result, budget=limits))
@@ -112,7 +112,12 @@ def _ready(device: Device) -> Backend:
     raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
 
 
-def _samples(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
+def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
+    """Return the few samples on which outputs are compared; None without data.
+
+    Raises:
+        DataError: the data do not fit the file's inputs.
+    """
     if data is None:
         return None
     samples = open_samples(data, artifact.inputs, count=SAMPLES, seed=0, options=None)

@@ -38,6 +38,8 @@ class EdgekitError(Exception):
     """What ``edgekit.convert`` handed over all the same: a ``Conversion``, or None."""
     benchmark: Any = None
     """What ``edgekit.benchmark`` found all the same: a ``Benchmark``, or None."""
+    farm: Any = None
+    """What ``edgekit.submit`` found all the same: a ``FarmRun``, or None."""
 
 
 class OptionError(EdgekitError):

@@ -1,0 +1,83 @@
+"""Which devices there are: the shipped ones, and the user's own from folders and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgekit.devices.declaration import Device, all_devices, load_device
+from edgekit.errors import OptionError, UnknownName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Devices by name. A pool is the devices that bear a label, or several: ``arm64+linux``."""
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+
+    def device(self, name: str) -> Device:
+        """Return a device.
+
+        Raises:
+            UnknownName: there is none of that name; the nearest is suggested.
+        """
+        if name not in self.devices:
+            raise UnknownName("device", name, self.devices)
+        return self.devices[name]
+
+    def pool(self, labels: str) -> list[Device]:
+        """Return the devices of a pool, by name.
+
+        Raises:
+            UnknownName: no device bears a label.
+        """
+        wanted = split_labels(labels)
+        known = {label for device in self.devices.values() for label in device.labels}
+        for label in sorted(wanted - known):
+            raise UnknownName("label", label, known)
+        found = [device for device in self.devices.values() if bears(device, labels)]
+        if not found:
+            raise OptionError(f"pool {labels!r}: no device bears all of these labels")
+        return sorted(found, key=lambda device: device.name)
+
+
+def split_labels(pool: str) -> frozenset[str]:
+    """Return the labels that a pool is named by."""
+    return frozenset(pool.split("+"))
+
+
+def bears(device: Device, pool: str) -> bool:
+    """Whether a device belongs to a pool."""
+    return split_labels(pool) <= set(device.labels)
+
+
+def open_inventory(places: Iterable[str | Path] = ()) -> Inventory:
+    """Return the shipped devices and those of the places.
+
+    Args:
+        places: TOML files of devices, and folders of them (``*.toml``, not those within).
+
+    Raises:
+        OptionError: a place is not there, a file is not a device, or two devices have one name.
+    """
+    found = {device.name: device for device in all_devices()}
+    origin = dict.fromkeys(found, "edgekit's own")
+    for place in map(Path, places):
+        for path in _files(place):
+            device = load_device(str(path))
+            if device.name in found:
+                raise OptionError(
+                    f"{path}: a device {device.name!r} is there already ({origin[device.name]});"
+                    " give it another name"
+                )
+            found[device.name], origin[device.name] = device, str(path)
+    return Inventory(devices=found)
+
+
+def _files(place: Path) -> Sequence[Path]:
+    if place.is_dir():
+        return sorted(place.glob("*.toml"))
+    if place.suffix != ".toml" or not place.is_file():
+        raise OptionError(f"{place}: expected a device's TOML file, or a folder of them")
+    return [place]

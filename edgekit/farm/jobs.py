@@ -1,0 +1,159 @@
+"""What a farm is to do, as a TOML file declares it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgekit import cache, table
+from edgekit.artifact import Artifact
+from edgekit.devices.backend import Request
+from edgekit.devices.declaration import Device
+from edgekit.errors import OptionError, UnknownName
+from edgekit.report.devices import BUDGETS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A Keras model that is converted first; paths are relative to the file of the jobs.
+
+    ``calibration`` and ``recipe`` are as for ``edgekit convert``.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    calibration: str = ""
+    recipe: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """How to measure, as for ``edgekit bench``, and how long, and how often, to try.
+
+    ``attempts`` counts all devices of a pool together. ``timeout_s`` is for one measurement.
+    """
+
+    threads: int = 0
+    warmup: int = 10
+    min_runs: int = 50
+    min_seconds: float = 1.0
+    operators: bool = True
+    data: str = ""
+    attempts: int = 3
+    timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no measurement can follow."""
+        least = {"threads": 0, "warmup": 0, "min_runs": 1, "min_seconds": 0, "attempts": 1}
+        for name, lowest in least.items():
+            if not getattr(self, name) >= lowest:
+                raise OptionError(
+                    f"measure.{name}: expected at least {lowest}, got {getattr(self, name)}"
+                )
+        if not 0 < self.timeout_s < float("inf"):
+            raise OptionError(
+                f"measure.timeout_s: expected seconds above 0, got {self.timeout_s:g}"
+            )
+
+    def request(self) -> Request:
+        """Return what a device is asked for."""
+        return Request(
+            threads=self.threads or None, warmup=self.warmup, min_runs=self.min_runs,
+            min_seconds=self.min_seconds, operators=self.operators,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Files and models, times devices and pools.
+
+    Each file is measured on each of ``devices``, and on one device, whichever is free, of each of
+    ``pools`` (a label, or several: ``arm64+linux``). ``inventory`` are files and folders of
+    devices besides the shipped ones. ``budget`` is as for ``edgekit bench``.
+    """
+
+    files: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
+    devices: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    inventory: tuple[str, ...] = ()
+    measure: Measure = field(default_factory=Measure)
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that asks for nothing, or holds it against budgets that there are not."""
+        if not (self.files or self.models) or not (self.devices or self.pools):
+            raise OptionError(
+                "expected at least one of files or models, and one of devices or pools"
+            )
+        for name in self.budget:
+            if name not in BUDGETS:
+                raise UnknownName("budget", name, BUDGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One file on one device, or on one of a pool. ``key`` names it by everything it depends on."""
+
+    key: str
+    place: str
+    file: str
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan; what it names relative to its own folder becomes relative to the current one.
+
+    Raises:
+        OptionError: it is no plan, or a pattern of files finds none; the text names the key.
+    """
+    plan = table.read(path, Plan)
+    return _placed(plan, path.parent, str(path))
+
+
+def jobs(plan: Plan, artifacts: Iterable[Artifact], devices: Mapping[str, Device]) -> Iterator[Job]:
+    """Yield one job after the other; nothing is kept."""
+    asked = cache.key("measure", measure=plan.measure, inventory=sorted(plan.inventory))
+    places = [(name, cache.key("device", device=devices[name])) for name in plan.devices]
+    places += [(f"pool:{pool}", pool) for pool in plan.pools]
+    for artifact in artifacts:
+        sha256 = artifact.sha256
+        for place, told in places:
+            text = "\0".join((sha256, str(artifact.path), place, told, asked))
+            yield Job(
+                key=hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
+                place=place, file=str(artifact.path),
+            )  # fmt: skip
+
+
+def _placed(plan: Plan, folder: Path, where: str) -> Plan:
+    from dataclasses import replace
+
+    def beside(text: str) -> str:
+        return str(folder / text) if text else ""
+
+    files = tuple(str(path) for text in plan.files for path in _matching(folder, text, where))
+    models = tuple(
+        replace(one, source=beside(one.source), calibration=_data(folder, one.calibration))
+        for one in plan.models
+    )
+    return replace(
+        plan, files=tuple(dict.fromkeys(files)), models=models,
+        inventory=tuple(beside(text) for text in plan.inventory),
+        measure=replace(plan.measure, data=_data(folder, plan.measure.data)),
+    )  # fmt: skip
+
+
+def _data(folder: Path, text: str) -> str:
+    """Return where data are: a file beside the plan, or a name or function as it is written."""
+    return str(folder / text) if text and (folder / text).exists() else text
+
+
+def _matching(folder: Path, text: str, where: str) -> list[Path]:
+    if Path(text).is_absolute() or not any(mark in text for mark in "*?["):
+        return [folder / text]
+    found = sorted(folder.glob(text))
+    if not found:
+        raise OptionError(f"{where}: files: no file matches {text!r}")
+    return found

@@ -1,0 +1,156 @@
+"""Decides which device is given work: pure, and told the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgekit.devices.declaration import Device
+from edgekit.farm.workforce import processors
+
+Standing = Literal["free", "working", "resting", "asked", "apart"]
+"""free: may be given work. working: has a job. resting: until a time, after it was lost or busy.
+asked: whether it is back. apart: gets no more work."""
+
+_PATIENCE = 3
+_REST_S = (1.0, 5.0, 20.0)
+
+
+@dataclass
+class Member:
+    """A device of the fleet, and how it stands.
+
+    ``places`` are what it takes jobs for: its name and its pools. ``failed_at`` are the jobs that
+    it failed at since it last did one; ``absences`` counts how often in a row it was not there.
+    """
+
+    device: Device
+    places: tuple[str, ...]
+    standing: Standing = "free"
+    until_s: float = 0.0
+    why: str = ""
+    failed_at: set[str] = field(default_factory=set)
+    absences: int = 0
+    busy_since_s: float | None = None
+
+
+class Fleet:
+    """The devices of a run.
+
+    A device that fails at three jobs in a row, or is not there three times in a row, is kept apart.
+
+    Args:
+        devices: All that may be given work.
+        members_of: The devices of each pool, by the pool's place.
+        cpus: Processors that measurements on this machine share; None where somebody else does.
+    """
+
+    def __init__(
+        self, devices: Iterable[Device], members_of: Mapping[str, Iterable[Device]],
+        cpus: int | None,
+    ) -> None:  # fmt: skip
+        pools = {place: {d.name for d in members} for place, members in members_of.items()}
+        self.members = {
+            device.name: Member(
+                device=device,
+                places=(device.name, *(p for p, names in pools.items() if device.name in names)),
+            )
+            for device in devices
+        }
+        self._cpus = cpus
+
+    def may_start(self, queued: Mapping[str, int]) -> list[Member]:
+        """Return the free devices that have work, those first that need all processors.
+
+        Where one that is timed on this machine has work, nothing else that computes here is
+        started until it is done: a measurement is not to be disturbed.
+        """
+        able = [
+            member for member in self.members.values()
+            if member.standing == "free" and any(queued.get(place) for place in member.places)
+        ]  # fmt: skip
+        if self._cpus is None:
+            return able
+        room = self._cpus - sum(
+            self._share(m) for m in self.members.values() if m.standing == "working"
+        )
+        started = []
+        for member in sorted(able, key=self._share, reverse=True):
+            need = self._share(member)
+            if need <= room:
+                started.append(member)
+                room -= need
+            elif need:
+                room = 0  # it waits until what runs has ended; nobody overtakes
+        return started
+
+    def _share(self, member: Member) -> int:
+        return min(processors(member.device), self._cpus or 0)
+
+    def shares(self, member: Member) -> dict[str, bool]:
+        """Return the places of a device, each with whether another that lives takes its jobs."""
+        return {
+            place: any(place in o.places for o in self.living() if o is not member)
+            for place in member.places
+        }
+
+    def living(self) -> list[Member]:
+        """Return the devices that get work, now or later."""
+        return [member for member in self.members.values() if member.standing != "apart"]
+
+    def succeeded(self, member: Member) -> None:
+        """A device did a job."""
+        member.standing, member.why, member.absences = "free", "", 0
+        member.busy_since_s = None
+        member.failed_at.clear()
+
+    def failed(self, member: Member, key: str, why: str) -> None:
+        """A device failed at a job, and is there."""
+        member.failed_at.add(key)
+        if len(member.failed_at) < _PATIENCE:
+            member.standing, member.why = "free", why
+        else:
+            self.part(member, f"failed at {_PATIENCE} jobs in a row: {why}")
+
+    def absent(self, member: Member, why: str, now_s: float) -> None:
+        """A device was lost, or is not back yet."""
+        member.absences += 1
+        if member.absences >= _PATIENCE:
+            self.part(member, f"not there {_PATIENCE} times in a row: {why}")
+        else:
+            self._rest(member, why, now_s + _REST_S[min(member.absences, len(_REST_S)) - 1])
+
+    def busy(self, member: Member, why: str, now_s: float, *, most_s: float) -> None:
+        """Somebody else has a device; it gets no more work if that lasts longer than ``most_s``."""
+        member.busy_since_s = now_s if member.busy_since_s is None else member.busy_since_s
+        if now_s - member.busy_since_s > most_s:
+            self.part(member, f"still in use after {most_s:g} s: {why}")
+        else:
+            self._rest(member, why, now_s + _REST_S[0])
+
+    def _rest(self, member: Member, why: str, until_s: float) -> None:
+        member.standing, member.why, member.until_s = "resting", why, until_s
+
+    def part(self, member: Member, why: str) -> None:
+        """Give a device no more work."""
+        member.standing, member.why = "apart", why
+
+    def rested(self, now_s: float) -> list[Member]:
+        """Return the devices whose rest is over."""
+        return [
+            m for m in self.members.values() if m.standing == "resting" and m.until_s <= now_s
+        ]  # fmt: skip
+
+    def next_event_s(self) -> float | None:
+        """Return when the next rest is over; None if nobody rests."""
+        return min(
+            (m.until_s for m in self.members.values() if m.standing == "resting"), default=None
+        )
+
+    def why_nobody(self, place: str) -> str | None:
+        """Return why no device will ever take a place's jobs; None if one will."""
+        takers = [member for member in self.members.values() if place in member.places]
+        if any(member.standing != "apart" for member in takers):
+            return None
+        return "; ".join(f"{m.device.name}: kept apart: {m.why}" for m in takers) or "no device"

@@ -1,0 +1,74 @@
+"""One measurement, as whoever does the work carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edgekit import runtimes
+from edgekit.devices.backend import Request, State, backend_of
+from edgekit.devices.declaration import Device
+from edgekit.devices.figures import DeviceMeasurement
+from edgekit.errors import DeviceError, EdgekitError
+from edgekit.farm.lease import DeviceBusy, leased
+from edgekit.files import scratch
+
+Verdict = Literal["done", "refused", "failed", "lost", "busy"]
+"""done: measured. refused: the file or the request is at fault, and no device would do better.
+failed: the device is there, and failed. lost: it is not there any more. busy: somebody has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A file on a device."""
+
+    device: Device
+    file: str
+    request: Request = field(default_factory=Request)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of it; ``error`` is one line, empty where it is done."""
+
+    verdict: Verdict
+    error: str = ""
+    measurement: DeviceMeasurement | None = None
+
+
+def perform(task: Task) -> Outcome:
+    """Measure, on a lease; every error that edgekit raises on purpose becomes an outcome."""
+    backend = backend_of(task.device)
+    try:
+        artifact = runtimes.describe(task.file)
+        with leased(task.device):
+            measured = backend.measure(task.device, artifact, task.request)
+    except DeviceBusy as error:
+        return Outcome(verdict="busy", error=str(error))
+    except DeviceError as error:
+        there = backend.state(task.device).readiness == "ready"
+        return Outcome(verdict="failed" if there else "lost", error=str(error))
+    except EdgekitError as error:
+        return Outcome(verdict="refused", error=str(error))
+    return Outcome(verdict="done", measurement=measured)
+
+
+def perform_far(task: Task, content: Mapping[str, bytes]) -> Outcome:
+    """Measure where the file is not: it comes along, as its parts by name, the main one first."""
+    from dataclasses import replace
+
+    with scratch() as folder:
+        for name, data in content.items():
+            (folder / Path(name).name).write_bytes(data)
+        there = folder / Path(next(iter(content))).name
+        outcome = perform(replace(task, file=str(there)))
+    if outcome.measurement is None:
+        return replace(outcome, error=outcome.error.replace(str(there), task.file))
+    return replace(outcome, measurement=replace(outcome.measurement, file=task.file))
+
+
+def look(device: Device) -> State:
+    """Say whether a device can be measured on."""
+    return backend_of(device).state(device)

@@ -1,0 +1,47 @@
+"""Who does the work: processes of this machine, or the nodes of a cluster."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future
+from typing import Protocol
+
+from edgekit.devices.backend import State
+from edgekit.devices.declaration import Device
+from edgekit.errors import DeviceError
+from edgekit.farm.task import Outcome, Task
+
+_WAITING = frozenset({"fake", "ssh", "adb"})
+_TIMED_HERE = frozenset({"host", "browser"})
+
+
+class DeviceLost(DeviceError):
+    """What a device hangs on is gone, a node of a cluster for instance."""
+
+
+class Workforce(Protocol):
+    """Carries tasks out, each in a process that can be lost without harm.
+
+    ``cpus`` are the processors that the scheduler shares out; None where somebody else does.
+    """
+
+    cpus: int | None
+
+    def perform(self, task: Task, timeout_s: float) -> Future[Outcome]:
+        """Begin a task; a process that dies, or is late and is ended, is a ``DeviceError``.
+
+        The future's error is ``DeviceLost`` where the device is gone.
+        """
+
+    def look(self, device: Device, timeout_s: float) -> Future[State]:
+        """Ask whether a device can be measured on."""
+
+    def close(self, *, now: bool) -> None:
+        """Let go of everything; ``now`` ends tasks in the middle."""
+
+
+def processors(device: Device) -> int:
+    """Return how many processors of this machine a measurement needs: all, if it is timed here."""
+    if device.kind in _WAITING:
+        return 0
+    return (os.cpu_count() or 1) if device.kind in _TIMED_HERE else 1
