@@ -14,7 +14,9 @@ EdgekitError                  exit code 1
 ├── QuantizeError             no quantized artifact agrees with the source model
 ├── ArtifactError             an exported file cannot be read or run
 ├── DestinationError          the output folder cannot be written
-├── DeviceError               a device is not ready, was lost, or failed
+├── DeviceError               a device is not ready, or failed
+│   ├── DeviceBusy            somebody else measures on it
+│   └── DeviceLost            it is not there any more
 └── Missed                    exit code 3: a promise or a budget was not kept
     ├── PromiseBroken         the audit of the artifact contradicts its target
     ├── BudgetMissed          a figure is beyond its limit
@@ -110,6 +112,14 @@ class DestinationError(EdgekitError):
 
 class DeviceError(EdgekitError):
     """A device is not ready, was lost, or failed."""
+
+
+class DeviceBusy(DeviceError):
+    """Somebody else measures on the device."""
+
+
+class DeviceLost(DeviceError):
+    """The device, or what it hangs on, is not there any more."""
 
 
 class Missed(EdgekitError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, NoReturn
 
 from filelock import FileLock
 
@@ -14,7 +17,9 @@ from edgekit.devices.backend import Always, Request, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, Latency
-from edgekit.errors import DeviceError
+from edgekit.errors import DeviceError, DeviceLost
+
+OutcomeName = Literal["ok", "failed", "lost", "dies", "hangs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +27,14 @@ class Script:
     """What a fake device does.
 
     ``latency_ms`` is told for each MiB of the file; a measurement takes ``seconds``. Of successive
-    measurements those fail for which ``outcomes`` says ``lost`` or ``failed``, not ``ok``; after
-    the last all succeed. ``journal`` is the file that counts them, across processes.
+    measurements those fail for which ``outcomes`` says ``lost`` or ``failed``, not ``ok``; where it
+    says ``dies`` the process ends, and where it says ``hangs`` no answer comes. After the last all
+    succeed. ``journal`` is the file that counts them, across processes.
     """
 
     latency_ms: float = 1.0
     seconds: float = 0.0
-    outcomes: tuple[str, ...] = ()
+    outcomes: tuple[OutcomeName, ...] = ()
     journal: str = ""
     unreachable: bool = False
 
@@ -48,7 +54,7 @@ class FakeBackend(Always):
         outcome = _outcome(script)
         time.sleep(script.seconds)
         if outcome != "ok":
-            raise DeviceError(f"{device.name}: {outcome}, as its script says")
+            _fail(device, outcome)
         latency = script.latency_ms * artifact.size_bytes / 2**20
         return replace(
             bare(device, artifact),
@@ -62,7 +68,16 @@ def _script(device: Device) -> Script:
     return table.build(device.script, Script, where=f"{device.name}: script")
 
 
-def _outcome(script: Script) -> str:
+def _fail(device: Device, outcome: OutcomeName) -> NoReturn:
+    if outcome == "dies":
+        os._exit(9)
+    if outcome == "hangs":
+        threading.Event().wait()
+    kind = DeviceLost if outcome == "lost" else DeviceError
+    raise kind(f"{device.name}: {outcome}, as its script says")
+
+
+def _outcome(script: Script) -> OutcomeName:
     if not script.outcomes:
         return "ok"
     if not script.journal:

@@ -15,9 +15,9 @@ from typing import Any
 from edgekit import extras, runtimes
 from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
-from edgekit.errors import DeviceError, OptionError, one_line
+from edgekit.errors import DeviceError, DeviceLost, OptionError, one_line
 from edgekit.farm.task import Outcome, Task, look, perform_far
-from edgekit.farm.workforce import DeviceLost, processors
+from edgekit.farm.workforce import processors
 
 _PREFIX = "edgekit:"
 _WATCH_S = 1.0

@@ -13,14 +13,10 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from edgekit.devices.declaration import Device
-from edgekit.errors import DeviceError
+from edgekit.errors import DeviceBusy, DeviceError
 
 _WHERE = "EDGEKIT_STATE"
 _EXACT = frozenset({"emulated", "microcontroller", "npu", "firmware"})
-
-
-class DeviceBusy(DeviceError):
-    """Somebody else measures on the device."""
 
 
 def state_folder() -> Path:

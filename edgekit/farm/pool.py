@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -38,7 +39,12 @@ class Pool:
         context = multiprocessing.get_context("forkserver")
         self._main = contextlib.ExitStack()
         self._main.enter_context(_no_main())
-        self._pool: Any = ProcessPool(max_workers=size, context=context, initializer=_begin)
+        self._pool: Any = ProcessPool(
+            max_workers=size,
+            context=context,
+            initializer=_begin,
+            initargs=(dict(os.environ), str(Path.cwd())),
+        )
 
     def perform(self, task: Task, timeout_s: float) -> Future[Outcome]:
         """See ``Workforce``."""
@@ -87,8 +93,14 @@ def _tell(done: Future[T], told: Future[T], device: Device, timeout_s: float) ->
         told.set_exception(error)
 
 
-def _begin() -> None:
-    """Prepare a process: what it started ends with it, and Ctrl-C is left to its parent."""
+def _begin(environment: dict[str, str], folder: str) -> None:
+    """Prepare a process: what it started ends with it, and Ctrl-C is left to its parent.
+
+    The process that it is forked from may be older than what its user has set since.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 

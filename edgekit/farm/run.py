@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.devices.backend import State
-from edgekit.errors import DeviceError, one_line
+from edgekit.errors import DeviceError, DeviceLost, one_line
 from edgekit.farm import quarantine
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Outcome, Task
-from edgekit.farm.workforce import DeviceLost, Workforce
+from edgekit.farm.workforce import Workforce
 from edgekit.progress import Progress
 
 _LOOK_S = 30.0
@@ -46,7 +46,12 @@ class Run:
     _asked: dict[Future[State], Member] = field(default_factory=dict)
 
     def work(self) -> None:
-        """Return when no job is left; what was found is in the journal."""
+        """Return when no job is left; what was found is in the journal.
+
+        Raises:
+            DeviceError: a device that jobs name lacks what it runs on; nothing was measured.
+        """
+        self._muster()
         while True:
             self._give_up()
             self._start()
@@ -56,10 +61,29 @@ class Run:
                 return
             self._wait()
 
+    def _muster(self) -> None:
+        """Ask every device whether it is there. What is not installed gets no work."""
+        for member in self.fleet.living():
+            self._ask(member)
+        lacking = []
+        for future in as_completed(list(self._asked)):
+            member, state = self._asked.pop(future), _state(future)
+            if state.readiness in ("needs install", "not here"):
+                self.fleet.part(member, f"{state.readiness}: {state.why}")
+                lacking.append(member)
+            else:
+                self._hear(member, state)
+        queued = self.journal.places()
+        if named := [m for m in lacking if m.device.name in queued]:
+            raise DeviceError(" | ".join(f"{m.device.name}: {m.why}" for m in named))
+
+    def _ask(self, member: Member) -> None:
+        member.standing = "asked"
+        self._asked[self.workforce.look(member.device, _LOOK_S)] = member
+
     def _start(self) -> None:
         for member in self.fleet.rested(time.monotonic()):
-            member.standing = "asked"
-            self._asked[self.workforce.look(member.device, _LOOK_S)] = member
+            self._ask(member)
         for member in self.fleet.may_start(self.journal.places()):
             job = self.journal.take(member.device.name, self.fleet.shares(member))
             if job is None:

@@ -11,8 +11,8 @@ from edgekit import runtimes
 from edgekit.devices.backend import Request, State, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.errors import DeviceError, EdgekitError
-from edgekit.farm.lease import DeviceBusy, leased
+from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
+from edgekit.farm.lease import leased
 from edgekit.files import scratch
 
 Verdict = Literal["done", "refused", "failed", "lost", "busy"]
@@ -48,7 +48,8 @@ def perform(task: Task) -> Outcome:
     except DeviceBusy as error:
         return Outcome(verdict="busy", error=str(error))
     except DeviceError as error:
-        there = backend.state(task.device).readiness == "ready"
+        gone = isinstance(error, DeviceLost)
+        there = not gone and backend.state(task.device).readiness == "ready"
         return Outcome(verdict="failed" if there else "lost", error=str(error))
     except EdgekitError as error:
         return Outcome(verdict="refused", error=str(error))

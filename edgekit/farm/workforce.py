@@ -8,15 +8,10 @@ from typing import Protocol
 
 from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
-from edgekit.errors import DeviceError
 from edgekit.farm.task import Outcome, Task
 
 _WAITING = frozenset({"fake", "ssh", "adb"})
 _TIMED_HERE = frozenset({"host", "browser"})
-
-
-class DeviceLost(DeviceError):
-    """What a device hangs on is gone, a node of a cluster for instance."""
 
 
 class Workforce(Protocol):

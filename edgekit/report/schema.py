@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +61,9 @@ def json_schema(name: str) -> dict[str, Any]:
         raise UnknownName("document", name, DOCUMENTS)
     document = DOCUMENTS[name]
     _, components = msgspec.json.schema_components([document.kind], ref_template="#/$defs/{name}")
+    held = _held(document.kind, set())
     for kind, figures in FIGURES.items():
-        if kind.__name__ in components:
+        if kind in held:  # another document may have a dataclass of the same name
             _state(components[kind.__name__], figures)
     for component in components.values():
         component.setdefault("additionalProperties", False)
@@ -75,11 +78,22 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgekit:schema:{name}:{document.version}",
         "version": document.version,
     }
-    if document.kind in (model.Report, model.CompressionReport):
+    if document.kind in (model.Report, model.CompressionReport, devices.Benchmark):
         root, components = _with_words(root), _with_words(components)
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}
     return whole
+
+
+def _held(kind: Any, seen: set[Any]) -> set[Any]:
+    """Return the dataclasses that a document consists of."""
+    if dataclasses.is_dataclass(kind) and kind not in seen:
+        seen.add(kind)
+        for hint in typing.get_type_hints(kind).values():
+            _held(hint, seen)
+    for argument in typing.get_args(kind):
+        _held(argument, seen)
+    return seen
 
 
 def _state(component: dict[str, Any], figures: Mapping[str, Any]) -> None:
