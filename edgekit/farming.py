@@ -115,13 +115,13 @@ def _workforce(
     pools: Mapping[str, list[Device]],
 ) -> Iterator[Workforce]:  # fmt: skip
     devices = {*named, *(device.name for device in itertools.chain(*pools.values()))}
-    force: Workforce
-    if address is None:
-        force = Pool(min(processes or len(devices), _MOST_PROCESSES))
-    else:
-        force = Cluster(address)
-        _refuse_unknown(force, named, pools)
+    force: Workforce = (
+        Pool(min(processes or len(devices), _MOST_PROCESSES)) if address is None
+        else Cluster(address)
+    )  # fmt: skip
     try:
+        if isinstance(force, Cluster):
+            _refuse_unknown(force, named, pools)
         yield force
     except BaseException:
         force.close(now=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -21,6 +24,8 @@ from edgekit.farm.workforce import processors
 
 _PREFIX = "edgekit:"
 _WATCH_S = 1.0
+_CONNECT_S = 10.0
+_HEALTH_S = 20.0
 
 
 @dataclass(eq=False, kw_only=True)
@@ -56,6 +61,7 @@ class Cluster:
     """
 
     def __init__(self, address: str) -> None:
+        _refuse_silent(address)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         self.cpus: int | None = None
         self._ray = extras.load("ray")
@@ -63,10 +69,7 @@ class Cluster:
             self._ray.init(address=address, log_to_driver=False, logging_level="ERROR",
                            configure_logging=True)  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise OptionError(
-                f"--address {address}: no Ray cluster answers there ({one_line(error)}); "
-                "`ray status` on a node tells its address"
-            ) from error
+            raise _no_cluster(address, one_line(error)) from error
         self._perform = self._ray.remote(max_retries=0)(perform_far)
         self._look = self._ray.remote(max_retries=0)(look)
         self._content: dict[str, Any] = {}
@@ -106,12 +109,11 @@ class Cluster:
 
     def _options(self, device: Device) -> Mapping[str, Any]:
         """Ask for the device, and for all processors of its node where it is timed on it."""
-        need = float(processors(device))
-        if need > 1:
-            need = next(
-                (node["Resources"].get("CPU", 1.0) for node in self._ray.nodes()
-                 if node["Alive"] and resource(device) in node["Resources"]), 1.0,
-            )  # fmt: skip
+        owner: Mapping[str, Any] = next(
+            (n for n in self._ray.nodes() if n["Alive"] and resource(device) in n["Resources"]), {}
+        )
+        of = int(owner.get("Resources", {}).get("CPU", 1))
+        need = processors(device, of)
         return {"num_cpus": need, "resources": {resource(device): 1}}
 
     def _shipped(self, file: str) -> Any:
@@ -174,6 +176,34 @@ class Cluster:
         if isinstance(error, kinds.RayError):
             return DeviceLost(f"{device.name}: its node was lost: {one_line(error, most=120)}")
         return error
+
+
+def _refuse_silent(address: str) -> None:
+    """Refuse an address where no cluster is: Ray itself would try for minutes.
+
+    Addresses of Ray's client server (``ray://``) need no more than that somebody listens.
+    """
+    if address == "auto":
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if not (colon and port.isdigit()):
+            raise ValueError("expected HOST:PORT, ray://HOST:PORT or auto")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        if not address.startswith("ray://"):
+            asked = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address"]
+            subprocess.run([*asked, address], check=True, capture_output=True, timeout=_HEALTH_S)
+    except subprocess.SubprocessError as error:
+        raise _no_cluster(address, "somebody listens, and does not answer as Ray does") from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address, one_line(error)) from error
+
+
+def _no_cluster(address: str, why: str) -> OptionError:
+    return OptionError(
+        f"--address {address}: no Ray cluster answers there ({why}); "
+        "`ray status` on a node tells its address"
+    )
 
 
 def _gone(device: Device) -> Future[Any]:

@@ -86,7 +86,7 @@ class Fleet:
         return started
 
     def _share(self, member: Member) -> int:
-        return min(processors(member.device), self._cpus or 0)
+        return processors(member.device, self._cpus or 0)
 
     def shares(self, member: Member) -> dict[str, bool]:
         """Return the places of a device, each with whether another that lives takes its jobs."""

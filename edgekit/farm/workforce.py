@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -35,8 +34,8 @@ class Workforce(Protocol):
         """Let go of everything; ``now`` ends tasks in the middle."""
 
 
-def processors(device: Device) -> int:
-    """Return how many processors of this machine a measurement needs: all, if it is timed here."""
+def processors(device: Device, of: int) -> int:
+    """Return how many of a machine's processors a measurement needs: all, if it is timed there."""
     if device.kind in _WAITING:
         return 0
-    return (os.cpu_count() or 1) if device.kind in _TIMED_HERE else 1
+    return of if device.kind in _TIMED_HERE else 1
