@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.errors import ArtifactError
+from edgekit.errors import ArtifactError, OptionError
 from edgekit.progress import Progress
 from edgekit.registry import Registry
 
@@ -58,6 +58,24 @@ class Request:
     min_seconds: float = 1.0
     operators: bool = True
     samples: Mapping[str, NDArray[Any]] | None = None
+
+
+def demand_sense(request: Request, *, most_seconds: float) -> None:
+    """Refuse to measure by numbers that mean nothing, or that would take too long.
+
+    Raises:
+        OptionError: a number is out of range.
+    """
+    threads = 1 if request.threads is None else request.threads
+    if threads < 1 or request.min_runs < 1 or request.warmup < 0:
+        raise OptionError(
+            "expected threads >= 1, min_runs >= 1 and warmup >= 0, got"
+            f" {threads}, {request.min_runs}, {request.warmup}"
+        )
+    if not 0 <= request.min_seconds <= most_seconds:
+        raise OptionError(
+            f"expected min_seconds in 0..{most_seconds:g}, got {request.min_seconds:g}"
+        )
 
 
 class Backend(Protocol):
@@ -149,6 +167,7 @@ KINDS = Registry(
         "emulated": "edgekit.devices.emulated:EmulatedBackend",
         "microcontroller": "edgekit.devices.microcontroller:MicrocontrollerBackend",
         "npu": "edgekit.devices.npu:NpuBackend",
+        "browser": "edgekit.devices.browser:BrowserBackend",
         "ssh": "edgekit.devices.remote.ssh:SshBackend",
         "adb": "edgekit.devices.remote.adb:AdbBackend",
         "fake": "edgekit.devices.fake:FakeBackend",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,14 @@ _OUT = _SCALE * CHANNELS
 _VERSION = 3  # of CONV_2D, from which on it takes int8
 
 
-def content() -> bytes:
+def content(*, real_ports: bool = False) -> bytes:
     """Return a TFLite file: a 1x1 convolution that sums all channels, and adds to each its number.
 
     All weights are 1, and the step of the output is as much larger than that of the input as there
     are channels: where all channels hold the same stored integer, the sum is that integer again.
+
+    Args:
+        real_ports: Whether input and output are float32; they are int8 otherwise.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -43,8 +48,23 @@ def content() -> bytes:
     model.operatorCodes[0].version = _VERSION
     model.description, graph.name = "edgekit", "main"
     graph.inputs, graph.outputs = [read[0]], [made]
+    if real_ports:
+        _give_real_ports(model, picture)
     tflite.sign(model, ["input"], ["output"])
     return tflite.pack(model)
+
+
+def _give_real_ports(model: Any, picture: tuple[int, ...]) -> None:
+    """Put a step from float32 before the input, and one to it behind the output."""
+    graph = model.subgraphs[0]
+    stored, made = graph.inputs[0], graph.outputs[0]
+    given = tflite_edit.tensor(model, "real_input", picture, "float32")
+    real = tflite_edit.tensor(model, "real_output", picture, "float32")
+    before = tflite_edit.operator(model, "QUANTIZE", [given], [stored])
+    behind = tflite_edit.operator(model, "DEQUANTIZE", [made], [real])
+    model.operatorCodes[-1].version = 2  # from which on it takes int8
+    graph.operators = [before, *graph.operators, behind]
+    graph.inputs, graph.outputs = [given], [real]
 
 
 def samples() -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples, here
-from edgekit.devices.backend import Request, State
+from edgekit.devices.backend import Request, State, demand_sense
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.remote.payload import Samples, real_outputs
@@ -18,7 +18,7 @@ from edgekit.devices.remote.protocol import Answer, Ask, Refusal, Run
 from edgekit.devices.remote.results import measurement
 from edgekit.devices.remote.talk import Lacking, Opened, converse
 from edgekit.devices.stored import stored_batches
-from edgekit.errors import ArtifactError, DeviceError, OptionError
+from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 
 TIMEOUT_S = 900.0
@@ -97,7 +97,7 @@ def prepared(
         DataError: the samples do not fit the file's inputs.
     """
     threads = 1 if request.threads is None else request.threads
-    _demand_sense(request, threads)
+    demand_sense(request, most_seconds=TIMEOUT_S / 2)
     batches = stored_batches(artifact, samples)
     ask = Ask(
         format=artifact.format,
@@ -114,18 +114,6 @@ def prepared(
     )
     files = {f"model{path.suffix}": path.read_bytes() for path in artifact.files}
     return ask, files | {"inputs.bin": b"".join(a.tobytes() for one in batches for a in one)}
-
-
-def _demand_sense(request: Request, threads: int) -> None:
-    if threads < 1 or request.min_runs < 1 or request.warmup < 0:
-        raise OptionError(
-            "expected threads >= 1, min_runs >= 1 and warmup >= 0, got"
-            f" {threads}, {request.min_runs}, {request.warmup}"
-        )
-    if not 0 <= request.min_seconds <= TIMEOUT_S / 2:
-        raise OptionError(
-            f"expected min_seconds in 0..{TIMEOUT_S / 2:g}, got {request.min_seconds:g}"
-        )
 
 
 def _run_of(artifact: Artifact, answer: Answer) -> Run:
