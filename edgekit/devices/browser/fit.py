@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgekit.artifact import Artifact
+from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.declaration import Device
 from edgekit.errors import ArtifactError
 
@@ -33,25 +33,29 @@ def require_known(device: Device, artifact: Artifact) -> None:
 
 def misfits(artifact: Artifact) -> list[str]:
     """Say which inputs and outputs the runtime cannot be given, and what can be done."""
-    taken = _DTYPES[artifact.format]
-    ports = [("takes", one) for one in artifact.inputs] + [
-        ("gives", one) for one in artifact.outputs
-    ]
+    name, taken = NAMES[artifact.format], _DTYPES[artifact.format]
+    odd = [spec for spec in (*artifact.inputs, *artifact.outputs) if spec.dtype not in taken]
     return [
-        f"{NAMES[artifact.format]} {verb} {', '.join(taken)}, and {spec.name!r} is {spec.dtype}"
-        f"{_advice(spec.dtype)}"
-        for verb, spec in ports
-        if spec.dtype not in taken
+        f"{name} takes and gives {', '.join(taken)}, and {spec.name!r} is {spec.dtype}:"
+        f" convert the model {_instead(spec)}"
+        for spec in odd
     ]
 
 
-def _advice(dtype: str) -> str:
-    if dtype in ("int8", "int16"):
-        return ": convert the model for the target tflite-int8-float-io, which is int8 inside"
-    return ": convert the model with float inputs and outputs"
+def _instead(spec: TensorSpec) -> str:
+    if spec.scale is not None:
+        return "for the target tflite-int8-float-io, which is int8 inside"
+    return "with float inputs and outputs"
 
 
 def refusal(artifact: Artifact, stage: str, text: str) -> str:
     """Return why a file cannot be run, in a line."""
     at = "refuses the file" if stage == "file" else "failed while it ran the file"
-    return f"{NAMES[artifact.format]} {at}: {text}"
+    opened = [spec.name for spec in artifact.inputs if None in spec.shape]
+    hint = ""
+    if artifact.format == "tflite" and opened:
+        hint = (
+            f"; dimensions of {', '.join(opened)} are open, which it often cannot take: convert the"
+            " model with edgekit, which fixes the batch"
+        )
+    return f"{NAMES[artifact.format]} {at}: {text}{hint}"

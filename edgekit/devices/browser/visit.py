@@ -21,6 +21,7 @@ from edgekit.files import scratch
 
 TIMEOUT_S = 900.0
 _OUTPUTS = "job/outputs"
+_GRAVE = ("ERROR:", "[E:onnxruntime")  # how the runtimes' own errors begin in a page's console
 _RUN = "import('./page.js').then((page) => page.run())"
 
 
@@ -85,7 +86,7 @@ def _with_console(answer: Answer, tools: DevTools) -> Answer:
     """Add to a refusal what the runtime printed: errors that it throws often say nothing."""
     if answer.error is None:
         return answer
-    said = [line for line in dict.fromkeys(tools.console) if "error" in line.lower()]
+    said = [line for line in dict.fromkeys(tools.console) if line.startswith(_GRAVE)]
     text = "; ".join([" ".join(answer.error.text.split()), *said[-2:]])[:600]
     return replace(answer, error=replace(answer.error, text=text))
 
