@@ -77,6 +77,16 @@ def _effort(job: Job, answer: Answer, host: HostFacts) -> Iterator[str]:
         yield "the page was not isolated: its clock is coarse, and it has no threads"
 
 
+def _start(answer: Answer) -> dict[str, str]:
+    """Return what the runtime costs without a file, where it starts without one."""
+    if not answer.heap_before_kib:
+        return {"load": "of the file and of the runtime, which starts with it"}
+    return {
+        "runtime_start_ms": f"{answer.start_ms:.1f}",
+        "wasm_heap_before_model_kib": f"{answer.heap_before_kib:.0f}",
+    }
+
+
 def _facts(seen: Visit, host: HostFacts) -> dict[str, str]:
     answer = seen.answer
     told: dict[str, Any] = {
@@ -89,13 +99,12 @@ def _facts(seen: Visit, host: HostFacts) -> dict[str, str]:
         "browser": seen.browser,
         "sandbox": "on" if seen.sandboxed else "off, since root runs the browser",
         "webassembly": answer.facts.get("simd"),
-        "runtime_start_ms": f"{answer.start_ms:.1f}",
         "load_ms": f"{answer.load_ms:.1f}",
+        **_start(answer),
         "timed": _TIMED,
         "clock_step_us": f"{1e3 * answer.clock_step_ms:.0f}",
         "inferences a sample": answer.inferences_per_sample,
         "wasm_heap_kib": f"{answer.heap_kib:.0f}",
-        "wasm_heap_before_model_kib": f"{answer.heap_before_kib:.0f}",
         "peak memory": "of the process that renders the page, with the browser's own share",
     }
     return {name: str(value) for name, value in told.items() if value not in (None, "")}

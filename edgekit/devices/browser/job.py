@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.artifact import Artifact
+from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.backend import Request
 from edgekit.devices.stored import Samples, stored_batches
 from edgekit.errors import DeviceError
@@ -116,7 +117,7 @@ def asked(artifact: Artifact, request: Request, samples: Samples) -> tuple[Job, 
     return job, b"".join(array.tobytes() for batch in batches for array in batch)
 
 
-def _port(spec: Any, array: NDArray[Any]) -> Port:
+def _port(spec: TensorSpec, array: NDArray[Any]) -> Port:
     return Port(name=spec.name, dtype=array.dtype.name, shape=array.shape)
 
 
@@ -131,7 +132,9 @@ def arrays_of(told: Sequence[Sequence[Made]], content: bytes) -> list[list[NDArr
         for batch in told:
             batches.append([])
             for one in batch:
-                dtype, size = np.dtype(one.dtype), int(np.prod(one.shape, dtype=np.int64))
+                dtype, size = np.dtype(one.dtype), math.prod(one.shape)
+                if min(one.shape, default=0) < 0 or size * dtype.itemsize > len(content) - offset:
+                    raise ValueError(f"no {one.dtype} of shape {one.shape} at byte {offset}")
                 array = np.frombuffer(content, dtype, size, offset)
                 batches[-1].append(array.reshape(one.shape))
                 offset += array.nbytes

@@ -112,15 +112,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         content = self.rfile.read(size)
         whole = len(content) == size
-        self._answer(204 if whole and self.site.take(self.path, content) else 404, None, "")
+        self._answer(200 if whole and self.site.take(self.path, content) else 404, 0, "")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
-    def _answer(self, code: int, size: int | None, kind: str) -> None:
+    def _answer(self, code: int, size: int, kind: str) -> None:
         self.send_response(code)
-        if size is not None:
-            self.send_header("Content-Length", str(size))
+        self.send_header("Content-Length", str(size))
         if kind:
             self.send_header("Content-Type", kind)
         for name, value in _HEADERS.items():
