@@ -30,7 +30,7 @@ export async function warmedUp(invoke, runs, seconds) {
 
 // How many inferences of so many ms a sample takes.
 export function inferencesPerSample(ms, step) {
-  return Math.max(1, Math.ceil((STEPS * step) / Math.max(ms, step / 100)));
+  return Math.max(1, Math.ceil((STEPS * step) / Math.max(ms, step / 10)));
 }
 
 // Samples of so many inferences each: the ms of one inference in each sample.

@@ -68,8 +68,8 @@ async function time(invoke, job, answer) {
   answer.warmup_ms = await warmedUp(invoke, job.warmup, job.warmup_seconds);
   if (!job.min_runs) return;
   const late = answer.warmup_ms.slice(-Math.ceil(answer.warmup_ms.length / 2));
-  const mean = late.reduce((a, b) => a + b, 0) / Math.max(late.length, 1);
-  const inferences = inferencesPerSample(mean, answer.clock_step_ms);
+  const middle = late.sort((a, b) => a - b)[late.length >> 1] ?? 0;
+  const inferences = inferencesPerSample(middle, answer.clock_step_ms);
   answer.inferences_per_sample = inferences;
   answer.samples_ms = await sampled(invoke, inferences, {
     runs: job.min_runs, seconds: job.min_seconds, most: job.max_samples,

@@ -94,6 +94,36 @@ def test_what_cannot_run_is_a_misfit_that_says_why(assets: Path, file: str, text
         BROWSER.outputs(DEVICE, artifact, default_samples(artifact))
 
 
+def test_outputs_after_an_error_that_the_runtime_swallows_are_not_believed(tmp_path: Path) -> None:
+    """A page has not the 576 MB that this takes; LiteRT.js says so, and goes on."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    many = 12_000
+    model = tflite_edit.blank()
+    row, column = np.zeros((1, many, 1), np.float32), np.ones((1, 1, many), np.float32)
+    x = tflite_edit.tensor(model, "x", (1, 1, 1), "float32")
+    constants = [tflite_edit.tensor(model, "c", a.shape, "float32", value=a) for a in (row, column)]
+    axis = tflite_edit.tensor(model, "axis", (1,), "int32", value=np.array([2]))
+    shapes = ((1, many, 1), (1, many, many), (1, many, 1))
+    made = [tflite_edit.tensor(model, "t", shape, "float32") for shape in shapes]
+    keep = schema.ReducerOptionsT()
+    keep.keepDims = True
+    model.subgraphs[0].operators = [
+        tflite_edit.operator(model, "ADD", [x, constants[0]], made[:1], schema.AddOptionsT()),
+        tflite_edit.operator(
+            model, "ADD", [made[0], constants[1]], [made[1]], schema.AddOptionsT()
+        ),
+        tflite_edit.operator(model, "SUM", [made[1], axis], [made[2]], keep),
+    ]
+    model.subgraphs[0].inputs, model.subgraphs[0].outputs = [x], [made[2]]
+    tflite.sign(model, ["x"], ["y"])
+    path = tmp_path / "large.tflite"
+    path.write_bytes(tflite.pack(model))
+    artifact = runtimes.describe(path)
+    with pytest.raises(ArtifactError, match=r"LiteRT.js failed while it ran .* allocate tensors"):
+        BROWSER.outputs(DEVICE, artifact, {"x": np.zeros((1, 1, 1), np.float32)})
+
+
 def test_damaged_files_are_a_line(known: Artifact) -> None:
     content = bytearray(known.path.read_bytes())
     content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)

@@ -17,6 +17,7 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices import known_model, load_device
 from edgekit.devices.browser import chromium
+from edgekit.devices.browser.answers import Compared, _apart
 from edgekit.devices.browser.chromium import Chromium, running
 from edgekit.devices.browser.devtools import DevTools, Gone
 from edgekit.devices.browser.fit import misfits, refusal, require_known
@@ -203,3 +204,13 @@ def test_the_known_file_has_real_ports_if_asked(tmp_path: Path) -> None:
     assert [spec.dtype for spec in (*described.inputs, *described.outputs)] == ["float32"] * 2
     made = runtimes.open_runner(described).run({described.inputs[0].name: known_model.samples()})
     np.testing.assert_array_equal(made[described.outputs[0].name], known_model.expected())
+
+
+def test_real_outputs_that_are_far_off_are_doubted() -> None:
+    reference = {"y": np.float32([[0, 1, 10]])}
+    near, far = ({"y": reference["y"] + apart} for apart in (0.4, 0.6))
+    assert list(_apart(Compared(outputs=near, reference=reference))) == []
+    (said,) = _apart(Compared(outputs=far, reference=reference))
+    assert said.startswith("the page computes differently: 'y' is up to 0.6")
+    lost = {"y": np.float32([[0, np.nan, 10]])}
+    assert len(list(_apart(Compared(outputs=lost, reference=reference)))) == 1

@@ -22,6 +22,7 @@ from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.timing import timed_latency
 
 REFERENCE = "this host's runtime"
+MOST_APART = 0.05
 _TIMED = "from arrays of the page to arrays of the page: inputs are copied in, outputs out"
 
 
@@ -57,6 +58,7 @@ def measurement(
             *notes_on(answer.samples_ms, host.load_before, host.cores),
             *_effort(job, answer, host),
             *doubts(agreed),
+            *_apart(compared),
         ),
     )
 
@@ -75,6 +77,18 @@ def _effort(job: Job, answer: Answer, host: HostFacts) -> Iterator[str]:
         yield f"stopped at {job.max_samples} samples, before {job.min_seconds:g} s had passed"
     if answer.facts.get("isolated") != "true":
         yield "the page was not isolated: its clock is coarse, and it has no threads"
+
+
+def _apart(compared: Compared) -> Iterator[str]:
+    """Warn where real outputs differ by more than kernels' rounding can."""
+    for name, ours in compared.outputs.items():
+        theirs = compared.reference[name]
+        span, apart = float(np.ptp(theirs)), float(np.abs(ours - theirs).max(initial=0.0))
+        if not apart <= MOST_APART * span:  # NaN, too
+            yield (
+                f"the page computes differently: {name!r} is up to {apart:g} from {REFERENCE},"
+                f" whose values span {span:g}; do not ship before that is known"
+            )
 
 
 def _start(answer: Answer) -> dict[str, str]:

@@ -83,9 +83,11 @@ def running(browser: Chromium, folder: Path, *, port: int) -> Iterator[DevTools]
     log = folder / "browser.log"
     with contextlib.ExitStack() as stack:
         theirs, ours = _pipes(stack)
-        process = _started(browser, folder, log, port, theirs)
-        for descriptor in theirs:
-            os.close(descriptor)
+        try:
+            process = _started(browser, folder, log, port, theirs)
+        finally:
+            for end in theirs:
+                os.close(end)
         stack.callback(_ended, process)
         tools = DevTools(*ours)
         try:

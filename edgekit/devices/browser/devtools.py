@@ -108,7 +108,7 @@ class DevTools:
     def _note(self, message: dict[str, Any]) -> None:
         method = message.get("method")
         if method in _CRASHES:
-            raise DeviceError("the page crashed")
+            raise DeviceError("the page crashed, often for want of memory; try a smaller model")
         if method == "Runtime.consoleAPICalled":
             said = message["params"].get("args", [])
             words = [str(one.get("value", one.get("description", ""))) for one in said]

@@ -13,7 +13,7 @@ from edgekit.artifact import Artifact
 from edgekit.cpu import system_text
 from edgekit.devices.browser.chromium import running
 from edgekit.devices.browser.devtools import DevTools
-from edgekit.devices.browser.job import Answer, Job, arrays_of, decoded
+from edgekit.devices.browser.job import Answer, Job, Refusal, arrays_of, decoded
 from edgekit.devices.browser.kit import Kit
 from edgekit.devices.browser.site import Site, serving
 from edgekit.errors import DeviceError
@@ -83,12 +83,17 @@ def _asked(tools: DevTools, address: str) -> Answer:
 
 
 def _with_console(answer: Answer, tools: DevTools) -> Answer:
-    """Add to a refusal what the runtime printed: errors that it throws often say nothing."""
-    if answer.error is None:
+    """Add what the runtime printed: its errors often say nothing.
+
+    LiteRT.js also goes on after errors, with outputs that mean nothing: they count as a failure.
+    """
+    said = [line for line in dict.fromkeys(tools.console) if line.startswith(_GRAVE)][-2:]
+    error = answer.error
+    if error is None and not said:
         return answer
-    said = [line for line in dict.fromkeys(tools.console) if line.startswith(_GRAVE)]
-    text = "; ".join([" ".join(answer.error.text.split()), *said[-2:]])[:600]
-    return replace(answer, error=replace(answer.error, text=text))
+    stage, text = (error.stage, error.text) if error else ("inference", "")
+    told = "; ".join(filter(None, [" ".join(text.split()), *said]))
+    return replace(answer, error=Refusal(stage=stage, text=told[:600]))
 
 
 def _peak_kib(tools: DevTools) -> float | None:
