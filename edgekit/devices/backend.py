@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.kinds import KINDS
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.progress import Progress
-from edgekit.registry import Registry
 
 Readiness = Literal["ready", "needs install", "unreachable", "not here"]
 
@@ -78,6 +78,10 @@ def demand_sense(request: Request, *, most_seconds: float) -> None:
         )
 
 
+_ASKED = ("state", "needs", "install", "check", "measure")
+
+
+@runtime_checkable
 class Backend(Protocol):
     """The code behind a kind of device; it keeps no state between calls."""
 
@@ -159,27 +163,19 @@ class Always:
         return ()
 
 
-KINDS = Registry(
-    kind="kind of device",
-    group="edgekit.devices",
-    shipped={
-        "host": "edgekit.devices.host:HostBackend",
-        "emulated": "edgekit.devices.emulated:EmulatedBackend",
-        "microcontroller": "edgekit.devices.microcontroller:MicrocontrollerBackend",
-        "npu": "edgekit.devices.npu:NpuBackend",
-        "browser": "edgekit.devices.browser:BrowserBackend",
-        "ssh": "edgekit.devices.remote.ssh:SshBackend",
-        "adb": "edgekit.devices.remote.adb:AdbBackend",
-        "fake": "edgekit.devices.fake:FakeBackend",
-    },
-)
-
-
 def backend_of(device: Device) -> Backend:
     """Return the code behind a device.
 
     Raises:
-        UnknownName: nothing answers for its kind yet.
+        UnknownName: nothing answers for its kind; the nearest is suggested.
+        OptionError: a plugin answers for it that cannot be loaded, or is no backend.
     """
-    made: Backend = KINDS.load(device.kind)()
+    made = KINDS.load(device.kind)
+    made = made() if callable(made) else made
+    if not isinstance(made, Backend):
+        lacking = [name for name in _ASKED if not hasattr(made, name)]
+        raise OptionError(
+            f"kind of device {device.kind!r}: expected its plugin to be a backend, it lacks"
+            f" {', '.join(lacking)}: see edgekit.devices.backend.Backend"
+        )
     return made

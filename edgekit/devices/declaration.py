@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgekit import catalog, table
-from edgekit.errors import OptionError
-
-Kind = Literal["host", "emulated", "microcontroller", "npu", "browser", "ssh", "adb", "fake"]
+from edgekit.devices.kinds import KINDS
+from edgekit.errors import OptionError, UnknownName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +133,13 @@ class Address:
 class Device:
     """One device, and where each of its figures comes from.
 
+    ``kind`` is one of ``edgekit.devices.kinds``, to which plugins add.
     ``provenance`` maps a key such as ``cpu.clock_mhz`` to a source in words. ``labels`` group
     devices. ``script`` says what a fake device does.
     """
 
     name: str
-    kind: Kind
+    kind: str
     description: str
     runtime: Runtime | None = None
     cpu: Cpu | None = None
@@ -159,7 +159,11 @@ def load_device(name_or_path: str) -> Device:
         UnknownName: no shipped device has that name.
         OptionError: the file is missing, or not a valid device; the text names key and choices.
     """
-    return table.read(catalog.locate("devicefarm", name_or_path), Device)
+    path = catalog.locate("devicefarm", name_or_path)
+    device = table.read(path, Device)
+    if device.kind not in KINDS.shipped and device.kind not in (known := KINDS.names()):
+        raise OptionError(f"{path}: kind: {UnknownName(KINDS.kind, device.kind, known)}")
+    return device
 
 
 def all_devices() -> list[Device]:
