@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgekit.bench.host import host_facts, load_average
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples, here
 from edgekit.devices.backend import Fetch, Request, State, demand_sense
+from edgekit.devices.browser import known_onnx
 from edgekit.devices.browser.answers import Compared, measurement, misfit
 from edgekit.devices.browser.fit import NAMES, misfits, refusal, require_known
 from edgekit.devices.browser.job import asked
@@ -57,19 +59,24 @@ class BrowserBackend:
         kit_of(device).install(progress)
 
     def check(self, device: Device) -> Sequence[str]:
-        """Run a convolution in int8 whose outputs are known."""
+        """Run a convolution in int8, and an ONNX file where onnx is installed; both are known."""
         try:
-            with scratch() as folder:
-                path = folder / "known.tflite"
-                path.write_bytes(known_model.content(real_ports=True))
-                artifact = runtimes.describe(path)
-                samples = {artifact.inputs[0].name: known_model.samples()}
-                found = self.outputs(device, artifact, samples)
+            wrong = self._known(device, "tflite", known_model.content(real_ports=True), known_model)
+            if all(find_spec(name) for name in ("onnx", "onnxruntime")):
+                wrong += self._known(device, "onnx", known_onnx.content(), known_onnx)
         except (DeviceError, ArtifactError) as error:
             return [str(error)]
+        return wrong
+
+    def _known(self, device: Device, kind: str, content: bytes, known: Any) -> list[str]:
+        with scratch() as folder:
+            path = folder / f"known.{kind}"
+            path.write_bytes(content)
+            artifact = runtimes.describe(path)
+            found = self.outputs(device, artifact, {artifact.inputs[0].name: known.samples()})
         made = found[artifact.outputs[0].name]
-        wrong = int(np.sum(made != known_model.expected()))
-        return [f"{wrong} of {made.size} outputs of a known file are wrong"] if wrong else []
+        wrong = int(np.sum(made != known.expected()))
+        return [f"{wrong} of {made.size} outputs of a known {kind} file are wrong"] if wrong else []
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Say what a file costs there; see ``Backend``."""
@@ -130,5 +137,4 @@ def _real(artifact: Artifact, samples: Samples, seen: Visit) -> dict[str, NDArra
 
 def _versions(kit: Kit, artifact: Artifact, seen: Visit) -> dict[str, str]:
     package = kit.packages["litert" if artifact.format == "tflite" else "ort"]
-    name, _, version = seen.browser.partition("/")
-    return {package.name: package.version, name: version}
+    return {package.name: package.version, "chromium": seen.browser.partition("/")[2]}
