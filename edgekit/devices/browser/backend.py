@@ -24,11 +24,10 @@ from edgekit.devices.browser.kit import Kit, kit_of
 from edgekit.devices.browser.visit import TIMEOUT_S, Visit, visit
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.devices.stored import Samples
+from edgekit.devices.stored import Samples, real_rows
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
-from edgekit.runtimes import feed
 
 _ONLY_OUTPUTS = Request(warmup=0, min_runs=0, min_seconds=0.0)
 
@@ -121,18 +120,7 @@ def _real(artifact: Artifact, samples: Samples, seen: Visit) -> dict[str, NDArra
         if error.stage == "runtime":
             raise DeviceError(f"{NAMES[artifact.format]} cannot be started: {error.text}")
         raise ArtifactError(f"{artifact.path}: {refusal(artifact, error.stage, error.text)}")
-    rest = iter(seen.outputs)
-
-    def call(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        pairs = zip(artifact.outputs, next(rest), strict=True)
-        return {spec.name: feed.to_real(array, spec) for spec, array in pairs}
-
-    try:
-        return feed.run_batches(artifact.inputs, samples, call)
-    except (ValueError, StopIteration) as error:
-        raise DeviceError(
-            f"the page's outputs are not those of {artifact.path.name}: {error}"
-        ) from error
+    return real_rows(artifact, samples, seen.outputs)
 
 
 def _versions(kit: Kit, artifact: Artifact, seen: Visit) -> dict[str, str]:

@@ -13,11 +13,11 @@ from edgekit.devices.agreement import default_samples, here
 from edgekit.devices.backend import Request, State, demand_sense
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.devices.remote.payload import Samples, real_outputs
+from edgekit.devices.remote.payload import real_outputs
 from edgekit.devices.remote.protocol import Answer, Ask, Refusal, Run
 from edgekit.devices.remote.results import measurement
 from edgekit.devices.remote.talk import Lacking, Opened, converse
-from edgekit.devices.stored import stored_batches
+from edgekit.devices.stored import Samples, stored_batches
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 

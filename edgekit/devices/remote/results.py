@@ -17,8 +17,9 @@ from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.remote.doubts import doubts_about
-from edgekit.devices.remote.payload import Samples, real_outputs
+from edgekit.devices.remote.payload import real_outputs
 from edgekit.devices.remote.protocol import Answer, Ask, Moment, Run
+from edgekit.devices.stored import Samples
 from edgekit.devices.timing import timed_latency
 
 REFERENCE = "this host's runtime"
