@@ -24,6 +24,7 @@ BENCHMARKS = {
     "accuracy": "four real models, every target: points lost, beside the documented routes",
     "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",
     "modelled": "modelled latencies of emulated boards against published ones",
+    "farm": "a farm of fake devices: time against the ideal, memory of the queue",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
 LONG = ("applications", "compression", "modelled")

@@ -60,6 +60,12 @@ def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefi
             )
         if isinstance(value, dict) and dataclasses.is_dataclass(hints[key]):
             _refuse_unknown(value, typing.cast("type[Any]", hints[key]), where, f"{prefix}{key}.")
+        each = next(iter(typing.get_args(hints[key])), None)
+        if isinstance(value, list) and dataclasses.is_dataclass(each):
+            for number, item in enumerate(value):
+                if isinstance(item, dict):
+                    inner = f"{prefix}{key}[{number}]."
+                    _refuse_unknown(item, typing.cast("type[Any]", each), where, inner)
 
 
 def _plain(text: str) -> str:

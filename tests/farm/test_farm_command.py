@@ -1,0 +1,136 @@
+"""``edgekit farm`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgekit.cli import main
+from edgekit.devices.declaration import load_device
+from edgekit.farm import quarantine
+from edgekit.farm.jobs import load_plan
+
+Lab = Callable[..., Path]
+Files = Callable[[int], list[str]]
+Plan = Callable[..., Path]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["farm", *map(str, arguments)])
+
+
+def test_a_plan_is_done_and_told_in_80_columns(
+    lab: Lab, files: Files, plan: Plan, tmp_path: Path
+) -> None:
+    lab("one", latency_ms=12.0)
+    path = plan(files=files(2), devices=["one"])
+    done = run("submit", path, "-o", tmp_path / "out", "-q")
+    assert done.exit_code == 0, done.output
+    assert "2 jobs done, 0 failed" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    again = run("submit", path, "-o", tmp_path / "out", "-q")
+    assert "2 jobs done, 2 of them earlier, 0 failed" in again.stdout
+    told = run("status", tmp_path / "out")
+    assert told.stdout == "0 queued, 0 running, 2 done, 0 failed\n"
+
+
+def test_json_is_the_document_alone(lab: Lab, files: Files, plan: Plan, tmp_path: Path) -> None:
+    lab("one")
+    done = run("submit", plan(files=files(1), devices=["one"]), "-o", tmp_path / "out", "--json")
+    assert json.loads(done.stdout)["done"] == 1
+    told = json.loads(run("status", tmp_path / "out", "--json").stdout)
+    assert told["jobs"] == {"queued": 0, "running": 0, "done": 1, "failed": 0}
+
+
+def test_failures_are_named_and_the_exit_code_is_1(
+    lab: Lab, files: Files, plan: Plan, tmp_path: Path
+) -> None:
+    lab("weak", outcomes=["failed"] * 3)
+    done = run("submit", plan(files=files(1), devices=["weak"]), "-o", tmp_path / "out", "-q")
+    assert done.exit_code == 1
+    assert (
+        "1 of 1 jobs failed: weak: file-0.tflite: weak: failed, as its script says" in done.stderr
+    )
+    assert "failed: weak: file-0.tflite" in run("status", tmp_path / "out").stdout
+
+
+def test_a_missed_budget_is_exit_code_3(lab: Lab, files: Files, plan: Plan, tmp_path: Path) -> None:
+    lab("one", latency_ms=1e6)
+    path = plan(files=files(1), devices=["one"], budget={"latency_ms": 1})
+    done = run("submit", path, "-o", tmp_path / "out", "-q")
+    assert done.exit_code == 3
+    assert "fail: one: file-0.tflite: latency_ms is" in done.stdout
+
+
+def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
+    folder = lab("one", "mine")
+    quarantine.put(load_device(str(folder / "one.toml")), "it smoked")
+    listed = run("devices", "--inventory", folder, "--pool", "mine").stdout
+    assert "quarantine" in listed
+    assert "one: it smoked; `edgekit farm release one`" in listed
+    assert run("release", "one", "--inventory", folder).stdout == "one: released\n"
+    assert run("release", "one", "--inventory", folder).stdout == "one: was not in quarantine\n"
+    told = json.loads(run("devices", "--inventory", folder, "--json").stdout)
+    assert {"name": "one", "kind": "fake", "labels": ["mine"], "state": "ready", "why": ""} in told[
+        "devices"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"files": ["a.tflite"]}, "expected at least one of files or models, and one of devices"),
+        ({"files": ["*.nothing"], "devices": ["host"]}, "no file matches '*.nothing'"),
+        ({"files": ["gone.tflite"], "devices": ["host"]}, "gone.tflite"),
+        ({"files": ["gone.tflite"], "devices": ["rasberry-pi-4"]}, "did you mean 'raspberry-pi-4'"),
+        ({"files": ["gone.tflite"], "pools": ["arm46"]}, "did you mean 'arm64'"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"min_rns": 3}}, "mean 'min_runs'"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"attempts": 0}}, "at least 1, got 0"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"timeout_s": -1.0}}, "above 0, got -1"),
+        ({"files": ["a"], "devices": ["host"], "budget": {"latency": 3}}, "did you mean"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_is_one_line(
+    keys: dict[str, object], expected: str, lab: Lab, plan: Plan, tmp_path: Path
+) -> None:
+    lab("one")
+    done = run("submit", plan(**keys), "-o", tmp_path / "out", "-q")
+    assert done.exit_code == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert expected in line
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_unknown_keys_of_models_are_refused_too(plan: Plan, lab: Lab, tmp_path: Path) -> None:
+    lab("one")
+    path = plan(devices=["one"])
+    path.write_text(path.read_text() + '[[models]]\nsource = "a.keras"\ntarget = ["x"]\n')
+    with pytest.raises(
+        Exception, match=r"unknown key 'models\[0\].target'; did you mean 'targets'"
+    ):
+        load_plan(path)
+
+
+def test_two_devices_of_one_name_are_refused(lab: Lab, plan: Plan, tmp_path: Path) -> None:
+    folder = lab("one")
+    (folder / "again.toml").write_text((folder / "one.toml").read_text())
+    done = run("devices", "--inventory", folder)
+    assert "a device 'one' is there already" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["nothing", "."])
+def test_no_journal_is_one_line(folder: str, tmp_path: Path) -> None:
+    done = run("status", tmp_path / folder)
+    assert done.exit_code == 1
+    assert "no farm has worked here" in done.stderr
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("not a database, but long enough to be looked at" * 50)
+    done = run("status", tmp_path)
+    assert done.exit_code == 1
+    assert "not a journal of edgekit" in done.stderr
