@@ -21,6 +21,7 @@ from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
+from edgekit.farm.jobs import load_plan
 from edgekit.passes import PASSES, passes_of
 from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
@@ -279,6 +280,11 @@ def test_toml_examples_load(body: str, tmp_path: Path) -> None:
         assert passes_of(recipe.passes, where=recipe.name)
     elif "kind =" in body:
         assert load_device(str(path)).name
+    elif "devices =" in body:
+        for name in ("build/a.tflite", "build/kws.onnx"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        assert load_plan(path).devices
     elif "format =" in body:
         assert contradictions(Target.load(str(path))) == []
     else:
