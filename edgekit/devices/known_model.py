@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.extras import load
 from edgekit.formats import tflite, tflite_edit
 
 SIDE = 4
@@ -21,7 +22,7 @@ def content() -> bytes:
     All weights are 1, and the step of the output is as much larger than that of the input as there
     are channels: where all channels hold the same stored integer, the sum is that integer again.
     """
-    from ai_edge_litert import schema_py_generated as schema
+    schema = load("ai_edge_litert.schema_py_generated")
 
     model = tflite_edit.blank()
     graph, picture = model.subgraphs[0], (1, SIDE, SIDE, CHANNELS)

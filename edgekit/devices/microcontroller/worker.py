@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgekit.devices.microcontroller.arena import planned, smallest
 from edgekit.devices.microcontroller.job import Answer, Job
+from edgekit.extras import load
 from edgekit.formats import tflite
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.runtimes import feed
@@ -162,7 +163,7 @@ def _one_by_one(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _kind(model: Any, operator: Any) -> str:
     """Return an operator's name, as ``edgekit.auditing`` calls it."""
-    from ai_edge_litert import schema_py_generated as schema
+    schema = load("ai_edge_litert.schema_py_generated")
 
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
