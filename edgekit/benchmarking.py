@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,10 +59,11 @@ def benchmark(
         if name not in BUDGETS:
             raise UnknownName("budget", name, BUDGETS)
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    found = [one if isinstance(one, Device) else load_device(one) for one in _several(devices)]
+    given = _several(devices)
+    found = [one if isinstance(one, Device) else load_device(str(one)) for one in given]
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device) for device in found]
+    backends = [_ready(device, name) for device, name in zip(found, given, strict=True)]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
@@ -101,15 +103,16 @@ def _judged(result: Benchmark) -> Benchmark:
     raise error
 
 
-def _ready(device: Device) -> Backend:
+def _ready(device: Device, given: Any) -> Backend:
+    """Return the code behind a device that is ready; ``given`` is what the user called it."""
     backend = backend_of(device)
     state = backend.state(device)
     if state.readiness == "ready":
         return backend
-    do = f"edgekit devices install {device.name}" if state.readiness == "needs install" else (
-        f"see `edgekit devices show {device.name}`"
-    )  # fmt: skip
-    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+    name = shlex.quote(device.name if isinstance(given, Device) else str(given))
+    installs = state.readiness == "needs install" and backend.needs(device)
+    verb = "edgekit devices install {}" if installs else "see `edgekit devices show {}`"
+    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {verb.format(name)}")
 
 
 def _samples(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_plain
+from edgekit.cli.options import json_option, print_columns, print_plain, say
 from edgekit.errors import DestinationError, EdgekitError
+from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from edgekit.report.devices import Benchmark
@@ -48,6 +49,8 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="That one inference may use.  [default: 1; for modelled latencies what their "
               "model was fitted on]")  # fmt: skip
+@click.option("--warmup", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
+              help="Inferences before, kept apart, on hardware.")  # fmt: skip
 @click.option("--min-runs", type=click.IntRange(min=1), default=50, show_default=True,
               help="Least number of inferences, on hardware.")  # fmt: skip
 @click.option("--min-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True,
@@ -116,6 +119,6 @@ def _print(found: Benchmark, each: bool) -> None:
         return
     for one in found.measurements:
         if one.operators:
-            console.print(f"\n{one.device}: {one.file}", markup=False)
+            say(f"\n{visible(one.device)}: {visible(one.file)}")
             heading = ("", "operator", "layer", "where", "cost")
             print_columns([heading, *operator_rows(one)])

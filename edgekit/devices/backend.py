@@ -109,6 +109,14 @@ class Computes(Protocol):
         """
 
 
+@runtime_checkable
+class Stores(Protocol):
+    """What a backend has besides, whose ``install`` puts folders into the store."""
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return the names of the store's folders that the device uses, there or not."""
+
+
 def require_tflite(device: Device, artifact: Artifact) -> None:
     """Refuse a file of another format.
 

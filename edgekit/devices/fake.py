@@ -14,7 +14,9 @@ from edgekit.devices.backend import Always, Request, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, Latency
-from edgekit.errors import DeviceError
+from edgekit.errors import DeviceError, OptionError
+
+OUTCOMES = ("ok", "lost", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class Script:
 
     ``latency_ms`` is told for each MiB of the file; a measurement takes ``seconds``. Of successive
     measurements those fail for which ``outcomes`` says ``lost`` or ``failed``, not ``ok``; after
-    the last all succeed. ``journal`` is the file that counts them, across processes.
+    the last all succeed. ``journal`` is the file that counts them, across processes; without it
+    nobody could, so ``outcomes`` demand it.
     """
 
     latency_ms: float = 1.0
@@ -31,6 +34,13 @@ class Script:
     outcomes: tuple[str, ...] = ()
     journal: str = ""
     unreachable: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        if self.outcomes and not self.journal:
+            raise OptionError("outcomes need journal, the path of a file that counts them")
+        if unknown := set(self.outcomes) - set(OUTCOMES):
+            raise OptionError(f"outcomes: expected {', '.join(OUTCOMES)}, got {min(unknown)!r}")
 
 
 class FakeBackend(Always):
@@ -65,8 +75,6 @@ def _script(device: Device) -> Script:
 def _outcome(script: Script) -> str:
     if not script.outcomes:
         return "ok"
-    if not script.journal:
-        return script.outcomes[0]
     journal = Path(script.journal)
     with FileLock(f"{journal}.lock"):
         done = journal.stat().st_size if journal.exists() else 0

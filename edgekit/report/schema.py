@@ -75,7 +75,7 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgekit:schema:{name}:{document.version}",
         "version": document.version,
     }
-    if document.kind in (model.Report, model.CompressionReport):
+    if document.kind in (model.Report, model.CompressionReport, devices.Benchmark):
         root, components = _with_words(root), _with_words(components)
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}

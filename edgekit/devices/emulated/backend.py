@@ -51,6 +51,10 @@ class EmulatedBackend:
         """
         Kit(device).install(progress)
 
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return Kit(device).folders()
+
     def check(self, device: Device) -> Sequence[str]:
         """Run a tiny int8 layer whose outputs are known; return what is wrong."""
         try:

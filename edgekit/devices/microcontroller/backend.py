@@ -34,11 +34,8 @@ class MicrocontrollerBackend:
         if sys.platform != "linux" or platform.machine() != "x86_64":
             why = f"tflite-micro is published for Linux on x86-64, not {platform.platform()}"
             return State(readiness="not here", why=why)
-        named = " and ".join(package.name for package in wanted)
-        return State(
-            readiness="needs install",
-            why=f"{named} to be installed: edgekit devices install {device.name}",
-        )
+        named = " and ".join(f"{package.name} {package.version}" for package in wanted)
+        return State(readiness="needs install", why=f"lacks {named}")
 
     def needs(self, device: Device) -> Sequence[Fetch]:
         """Return the packages that are missing."""
@@ -47,6 +44,10 @@ class MicrocontrollerBackend:
     def install(self, device: Device, progress: Progress) -> None:
         """Fetch TensorFlow Lite Micro; see ``Backend``."""
         micro(device).install(progress)
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return [micro(device).name]
 
     def check(self, device: Device) -> Sequence[str]:
         """Run a file of one convolution, whose outputs are known."""
@@ -76,4 +77,4 @@ class MicrocontrollerBackend:
     def _require(self, device: Device) -> None:
         state = self.state(device)
         if state.readiness != "ready":
-            raise DeviceError(f"{device.name}: {state.why}")
+            raise DeviceError(f"{device.name}: {state.why}; edgekit devices install brings it")
