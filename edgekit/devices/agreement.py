@@ -59,7 +59,7 @@ def agreement(artifact: Artifact, outputs: Arrays, reference: Arrays, *, against
     Raises:
         DeviceError: the device's outputs are not of the reference's names or shapes.
     """
-    _demand_alike(outputs, reference)
+    demand_alike(outputs, reference)
     apart, steps, same, top = [], list[int](), list[bool](), list[bool]()
     rows = 0
     for spec in artifact.outputs:
@@ -89,7 +89,12 @@ def distance(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
 
 
-def _demand_alike(outputs: Arrays, reference: Arrays) -> None:
+def demand_alike(outputs: Arrays, reference: Arrays) -> None:
+    """Refuse a device's outputs that are not of the reference's names and shapes.
+
+    Raises:
+        DeviceError: they are not.
+    """
     for name, theirs in reference.items():
         came = np.shape(outputs[name]) if name in outputs else None
         if came != theirs.shape:

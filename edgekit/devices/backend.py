@@ -16,6 +16,11 @@ from edgekit.errors import ArtifactError
 from edgekit.progress import Progress
 from edgekit.registry import Registry
 
+Samples = Mapping[str, NDArray[Any]]
+"""Real values by input name, n rows each."""
+Outputs = Mapping[str, NDArray[np.float32]]
+"""Real values by output name, n rows each."""
+
 Readiness = Literal["ready", "needs install", "unreachable", "not here"]
 
 
@@ -92,10 +97,10 @@ class Backend(Protocol):
 class Computes(Protocol):
     """What a backend has besides, whose devices hand out what they computed."""
 
-    def outputs(
-        self, device: Device, artifact: Artifact, samples: Mapping[str, NDArray[Any]]
-    ) -> Mapping[str, NDArray[np.float32]]:
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
         """Return the device's outputs, real values by name, n rows each.
+
+        Samples do not depend on each other: state starts anew with each.
 
         Args:
             device: Where.

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from edgekit.artifact import Artifact
 from edgekit.bench import Measurement, measure
-from edgekit.devices.backend import Always, Request
+from edgekit.devices.agreement import here
+from edgekit.devices.backend import Always, Outputs, Request, Samples
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
@@ -38,6 +39,10 @@ class HostBackend(Always):
             facts=_facts(found),
             warnings=(*found.notes, *other_version(device, found.host.versions)),
         )
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Compute in this process; see ``Computes``."""
+        return here(artifact, samples)
 
 
 def _facts(found: Measurement) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.devices.figures import DeviceMeasurement, OperatorCost
 from edgekit.report import text
+from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
 from edgekit.version import VERSION
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def summary(found: Benchmark) -> Group:
         of_file = [one for one in found.measurements if one.file == file]
         size = text.kib(round(of_file[0].memory.artifact_kib * 1024))
         parts += [Text(f"{text.visible(file)}, {size}", style="bold"), _table(of_file), Text()]
+        if (scores := accuracy_table(of_file)) is not None:
+            parts += [scores, Text()]
     said = [Text(f"{kind}: {text.visible(line, most=400)}") for kind, line in notes(found)]
     return Group(*parts, *said)
 
@@ -193,6 +196,8 @@ def notes(found: Benchmark) -> list[tuple[str, str]]:
         where = f"{one.device}: {Path(one.file).name}"
         said += [("misfit", f"{where}: {line}") for line in one.misfits]
         said += [("warning", f"{where}: {line}") for line in one.warnings]
+        if one.accuracy is not None:
+            said += [(kind, f"{where}: {line}") for kind, line in accuracy_notes(one.accuracy)]
     return list(dict.fromkeys(said))
 
 

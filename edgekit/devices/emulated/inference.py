@@ -29,7 +29,7 @@ from edgekit.errors import DeviceError
 from edgekit.extras import load
 from edgekit.files import scratch
 
-# Operators that remember what came before: of these, one sample after loading is compared.
+# Operators that remember what came before: of these, each process runs one sample.
 _STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
@@ -60,7 +60,7 @@ def studied(
     """
     few = 1 if audited.macs > _LARGE else SAMPLES
     samples = request.samples or default_samples(artifact, count=few)
-    if any(word in each.kind for each in audited.operators for word in _STATEFUL):
+    if remembers(audited):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
     if request.operators:
@@ -95,6 +95,23 @@ def computed(
     """
     with _running(("outputs",), cpu, tools, artifact, samples) as runs:
         return outputs_of(artifact, samples, runs["outputs"].result())
+
+
+def remembers(audited: AuditResult) -> bool:
+    """Whether a file has operators that remember the sample before, which nothing here resets."""
+    return any(word in each.kind for each in audited.operators for word in _STATEFUL)
+
+
+def computed_in_parts(
+    cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays, *, most: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return what ``computed`` does, of at most so many samples a process."""
+    count = len(next(iter(samples.values())))
+    parts = [
+        computed(cpu, tools, artifact, {k: rows[at : at + most] for k, rows in samples.items()})
+        for at in range(0, count, most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples
-from edgekit.devices.backend import Fetch, Request, State, require_tflite
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State, require_tflite
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.microcontroller.answers import measurement
-from edgekit.devices.microcontroller.ask import ask, micro
+from edgekit.devices.microcontroller.ask import ask, computed, micro
 from edgekit.errors import DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
@@ -73,6 +73,12 @@ class MicrocontrollerBackend:
         samples = request.samples or default_samples(artifact)
         told = ask(artifact, samples, tool=micro(device))
         return measurement(device, artifact, audited=audited, told=told)
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples in TensorFlow Lite Micro; see ``Computes``."""
+        self._require(device)
+        require_tflite(device, artifact)
+        return computed(artifact, samples, tool=micro(device))
 
     def _require(self, device: Device) -> None:
         state = self.state(device)

@@ -82,7 +82,7 @@ class Loader:
 
 
 def work(job: Job, log: Log) -> Answer:
-    """Find the smallest arena, and run the samples in it."""
+    """Find the smallest arena, if that is asked for, and run the samples."""
     content = job.artifact.path.read_bytes()
     loader = Loader(importlib.import_module(_RUNTIME), content, log)
     version = importlib.metadata.version("tflite-micro")
@@ -90,8 +90,10 @@ def work(job: Job, log: Log) -> Answer:
     if ample is None:
         missing = _without_kernel(loader) if any(_NO_KERNEL in line for line in lines) else ()
         return Answer(version=version, refusal=tuple(lines), unsupported=tuple(missing))
-    total, tensors = _planned(loader, ample)
-    arena = smallest(loader.fits, most=ample, guess=total)
+    arena, tensors = ample, None
+    if job.search:
+        total, tensors = _planned(loader, ample)
+        arena = smallest(loader.fits, most=ample, guess=total)
     log.lines()
     try:
         _run(job, loader.load(arena))

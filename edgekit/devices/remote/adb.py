@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State
 from edgekit.devices.declaration import Address, Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.provision.apt import Bundle
@@ -54,6 +54,10 @@ class AdbBackend:
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Measure; see ``Backend``."""
         return board.measure_on(device, artifact, request, opened)
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples there; see ``Computes``."""
+        return board.outputs_on(device, artifact, samples, opened)
 
 
 @contextlib.asynccontextmanager
