@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ def json_schema(name: str) -> dict[str, Any]:
     document = DOCUMENTS[name]
     _, components = msgspec.json.schema_components([document.kind], ref_template="#/$defs/{name}")
     for kind, figures in FIGURES.items():
-        if kind.__name__ in components:
+        if _is_of(components.get(kind.__name__, {}), kind):
             _state(components[kind.__name__], figures)
     for component in components.values():
         component.setdefault("additionalProperties", False)
@@ -80,6 +80,11 @@ def json_schema(name: str) -> dict[str, Any]:
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}
     return whole
+
+
+def _is_of(component: Mapping[str, Any], kind: type[Any]) -> bool:
+    """Whether a component describes a dataclass, and not another of the same name."""
+    return set(component.get("properties", ())) == {field.name for field in fields(kind)}
 
 
 def _state(component: dict[str, Any], figures: Mapping[str, Any]) -> None:
