@@ -146,7 +146,7 @@ def _demand_sense(request: Request, threads: int) -> None:
 
 def _run_of(artifact: Artifact, answer: Answer) -> Run:
     if answer.error is not None and answer.error.kind == "file":
-        raise ArtifactError(answer.error.text)
+        raise ArtifactError(" ".join(answer.error.text.split()))
     if answer.error is not None:
         raise DeviceError(_said(answer.error))
     if answer.run is None:
@@ -163,4 +163,4 @@ def _said(refusal: Refusal) -> str:
         "time": "{}; use a smaller model, or fewer runs",
         "system": "the board's system refused: {}",
     }
-    return words.get(refusal.kind, "{}").format(refusal.text)
+    return words.get(refusal.kind, "{}").format(" ".join(refusal.text.split()))
