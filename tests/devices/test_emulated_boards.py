@@ -127,7 +127,7 @@ def test_a_file_that_the_runtime_refuses_is_named(board, artifact):
 
 def test_other_formats_are_refused(artifact):
     other = dataclasses.replace(artifact, format="onnx")
-    with pytest.raises(ArtifactError, match="runs TFLite files"):
+    with pytest.raises(ArtifactError, match="takes TFLite files, got onnx"):
         EmulatedBackend().measure(load_device("raspberry-pi-4"), other, Request())
 
 

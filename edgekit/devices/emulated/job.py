@@ -109,7 +109,10 @@ class Run:
                 " edgekit devices install --again"
             )
         if code:
-            raise DeviceError(f"the emulator ended with code {code}: {telling(err) or 'no reason'}")
+            raise DeviceError(
+                f"the emulator ended with code {code}: {telling(err) or 'no reason'}; if it does so"
+                " with other files too: edgekit devices install --again"
+            )
         told = read_told(out.decode("ascii", errors="replace"))
         counts = self._folder / "counts"
         return Result(
