@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
+from edgekit.cpu import cpu_facts
 from edgekit.devices.agreement import SAMPLES, agreement, default_samples
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Cpu
@@ -105,13 +108,16 @@ def remembers(audited: AuditResult) -> bool:
 def computed_in_parts(
     cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays, *, most: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return what ``computed`` does, of at most so many samples a process."""
-    count = len(next(iter(samples.values())))
+    """Return what ``computed`` does: at most so many samples a process, a process for each core."""
+    count, cores = len(next(iter(samples.values()))), cpu_facts().cores
+    size = min(most, -(-count // cores))
     parts = [
-        computed(cpu, tools, artifact, {k: rows[at : at + most] for k, rows in samples.items()})
-        for at in range(0, count, most)
+        {name: rows[at : at + size] for name, rows in samples.items()}
+        for at in range(0, count, size)
     ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    with ThreadPoolExecutor(min(cores, len(parts))) as pool:
+        found = list(pool.map(partial(computed, cpu, tools, artifact), parts))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
 @contextlib.contextmanager
