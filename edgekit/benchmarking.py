@@ -66,10 +66,7 @@ def benchmark(
             ``benchmark`` of these two errors holds what was found all the same.
         ArtifactError, OptionError, DataError: files, devices, budgets or data cannot be used.
     """
-    limits = dict(budget or {})
-    for name in limits:
-        if name not in BUDGETS:
-            raise UnknownName("budget", name, BUDGETS)
+    limits = _limits(budget or {})
     artifacts = [runtimes.describe(path) for path in _several(files)]
     given = _several(devices)
     found = [one if isinstance(one, Device) else load_device(str(one)) for one in given]
@@ -88,6 +85,13 @@ def benchmark(
     told = progress or Silent()
     result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring)
     return _judged(replace(result, budget=limits))
+
+
+def _limits(budget: Mapping[str, float]) -> dict[str, float]:
+    for name in budget:
+        if name not in BUDGETS:
+            raise UnknownName("budget", name, BUDGETS)
+    return dict(budget)
 
 
 def _measured(

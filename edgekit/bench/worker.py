@@ -79,11 +79,13 @@ def timed(runner: Runner, *, runs: int, seconds: float) -> tuple[float, ...]:
 def _stamped(infer: Inference, *, runs: int, seconds: float) -> tuple[float, ...]:
     """Time inferences; between two looks at the clock nothing but the runtime runs."""
     clock, taken = time.perf_counter_ns, list[int]()
-    end = clock() + int(seconds * 1e9)
-    while len(taken) < runs or (clock() < end and len(taken) < MAX_RUNS):
+    now = clock()
+    end = now + int(seconds * 1e9)
+    while len(taken) < runs or (now < end and len(taken) < MAX_RUNS):
         started = clock()
         infer()
-        taken.append(clock() - started)
+        now = clock()
+        taken.append(now - started)
     return tuple(each / 1e6 for each in taken)
 
 
