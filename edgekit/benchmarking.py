@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.calibrate.sources import open_samples
-from edgekit.devices.backend import Backend, Request, backend_of
+from edgekit.devices.backend import Backend, Computes, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
+from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
+
+if TYPE_CHECKING:
+    from edgekit.pipeline.device_accuracy import Scoring
 
 SAMPLES = 8
 
@@ -25,7 +31,8 @@ def benchmark(
     devices: str | Device | Sequence[str | Device] = "host", *,
     budget: Mapping[str, float] | None = None, data: Any = None, threads: int | None = None,
     warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
-    progress: Progress | None = None,
+    evaluate: Any = None, metric: str | None = None, output: str | None = None,
+    evaluate_samples: int | None = None, progress: Progress | None = None,
 ) -> Benchmark:  # fmt: skip
     """Say what each file costs on each device, and how each figure was come by.
 
@@ -45,6 +52,12 @@ def benchmark(
         min_runs: Least number of inferences, on hardware.
         min_seconds: Least time in all, on hardware.
         operators: Whether each operator is told apart.
+        evaluate: Samples that each file is run over on each device that can, and here; in the forms
+            of ``edgekit.evaluate``, with labels for a metric.
+        metric: What to score there; without it only samples are counted that differ.
+        output: Which of several outputs the metric scores.
+        evaluate_samples: How many of them; if left out 200 on emulated devices and
+            microcontrollers, all on others. Stratified where labels are classes.
         progress: Who listens to the stages.
 
     Raises:
@@ -53,42 +66,86 @@ def benchmark(
             ``benchmark`` of these two errors holds what was found all the same.
         ArtifactError, OptionError, DataError: files, devices, budgets or data cannot be used.
     """
-    limits = dict(budget or {})
-    for name in limits:
-        if name not in BUDGETS:
-            raise UnknownName("budget", name, BUDGETS)
+    limits = _limits(budget or {})
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    found = [one if isinstance(one, Device) else load_device(one) for one in _several(devices)]
+    given = _several(devices)
+    found = [one if isinstance(one, Device) else load_device(str(one)) for one in given]
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device) for device in found]
+    backends = [_ready(device, name) for device, name in zip(found, given, strict=True)]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
     )  # fmt: skip
     requests = [replace(asked, samples=compared_on(data, artifact)) for artifact in artifacts]
+    scoring = _scoring(evaluate, metric, output, evaluate_samples)
+    if scoring is not None:
+        scoring.check(artifacts)
     places = list(zip(found, backends, strict=True))
-    result = _measured(list(zip(artifacts, requests, strict=True)), places, progress or Silent())
+    told = progress or Silent()
+    result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring)
     return _judged(replace(result, budget=limits))
+
+
+def _limits(budget: Mapping[str, float]) -> dict[str, float]:
+    for name in budget:
+        if name not in BUDGETS:
+            raise UnknownName("budget", name, BUDGETS)
+    return dict(budget)
 
 
 def _measured(
     jobs: Sequence[tuple[Artifact, Request]], places: Sequence[tuple[Device, Backend]],
-    progress: Progress,
+    progress: Progress, scoring: Scoring | None,
 ) -> Benchmark:  # fmt: skip
     """Measure every file on every device; what fails is told, and the rest goes on."""
-    measured, failures = [], []
+    measured, failures = list[DeviceMeasurement](), list[DeviceFailure]()
     with progress.stage("measure", len(jobs) * len(places)):
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
             progress.note(f"{artifact.path.name} on {device.name}")
-            try:
-                measured.append(backend.measure(device, artifact, request))
-            except EdgekitError as error:
-                failures.append(
-                    DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
-                )
+            with _told(failures, device, artifact):
+                found = backend.measure(device, artifact, request)
+                measured.append(found)
+                if scoring is not None:
+                    with _told(failures, device, artifact, "accuracy: "):
+                        measured[-1] = _scored(found, device, backend, artifact, scoring, progress)
             progress.advance()
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
+
+
+@contextlib.contextmanager
+def _told(
+    failures: list[DeviceFailure], device: Device, artifact: Artifact, opening: str = ""
+) -> Iterator[None]:
+    """Keep an error for the report."""
+    try:
+        yield
+    except EdgekitError as error:
+        text = f"{opening}{error}"
+        failures.append(DeviceFailure(device=device.name, file=str(artifact.path), error=text))
+
+
+def _scored(
+    found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact,
+    scoring: Scoring, progress: Progress,
+) -> DeviceMeasurement:  # fmt: skip
+    """Add what the file scores there; or why that is not known."""
+    if found.misfits:
+        return found
+    if not isinstance(backend, Computes):
+        said = f"not evaluated: devices of kind {device.kind} do not hand out what they compute"
+        return replace(found, warnings=(*found.warnings, said))
+    return replace(found, accuracy=scoring.score(device, backend, artifact, progress))
+
+
+def _scoring(data: Any, metric: str | None, output: str | None, count: int | None) -> Any:
+    if data is None:
+        if metric or output or count:
+            raise OptionError("metric, output and evaluate_samples need evaluate, the data")
+        return None
+    from edgekit.pipeline.device_accuracy import Scoring
+
+    return Scoring(data=data, metric=metric, output=output, samples=count)
 
 
 def _judged(result: Benchmark) -> Benchmark:
@@ -101,15 +158,16 @@ def _judged(result: Benchmark) -> Benchmark:
     raise error
 
 
-def _ready(device: Device) -> Backend:
+def _ready(device: Device, given: Any) -> Backend:
+    """Return the code behind a device that is ready; ``given`` is what the user called it."""
     backend = backend_of(device)
     state = backend.state(device)
     if state.readiness == "ready":
         return backend
-    do = f"edgekit devices install {device.name}" if state.readiness == "needs install" else (
-        f"see `edgekit devices show {device.name}`"
-    )  # fmt: skip
-    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+    name = shlex.quote(device.name if isinstance(given, Device) else str(given))
+    installs = state.readiness == "needs install" and backend.needs(device)
+    verb = "edgekit devices install {}" if installs else "see `edgekit devices show {}`"
+    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {verb.format(name)}")
 
 
 def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
@@ -120,7 +178,9 @@ def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
     """
     if data is None:
         return None
-    samples = open_samples(data, artifact.inputs, count=SAMPLES, seed=0, options=None)
+    from edgekit.pipeline.device_accuracy import real_inputs
+
+    samples = open_samples(data, real_inputs(artifact), count=SAMPLES, seed=0, options=None)
     return next(iter(samples.batches(SAMPLES))).inputs
 
 

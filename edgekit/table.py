@@ -46,6 +46,8 @@ def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
         return msgspec.convert(table, kind, strict=True)
     except msgspec.ValidationError as error:
         raise OptionError(f"{where}: {_plain(str(error))}") from error
+    except OptionError as error:  # of the dataclass itself
+        raise OptionError(f"{where}: {error}") from error
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefix: str) -> None:

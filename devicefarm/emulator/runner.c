@@ -2,11 +2,14 @@
  *
  *   runner FOLDER MODE SAMPLES MARKED
  *
- * In the folder: `libLiteRt.so`; `model.tflite`; `names`, the inputs' names, one a line; `in`,
- * SAMPLES times all of them in that order, raw. MODE `outputs` writes SAMPLES times all outputs to
- * `out`. MODE `count` runs the last sample once, and then marks MARKED inferences off for the
+ * In the folder: `libLiteRt.so`; `model.tflite`; `names`, the inputs' names, a zero byte behind
+ * each; `in`, SAMPLES times all of them in that order, raw. MODE `outputs` writes SAMPLES times all
+ * outputs to `out`. MODE `count` runs the last sample once, and then marks MARKED inferences off for the
  * plugin; `operators` profiles one more after that. Standard output carries lines that begin with
- * a word: input, output, event, done.
+ * a word: input, output, event, done; of names, what is no plain character is `\xHH`.
+ *
+ * Exit codes: 3, the runtime does not take the file; 4, something else is wrong: the runtime cannot
+ * be loaded, or is another than it should be.
  *
  * Marks are system calls that do nothing: getpriority(0x5ED6E, mark). The clock is replaced: it
  * goes one microsecond ahead at each look, so that what the runtime decides by time is the same in
@@ -25,6 +28,7 @@
 #include <unistd.h>
 
 enum { WHICH = 0x5ED6E, READY = 1, BEGIN = 2, END = 3, TICK = 4 };
+enum { REFUSED = 3, BROKEN = 4 };
 enum { MOST_TENSORS = 256, MOST_DIMENSIONS = 8, CPU = 1, READ = 0, WRITE = 1 };
 
 /* LiteRtRankedTensorType. */
@@ -68,13 +72,22 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   return 0;
 }
 
-static void fail(const char *format, ...) {
+static void fail(int code, const char *format, ...) {
   va_list rest;
   va_start(rest, format);
   vfprintf(stderr, format, rest);
   va_end(rest);
   fputc('\n', stderr);
-  exit(3);
+  exit(code);
+}
+
+static void end_line(const char *name) {
+  for (; name && *name; name++)
+    if (*name < ' ' || *name > '~' || *name == '\\')
+      printf("\\x%02x", (unsigned char)*name);
+    else
+      putchar(*name);
+  putchar('\n');
 }
 
 static const char *within(const char *name) {
@@ -85,7 +98,7 @@ static const char *within(const char *name) {
 
 static void *symbol(const char *name) {
   void *found = dlsym(library, name);
-  if (!found) fail("the runtime has no %s", name);
+  if (!found) fail(BROKEN, "the runtime has no %s", name);
   return found;
 }
 
@@ -93,7 +106,7 @@ static void *symbol(const char *name) {
 #define CALL(name, ...)                                             \
   do {                                                              \
     int status = ((int (*)())symbol(#name))(__VA_ARGS__);           \
-    if (status) fail("%s gave status %d", #name, status);           \
+    if (status) fail(REFUSED, "%s gave status %d", #name, status);  \
   } while (0)
 
 static void *profiled(void) {
@@ -125,7 +138,7 @@ static void *buffer_of(void *environment, void *tensor, void *requirements) {
 
 static void make_inputs(void *environment, void *compiled, void *signature, tensors *made) {
   CALL(LiteRtGetNumSignatureInputs, signature, &made->count);
-  if (made->count > MOST_TENSORS) fail("more than %d inputs", MOST_TENSORS);
+  if (made->count > MOST_TENSORS) fail(REFUSED, "more than %d inputs", MOST_TENSORS);
   for (size_t i = 0; i < made->count; i++) {
     void *tensor = NULL, *requirements = NULL;
     CALL(LiteRtGetSignatureInputTensorByIndex, signature, i, &tensor);
@@ -137,7 +150,7 @@ static void make_inputs(void *environment, void *compiled, void *signature, tens
 
 static void make_outputs(void *environment, void *compiled, void *signature, tensors *made) {
   CALL(LiteRtGetNumSignatureOutputs, signature, &made->count);
-  if (made->count > MOST_TENSORS) fail("more than %d outputs", MOST_TENSORS);
+  if (made->count > MOST_TENSORS) fail(REFUSED, "more than %d outputs", MOST_TENSORS);
   for (size_t i = 0; i < made->count; i++) {
     void *tensor = NULL, *requirements = NULL;
     const char *name = NULL;
@@ -146,20 +159,24 @@ static void make_outputs(void *environment, void *compiled, void *signature, ten
     made->buffers[i] = buffer_of(environment, tensor, requirements);
     CALL(LiteRtGetTensorBufferPackedSize, made->buffers[i], &made->sizes[i]);
     CALL(LiteRtGetSignatureOutputName, signature, i, &name);
-    printf("output %zu %s\n", made->sizes[i], name);
+    printf("output %zu ", made->sizes[i]);
+    end_line(name);
   }
 }
 
 /* Inputs lie in the files in the order of `names`; a file without a signature has that order. */
 static void order(void *signature, tensors *inputs) {
-  char names[MOST_TENSORS][512];
-  size_t count = 0, known = 0;
-  FILE *file = fopen(within("names"), "r");
-  if (!file) fail("there is no file of names");
-  while (count < MOST_TENSORS && fgets(names[count], sizeof names[0], file))
-    names[count][strcspn(names[count], "\n")] = 0, count++;
+  static char text[1 << 20];
+  const char *names[MOST_TENSORS];
+  size_t count = 0, known = 0, size;
+  FILE *file = fopen(within("names"), "rb");
+  if (!file) fail(BROKEN, "there is no file of names");
+  size = fread(text, 1, sizeof text - 1, file);
   fclose(file);
-  if (count != inputs->count) fail("the file takes %zu inputs, not %zu", inputs->count, count);
+  for (char *at = text; at < text + size && count < MOST_TENSORS; at += strlen(at) + 1)
+    names[count++] = at;
+  if (count != inputs->count)
+    fail(REFUSED, "the file takes %zu inputs, not %zu", inputs->count, count);
   for (size_t i = 0; i < count; i++) {
     const char *name = NULL;
     CALL(LiteRtGetSignatureInputName, signature, i, &name);
@@ -170,7 +187,8 @@ static void order(void *signature, tensors *inputs) {
   }
   for (size_t i = 0; i < count; i++) {
     if (known < count) inputs->place[i] = (int)i;
-    printf("input %zu %s\n", inputs->sizes[i], names[inputs->place[i]]);
+    printf("input %zu ", inputs->sizes[i]);
+    end_line(names[inputs->place[i]]);
   }
 }
 
@@ -183,7 +201,7 @@ static void move(tensors *which, FILE *file, int writing) {
       CALL(LiteRtLockTensorBuffer, which->buffers[i], &at, writing ? WRITE : READ);
       moved = writing ? fread(at, 1, which->sizes[i], file) : fwrite(at, 1, which->sizes[i], file);
       CALL(LiteRtUnlockTensorBuffer, which->buffers[i]);
-      if (moved != which->sizes[i]) fail("%s is too short", writing ? "in" : "out");
+      if (moved != which->sizes[i]) fail(BROKEN, "%s is too short", writing ? "in" : "out");
     }
 }
 
@@ -208,24 +226,25 @@ static void profile(void *compiled, tensors *inputs, tensors *outputs) {
   CALL(LiteRtGetNumProfilerEvents, profiler, &count);
   events = calloc((size_t)count + 1, sizeof *events);
   CALL(LiteRtGetProfilerEvents, profiler, count, events);
-  for (int i = 0; i < count; i++)
-    printf("event %d %llu %llu %llu %llu %s\n", events[i].type,
+  for (int i = 0; i < count; i++) {
+    printf("event %d %llu %llu %llu %llu ", events[i].type,
            (unsigned long long)(events[i].start_us ? events[i].start_us - before : 0),
            (unsigned long long)events[i].elapsed_us,
-           (unsigned long long)events[i].metadata[0], (unsigned long long)events[i].metadata[1],
-           events[i].tag);
+           (unsigned long long)events[i].metadata[0], (unsigned long long)events[i].metadata[1]);
+    end_line(events[i].tag);
+  }
 }
 
 int main(int count, char **words) {
   void *environment = NULL, *model = NULL, *signature = NULL, *compiled;
   static tensors inputs, outputs;
   setvbuf(stdout, NULL, _IOLBF, 0);
-  if (count != 5) fail("expected FOLDER MODE SAMPLES MARKED");
+  if (count != 5) fail(BROKEN, "expected FOLDER MODE SAMPLES MARKED");
   folder = words[1];
   int operators = !strcmp(words[2], "operators"), computing = !strcmp(words[2], "outputs");
   FILE *in = fopen(within("in"), "rb"), *out = fopen(within("out"), "r+b");
-  if (!in || !out) fail("the files of inputs and outputs cannot be opened");
-  if (!(library = dlopen(within("libLiteRt.so"), RTLD_NOW))) fail("%s", dlerror());
+  if (!in || !out) fail(BROKEN, "the files of inputs and outputs cannot be opened");
+  if (!(library = dlopen(within("libLiteRt.so"), RTLD_NOW))) fail(BROKEN, "%s", dlerror());
   CALL(LiteRtCreateEnvironment, 0, NULL, &environment);
   CALL(LiteRtCreateModelFromFile, environment, within("model.tflite"), &model);
   compiled = compile(environment, model, operators);

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_plain
+from edgekit.cli.options import json_option, metric_option, print_columns, print_plain, say
 from edgekit.errors import DestinationError, EdgekitError
+from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from edgekit.report.devices import Benchmark
@@ -45,9 +46,20 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--data", metavar="DATA",
               help="Samples to compare the device's outputs with this host's on; in the forms of "
               "`edgekit evaluate`.  [default: random]")  # fmt: skip
+@click.option("--evaluate", metavar="DATA",
+              help="Labelled samples to score each file on, on each device that can and here; in "
+              "the forms of `edgekit evaluate`.")  # fmt: skip
+@metric_option
+@click.option("--evaluate-samples", type=click.IntRange(min=1), metavar="N",
+              help="How many of them.  [default: 200 on emulated devices and microcontrollers, all "
+              "on others]")  # fmt: skip
+@click.option("--output-name", "scored", metavar="NAME",
+              help="Which of several outputs the metric scores.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="That one inference may use.  [default: 1; for modelled latencies what their "
               "model was fitted on]")  # fmt: skip
+@click.option("--warmup", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
+              help="Inferences before, kept apart, on hardware.")  # fmt: skip
 @click.option("--min-runs", type=click.IntRange(min=1), default=50, show_default=True,
               help="Least number of inferences, on hardware.")  # fmt: skip
 @click.option("--min-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True,
@@ -59,13 +71,13 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 @json_option
 def command(
     files: tuple[Path, ...], devices: tuple[str, ...], budgets: tuple[tuple[str, float], ...],
-    output: Path | None, each: bool, silent: bool, as_json: bool, **given: Any,
+    output: Path | None, scored: str | None, each: bool, silent: bool, as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Say what each of FILES costs on each device, and how each figure was come by.
 
     Figures are measured (timed on hardware), counted (exact, the same in every run), modelled (from
     counts), estimated (by a vendor's compiler) or computed (from the file). `edgekit devices` lists
-    the devices.
+    the devices. With --evaluate: also what it scores there, beside what it scores on this host.
     """
     from edgekit.benchmarking import benchmark
     from edgekit.files import all_scratch
@@ -77,7 +89,9 @@ def command(
     failure: EdgekitError | None = None
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
         try:
-            found = benchmark(files, devices, budget=dict(budgets), progress=told, **given)
+            found = benchmark(
+                files, devices, budget=dict(budgets), output=scored, progress=told, **given
+            )
         except EdgekitError as error:
             if error.benchmark is None:
                 raise
@@ -116,6 +130,6 @@ def _print(found: Benchmark, each: bool) -> None:
         return
     for one in found.measurements:
         if one.operators:
-            console.print(f"\n{one.device}: {one.file}", markup=False)
+            say(f"\n{visible(one.device)}: {visible(one.file)}")
             heading = ("", "operator", "layer", "where", "cost")
             print_columns([heading, *operator_rows(one)])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_json, wrapped
+from edgekit.cli import device_tools
+from edgekit.cli.options import json_option, print_columns, print_json, say, wrapped
+from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from edgekit.devices import Device
-    from edgekit.devices.backend import Fetch
 
 WIDTH = 80
 
@@ -40,6 +42,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     print_columns(wrapped([heading, *rows], WIDTH))
 
 
+command.add_command(device_tools.install)
+command.add_command(device_tools.check)
+command.add_command(device_tools.remove)
+
+
 @command.command("show")
 @click.argument("name")
 @json_option
@@ -54,78 +61,29 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "device": device, "state": state, "needs": needs})
         return
-    click.echo(f"{device.name}: {device.description}\n")
-    for key, value in _facts(device):
-        source = device.provenance.get(key)
-        line = f"{key} = {value}" + (f"  ({source})" if source else "")
-        click.echo(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
-    stated = {key for key, _ in _facts(device)}
-    for key, source in device.provenance.items():
-        if key not in stated:
-            line = f"{key}: {source}"
-            click.echo(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
-    click.echo(f"\n{state.readiness}" + (f": {state.why}" if state.why else ""))
+    say(f"{visible(device.name)}: {visible(device.description)}\n")
+    for line in _declared(device):
+        _fold(line)
+    why = f": {visible(state.why, most=400)}" if state.why else ""
+    say(f"\n{state.readiness}{why}")
     for fetch in needs:
-        click.echo(f"  {_said(fetch)}")
+        say(f"  {device_tools.said(fetch)}")
+    if needs:
+        say(f"edgekit devices install {shlex.quote(name)} brings it")
 
 
-@command.command("install")
-@click.argument("names", nargs=-1, required=True)
-@click.option("-y", "--yes", is_flag=True, help="Fetch without asking.")
-@click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
-def install(names: tuple[str, ...], yes: bool, silent: bool) -> None:
-    """Bring what devices need, into your cache folder; what is there already is left alone."""
-    from edgekit.devices.backend import backend_of
-    from edgekit.devices.declaration import load_device
-    from edgekit.errors import DeviceError
-    from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
-
-    devices = [load_device(name) for name in names]
-    needed = {fetch: None for d in devices for fetch in backend_of(d).needs(d)}
-    for fetch in needed:
-        click.echo(_said(fetch))
-    megabytes = sum(fetch.size_mb for fetch in needed)
-    if needed and not yes and not click.confirm(f"Fetch about {megabytes:.0f} MB?", default=True):
-        raise click.Abort
-    with quiet() as real, progress(None if silent else real.err) as told:
-        for device in devices:
-            with told.stage(f"install {device.name}"):
-                backend_of(device).install(device, told)
-    states = [(device.name, backend_of(device).state(device)) for device in devices]
-    if lacking := [
-        f"{name}: {s.readiness}: {s.why}" for name, s in states if s.readiness != "ready"
-    ]:
-        raise DeviceError(" | ".join(lacking))
-    click.echo(f"ready: {', '.join(device.name for device in devices)}")
+def _declared(device: Device) -> Iterator[str]:
+    """Yield a line for each figure, with where it is from, and for each other source."""
+    facts = dict(_facts(device))
+    for key, value in facts.items():
+        source = device.provenance.get(key)
+        yield f"{key} = {value}" + (f"  ({source})" if source else "")
+    yield from (f"{k}: {source}" for k, source in device.provenance.items() if k not in facts)
 
 
-@command.command("check")
-@click.argument("names", nargs=-1, required=True)
-def check(names: tuple[str, ...]) -> None:
-    """Run something small whose answer is known on each device; exit code 1 if one is wrong."""
-    from edgekit.devices.backend import backend_of
-    from edgekit.devices.declaration import load_device
-    from edgekit.errors import DeviceError, EdgekitError
-    from edgekit.quiet import quiet
-
-    wrong = []
-    for device in [load_device(name) for name in names]:
-        try:
-            with quiet():
-                said = list(backend_of(device).check(device))
-        except EdgekitError as error:
-            said = [str(error)]
-        click.echo(f"{device.name}: {'; '.join(said) or 'ok'}")
-        wrong += [f"{device.name}: {line}" for line in said]
-    if wrong:
-        raise DeviceError(" | ".join(wrong))
-
-
-def _said(fetch: Fetch) -> str:
-    version = f" {fetch.version}" if fetch.version else ""
-    size = f", about {fetch.size_mb:g} MB" if fetch.size_mb else ""
-    return f"{fetch.source}: {fetch.package}{version}{size}"
+def _fold(line: str) -> None:
+    shown = visible(line, most=2000)
+    say(textwrap.fill(shown, WIDTH, initial_indent="  ", subsequent_indent="    "))
 
 
 def _facts(device: Device) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from edgekit.pipeline.command import FLAGS
+from edgekit.report.text import printable
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -140,10 +141,20 @@ def run_options(command: F) -> F:
 
 
 def json_option(command: F) -> F:
-    """Add ``--json``, given to the function as ``as_json``."""
+    """Add ``--json``, given to the function as ``as_json``; a group's holds for its commands."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else."
-    )(command)
+        "--json", "as_json", is_flag=True, callback=_or_of_group,
+        help="Print one JSON document on stdout, nothing else.",
+    )(command)  # fmt: skip
+
+
+def _or_of_group(ctx: click.Context, param: click.Parameter, given: bool) -> bool:
+    return given or bool(ctx.parent and ctx.parent.params.get("as_json"))
+
+
+def say(text: str) -> None:
+    """Print a text of any origin; nothing in it is obeyed by a terminal, line ends apart."""
+    click.echo(printable(text, spare="\n"))
 
 
 def print_json(document: object) -> None:
@@ -175,7 +186,11 @@ def wrapped(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
 
 
 def print_columns(rows: list[tuple[str, ...]]) -> None:
-    """Print rows in aligned columns, two spaces apart; the first row is the heading."""
+    """Print rows in aligned columns, two spaces apart; the first row is the heading.
+
+    Cells may be of any origin: they stay on their lines, and a terminal obeys nothing in them.
+    """
+    rows = [tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())

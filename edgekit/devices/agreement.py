@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.figures import Agreement
+from edgekit.errors import DeviceError
 from edgekit.runtimes.feed import batch_of
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -54,17 +55,21 @@ def agreement(artifact: Artifact, outputs: Arrays, reference: Arrays, *, against
         outputs: The device's.
         reference: What they are held against.
         against: What computed the reference, in words.
+
+    Raises:
+        DeviceError: the device's outputs are not of the reference's names or shapes.
     """
+    demand_alike(outputs, reference)
     apart, steps, same, top = [], list[int](), list[bool](), list[bool]()
     rows = 0
     for spec in artifact.outputs:
         ours, theirs = (np.asarray(a[spec.name], np.float64) for a in (outputs, reference))
         rows = len(ours)
-        difference = np.abs(ours - theirs)
+        difference = distance(ours, theirs)
         apart.append(float(difference.max(initial=0.0)))
         same += list((difference == 0).reshape(-1))
-        if spec.scale is not None:
-            steps.append(int(np.rint(difference.max(initial=0.0) / spec.scale)))
+        if spec.scale is not None and np.isfinite(apart[-1]):
+            steps.append(int(np.rint(apart[-1] / spec.scale)))
         top += list(_first(ours) == _first(theirs))
     return Agreement(
         samples=rows,
@@ -74,6 +79,29 @@ def agreement(artifact: Artifact, outputs: Arrays, reference: Arrays, *, against
         same_top1_share=float(np.mean(top)) if top else 1.0,
         reference=against,
     )
+
+
+def distance(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.float64]:
+    """Return how far values are apart; 0 for the same infinity or NaN, else infinite for these."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(ours.astype(np.float64) - theirs)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+
+
+def demand_alike(outputs: Arrays, reference: Arrays) -> None:
+    """Refuse a device's outputs that are not of the reference's names and shapes.
+
+    Raises:
+        DeviceError: they are not.
+    """
+    for name, theirs in reference.items():
+        came = np.shape(outputs[name]) if name in outputs else None
+        if came != theirs.shape:
+            shown = f"shape {list(came)}" if came is not None else f"{sorted(outputs)}"
+            raise DeviceError(
+                f"output {name!r}: expected shape {list(theirs.shape)} from the device, got {shown}"
+            )
 
 
 def _first(values: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,11 @@ from edgekit.devices.kinds import KINDS
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.progress import Progress
 
+Samples = Mapping[str, NDArray[Any]]
+"""Real values by input name, n rows each."""
+Outputs = Mapping[str, NDArray[np.float32]]
+"""Real values by output name, n rows each."""
+
 Readiness = Literal["ready", "needs install", "unreachable", "not here"]
 
 
@@ -114,10 +119,10 @@ class Backend(Protocol):
 class Computes(Protocol):
     """What a backend has besides, whose devices hand out what they computed."""
 
-    def outputs(
-        self, device: Device, artifact: Artifact, samples: Mapping[str, NDArray[Any]]
-    ) -> Mapping[str, NDArray[np.float32]]:
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
         """Return the device's outputs, real values by name, n rows each.
+
+        Samples do not depend on each other: state starts anew with each.
 
         Args:
             device: Where.
@@ -129,6 +134,14 @@ class Computes(Protocol):
             ArtifactError: the file is not of a kind that the device takes.
             DataError: the samples do not fit the inputs.
         """
+
+
+@runtime_checkable
+class Stores(Protocol):
+    """What a backend has besides, whose ``install`` puts folders into the store."""
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return the names of the store's folders that the device uses, there or not."""
 
 
 def require_tflite(device: Device, artifact: Artifact) -> None:

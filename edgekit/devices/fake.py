@@ -7,19 +7,21 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
+import numpy as np
 from filelock import FileLock
 
 from edgekit import table
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Always, Request, State
+from edgekit.devices.agreement import here
+from edgekit.devices.backend import Always, Outputs, Request, Samples, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, Latency
-from edgekit.errors import DeviceError, DeviceLost
+from edgekit.errors import DeviceError, DeviceLost, OptionError
 
-OutcomeName = Literal["ok", "failed", "lost", "dies", "hangs"]
+OUTCOMES = ("ok", "lost", "failed", "dies", "hangs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +31,24 @@ class Script:
     ``latency_ms`` is told for each MiB of the file; a measurement takes ``seconds``. Of successive
     measurements those fail for which ``outcomes`` says ``lost`` or ``failed``, not ``ok``; where it
     says ``dies`` the process ends, and where it says ``hangs`` no answer comes. After the last all
-    succeed. ``journal`` is the file that counts them, across processes.
+    succeed. ``journal`` is the file that counts them, across processes; without it nobody could, so
+    ``outcomes`` demand it. Outputs are those of this host, but for the first ``wrong_samples`` of
+    those that it is given at once: there each class has its neighbour's score.
     """
 
     latency_ms: float = 1.0
     seconds: float = 0.0
-    outcomes: tuple[OutcomeName, ...] = ()
+    outcomes: tuple[str, ...] = ()
     journal: str = ""
     unreachable: bool = False
+    wrong_samples: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        if self.outcomes and not self.journal:
+            raise OptionError("outcomes need journal, the path of a file that counts them")
+        if unknown := set(self.outcomes) - set(OUTCOMES):
+            raise OptionError(f"outcomes: expected {', '.join(OUTCOMES)}, got {min(unknown)!r}")
 
 
 class FakeBackend(Always):
@@ -63,12 +75,20 @@ class FakeBackend(Always):
             warnings=("a fake device: no figure means anything",),
         )
 
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Return this host's, some of them wrong; see ``Computes``."""
+        wrong = max(_script(device).wrong_samples, 0)
+        found = dict(here(artifact, samples))
+        for rows in found.values():
+            rows[:wrong] = np.roll(rows[:wrong], 1, axis=-1)
+        return found
+
 
 def _script(device: Device) -> Script:
     return table.build(device.script, Script, where=f"{device.name}: script")
 
 
-def _fail(device: Device, outcome: OutcomeName) -> NoReturn:
+def _fail(device: Device, outcome: str) -> NoReturn:
     if outcome == "dies":
         os._exit(9)
     if outcome == "hangs":
@@ -77,11 +97,9 @@ def _fail(device: Device, outcome: OutcomeName) -> NoReturn:
     raise kind(f"{device.name}: {outcome}, as its script says")
 
 
-def _outcome(script: Script) -> OutcomeName:
+def _outcome(script: Script) -> str:
     if not script.outcomes:
         return "ok"
-    if not script.journal:
-        return script.outcomes[0]
     journal = Path(script.journal)
     with FileLock(f"{journal}.lock"):
         done = journal.stat().st_size if journal.exists() else 0

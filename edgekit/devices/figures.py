@@ -95,6 +95,38 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceAccuracy:
+    """What a file scores on a device, beside what it scores in this host's runtime.
+
+    Both ran the same ``samples`` of ``data``, which has ``available``. ``drop_pp`` with its paired
+    95 % interval is as in ``edgekit.accuracy.Evaluation``: positive where the device is worse.
+    ``other_outputs`` are samples of which any output differs at all; ``other_answers`` those whose
+    first class does, None for outputs that are no class scores. Figures that need labels are None
+    without. ``host`` is this host's runtime.
+    """
+
+    data: str
+    samples: int
+    available: int
+    host: str
+    metric: str | None = None
+    higher_is_better: bool = True
+    output: str | None = None
+    device_score: float | None = None
+    host_score: float | None = None
+    drop_pp: float | None = None
+    drop_low_pp: float | None = None
+    drop_high_pp: float | None = None
+    drop_unit: str = "points"
+    p_value: float | None = None
+    method: str = "none: no metric"
+    other_outputs: int = 0
+    other_answers: int | None = None
+    largest_difference: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceMeasurement:
     """What one file costs on one device.
 
@@ -118,6 +150,7 @@ class DeviceMeasurement:
     npu_share: float | None = None
     operators: tuple[OperatorCost, ...] = ()
     agreement: Agreement | None = None
+    accuracy: DeviceAccuracy | None = None
     bases: Mapping[str, Basis] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

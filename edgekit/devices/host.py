@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgekit.artifact import Artifact
-from edgekit.auditing import audit
 from edgekit.bench import Measurement, measure
-from edgekit.devices.backend import Always, Request
+from edgekit.devices.agreement import here
+from edgekit.devices.backend import Always, Outputs, Request, Samples
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.timing import timed_latency
+from edgekit.devices.versions import other_version
+from edgekit.devices.weights import weights_kib
 
 
 class HostBackend(Always):
@@ -24,20 +26,23 @@ class HostBackend(Always):
             artifact, threads=request.threads or 1, warmup=request.warmup,
             min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
         )  # fmt: skip
-        audited = audit(artifact.path)
         return replace(
             bare(device, artifact),
             runtime=found.host.versions,
             latency=timed_latency(found.samples_ms, found.warmup_ms, found.threads),
             memory=MemoryUse(
                 artifact_kib=artifact.size_bytes / 1024,
-                weights_kib=audited.weight_bytes / 1024,
+                weights_kib=weights_kib(artifact),
                 peak_kib=found.peak_memory_mib * 1024,
             ),
             bases={"latency": "measured", "memory": "measured"},
             facts=_facts(found),
-            warnings=found.notes,
+            warnings=(*found.notes, *other_version(device, found.host.versions)),
         )
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Compute in this process; see ``Computes``."""
+        return here(artifact, samples)
 
 
 def _facts(found: Measurement) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.extras import load
 from edgekit.formats import tflite, tflite_edit
 
 SIDE = 4
@@ -26,7 +27,7 @@ def content(*, real_ports: bool = False) -> bytes:
     Args:
         real_ports: Whether input and output are float32; they are int8 otherwise.
     """
-    from ai_edge_litert import schema_py_generated as schema
+    schema = load("ai_edge_litert.schema_py_generated")
 
     model = tflite_edit.blank()
     graph, picture = model.subgraphs[0], (1, SIDE, SIDE, CHANNELS)

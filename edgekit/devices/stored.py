@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.artifact import Artifact
-from edgekit.errors import DeviceError, one_line
+from edgekit.artifact import Artifact, TensorSpec
+from edgekit.errors import ArtifactError, DeviceError, one_line
 from edgekit.runtimes import feed
 
 Samples = Mapping[str, NDArray[Any]]
@@ -48,11 +48,23 @@ def real_rows(
 
     def call(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         pairs = zip(artifact.outputs, next(rest), strict=True)
-        return {spec.name: feed.to_real(array, spec) for spec, array in pairs}
+        return {spec.name: _real(array, spec) for spec, array in pairs}
 
     try:
-        return feed.run_batches(artifact.inputs, samples, call)
-    except (ValueError, TypeError, StopIteration) as error:
+        found = feed.run_batches(artifact.inputs, samples, call)
+        if (more := len(list(rest))) > 0:
+            raise ValueError(f"{more} batches more than were sent")
+    except (ValueError, TypeError, OverflowError, StopIteration, ArtifactError) as error:
         raise DeviceError(
             f"its outputs are not those of {artifact.path.name}: {one_line(error)}"
         ) from error
+    return found
+
+
+def _real(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    if stored.dtype.kind not in "biuf":
+        raise ValueError(f"{spec.name}: expected numbers, got dtype {stored.dtype.name!r}")
+    if spec.scale is not None and stored.dtype.name != spec.dtype:
+        raise ValueError(f"{spec.name}: expected {spec.dtype}, got {stored.dtype.name}")
+    with np.errstate(over="ignore"):  # of float64, what float32 cannot hold is infinite
+        return feed.to_real(stored, spec)

@@ -61,9 +61,11 @@ def evaluated(
 
 def answers(
     run: Callable[[Arrays], Arrays], samples: Samples, outputs: Sequence[str], *,
-    tick: Callable[[int], None],
+    tick: Callable[[int], None], batch: int = _BATCH,
 ) -> tuple[dict[str, NDArray[np.float32]], Any]:  # fmt: skip
     """Return what ``run`` gives for all samples, by output name, and the labels of ``outputs``.
+
+    ``run`` is given at most ``batch`` samples at a time; ``tick`` hears how many are done.
 
     Raises:
         DataError: all outputs together are more than memory should hold; see ``collect``.
@@ -71,10 +73,10 @@ def answers(
     labels: list[Any] = []
 
     def inputs() -> Iterator[Arrays]:
-        for batch in samples.batches(_BATCH):
-            labels.append(labels_of(batch, outputs))
-            yield batch.inputs
-            tick(len(batch))
+        for some in samples.batches(batch):
+            labels.append(labels_of(some, outputs))
+            yield some.inputs
+            tick(len(some))
 
     return collect(run, inputs()), joined(labels)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.devices.figures import DeviceMeasurement, OperatorCost
 from edgekit.report import text
+from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
 from edgekit.version import VERSION
 
 if TYPE_CHECKING:
@@ -67,28 +68,50 @@ BUDGETS: Mapping[str, Callable[[DeviceMeasurement], float | None]] = {
 }
 
 
+_OF_AN_INFERENCE = ("latency_ms", "cycles")
+
+
+def is_whole(found: DeviceMeasurement) -> bool:
+    """Whether latency and cycles are of the whole inference; an NPU's leave out what the CPU does.
+
+    They are a lower bound else.
+    """
+    return found.npu_share is None or not any(
+        one.where in ("cpu", "cpu+npu") for one in found.operators
+    )
+
+
 def missed_budgets(found: Benchmark) -> list[str]:
     """Return a line for each figure beyond its budget, and for each that no device can tell.
 
     A figure of a file that one device lacks and another has is missed on none of them; a device
-    that the file does not fit misses every budget.
+    that the file does not fit misses every budget. So does one whose figure leaves a part out.
     """
     lines = []
     for name, most in found.budget.items():
         figures = [(one, BUDGETS[name](one)) for one in found.measurements]
         told = {one.sha256 for one, figure in figures if figure is not None}
-        lines += [
-            f"{one.device}: {Path(one.file).name}: {name}: expected at most {most:g}, got no figure"
-            for one, figure in figures
-            if figure is None and (one.misfits or one.sha256 not in told)
-        ]
-        lines += [
-            f"{one.device}: {Path(one.file).name}: {name} is {figure:,.6g}, expected at most"
-            f" {most:g}"
-            for one, figure in figures
-            if figure is not None and figure > most
-        ]
+        for one, figure in figures:
+            whole = name not in _OF_AN_INFERENCE or is_whole(one)
+            judged = _judged(figure, most, whole=whole)
+            if judged and (
+                figure is not None or one.misfits or not whole or one.sha256 not in told
+            ):
+                lines.append(f"{one.device}: {Path(one.file).name}: {name}{judged}")
     return lines
+
+
+def _judged(figure: float | None, most: float, *, whole: bool) -> str:
+    """Say what is wrong with a figure; nothing if it keeps its budget."""
+    if figure is not None and figure > most:
+        least = "" if whole else "at least "
+        return f" is {least}{figure:,.6g}, expected at most {most:g}"
+    if figure is None and whole:
+        return f": expected at most {most:g}, got no figure"
+    if whole:
+        return ""
+    came = "" if figure is None else f" is {figure:,.6g} without the operators on the CPU,"
+    return f"{came or ':'} expected at most {most:g}, cannot tell"
 
 
 def summary(found: Benchmark) -> Group:
@@ -101,6 +124,8 @@ def summary(found: Benchmark) -> Group:
         of_file = [one for one in found.measurements if one.file == file]
         size = text.kib(round(of_file[0].memory.artifact_kib * 1024))
         parts += [Text(f"{text.visible(file)}, {size}", style="bold"), _table(of_file), Text()]
+        if (scores := accuracy_table(of_file)) is not None:
+            parts += [scores, Text()]
     said = [Text(f"{kind}: {text.visible(line, most=400)}") for kind, line in notes(found)]
     return Group(*parts, *said)
 
@@ -127,7 +152,8 @@ def _latency_cell(one: DeviceMeasurement) -> str:
     low, high = one.latency.low_ms, one.latency.high_ms
     known = low is not None and high is not None and low != high
     around = f"\n{low:.3g} to {high:.3g}" if known else ""
-    return f"{text.milliseconds(one.latency.ms)}{around}\n{one.latency.basis}"
+    without = "" if is_whole(one) else "\nwithout CPU"
+    return f"{text.milliseconds(one.latency.ms)}{around}\n{one.latency.basis}{without}"
 
 
 def _count_cell(one: DeviceMeasurement) -> str:
@@ -170,6 +196,8 @@ def notes(found: Benchmark) -> list[tuple[str, str]]:
         where = f"{one.device}: {Path(one.file).name}"
         said += [("misfit", f"{where}: {line}") for line in one.misfits]
         said += [("warning", f"{where}: {line}") for line in one.warnings]
+        if one.accuracy is not None:
+            said += [(kind, f"{where}: {line}") for kind, line in accuracy_notes(one.accuracy)]
     return list(dict.fromkeys(said))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from edgekit.progress import Progress, Silent
+from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -24,13 +25,13 @@ class Lines(Silent):
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:
         """Enter a stage."""
         steps = "" if total is None else f" ({total:,})"
-        self.stream.write(f"{name}{steps}\n")
+        self.stream.write(f"{visible(name)}{steps}\n")
         self.stream.flush()
         yield
 
     def note(self, text: str) -> None:
         """Say how the innermost stage goes, on a line of its own."""
-        self.stream.write(f"  {text}\n")
+        self.stream.write(f"  {visible(text)}\n")
         self.stream.flush()
 
 
@@ -45,6 +46,7 @@ class Bars:
     @contextlib.contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:
         """Enter a stage."""
+        name = visible(name)
         task = self._drawn.add_task(name, total=total)
         self._open.append(task)
         self._names[task] = name
@@ -66,7 +68,7 @@ class Bars:
         if self._open:
             task = self._open[-1]
             name = self._names[task]
-            self._drawn.update(task, description=f"{name}  {text}")
+            self._drawn.update(task, description=f"{name}  {visible(text)}")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgekit.accuracy import Evaluation
     from edgekit.auditing import AuditResult
+    from edgekit.devices.figures import DeviceAccuracy
 
 
 def visible(text: str, *, most: int = 200) -> str:
@@ -91,7 +92,7 @@ def score(value: float | None) -> str:
     return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
 
 
-def drop(evaluation: Evaluation) -> str:
+def drop(evaluation: Evaluation | DeviceAccuracy) -> str:
     """Return a drop with its 95 % interval: ``0.20 pp [-0.41, 0.81]``; positive is worse."""
     if evaluation.drop_pp is None:
         return "not known"

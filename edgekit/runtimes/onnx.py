@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgekit.errors import ArtifactError, one_line
 from edgekit.extras import load
 from edgekit.formats.exact_names import onnx_is_exact
 from edgekit.runtimes import feed
-from edgekit.runtimes.runner import Stored
+from edgekit.runtimes.runner import Inference, Stored, T
 
 
 def describe(path: Path) -> Artifact:
@@ -63,12 +64,14 @@ class OnnxSession:
         self._placed: dict[str, NDArray[Any]] = {}
 
     def place(self, stored: Stored) -> None:
-        """Keep a batch for ``infer``; see ``Session.place``."""
+        """Keep a batch for ``repeat``; see ``Session.place``."""
         self._placed = {self._inputs[name]: array for name, array in stored.items()}
 
-    def infer(self) -> None:
-        """Run one inference; see ``Session.infer``."""
-        self._guard("run", lambda: self._session.run(None, self._placed))
+    def repeat(self, loop: Callable[[Inference], T]) -> T:
+        """Run inferences; see ``Session.repeat``."""
+        infer = partial(self._session.run, None, self._placed)
+        found: T = self._guard("run", partial(loop, infer))
+        return found
 
     def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
         """Run one batch; see ``Session.call``."""

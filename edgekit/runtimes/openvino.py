@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgekit.errors import ArtifactError
 from edgekit.extras import load
 from edgekit.formats.exact_names import openvino_is_exact
 from edgekit.runtimes import feed
-from edgekit.runtimes.runner import Stored
+from edgekit.runtimes.runner import Inference, Stored, T
 
 # Without the precision hint, the plugin computes float models in bfloat16 on CPUs that have it
 # (seen with AMX), and one file would score differently from host to host.
@@ -72,9 +73,11 @@ class OpenvinoSession:
         for index, array in enumerate(self._placed):
             self._request.set_input_tensor(index, Tensor(array, True))
 
-    def infer(self) -> None:
-        """Run one inference; see ``Session.infer``."""
-        self._guard("run", lambda: self._request.infer(share_outputs=True))
+    def repeat(self, loop: Callable[[Inference], T]) -> T:
+        """Run inferences; see ``Session.repeat``."""
+        infer = partial(self._request.infer, share_outputs=True)
+        found: T = self._guard("run", partial(loop, infer))
+        return found
 
     def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
         """Run one batch; see ``Session.call``."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from edgekit.errors import ArtifactError
 from edgekit.runtimes import feed
 
 Stored = dict[str, NDArray[Any]]
+Inference = Callable[[], object]
+T = TypeVar("T")
 
 
 class Session(Protocol):
@@ -38,10 +40,10 @@ class Session(Protocol):
         """Run one batch, state anew; return the real values of every output by its name."""
 
     def place(self, stored: Stored) -> None:
-        """Put one batch where ``infer`` finds it."""
+        """Put one batch where ``repeat`` finds it."""
 
-    def infer(self) -> None:
-        """Run one inference on what is placed, and nothing besides."""
+    def repeat(self, loop: Callable[[Inference], T]) -> T:
+        """Call ``loop`` with what runs one inference on what is placed, as the runtime has it."""
 
 
 class Runner:
@@ -77,9 +79,9 @@ class Runner:
         return feed.run_batches(self._session.specs, inputs, self._session.call, native=native)
 
     def prepare(self, sample: Mapping[str, NDArray[Any]], *, native: bool = False) -> None:
-        """Set the inputs that ``invoke`` uses; as many rows as the file's batch, or one row.
+        """Set the inputs that ``repeat`` and ``invoke`` use; ``run`` undoes it.
 
-        ``run`` undoes it.
+        They have as many rows as the file's batch, or one row.
 
         Raises:
             DataError: see ``run``.
@@ -88,12 +90,26 @@ class Runner:
         self._session.place(feed.one_batch(self._session.specs, sample, native=native))
         self._prepared = True
 
-    def invoke(self) -> None:
-        """Run one inference on what is set. This is what is timed.
+    def repeat(self, loop: Callable[[Inference], T]) -> T:
+        """Call ``loop`` with what runs one inference on what is set, and return what it returns.
+
+        It is the runtime's own function: nothing of ours is in what is timed.
 
         Raises:
             ArtifactError: nothing was prepared, or the runtime fails.
         """
         if not self._prepared:
-            raise ArtifactError(f"{self._session.path}: expected prepare() before invoke()")
-        self._session.infer()
+            raise ArtifactError(f"{self._session.path}: expected prepare() before repeat()")
+        return self._session.repeat(loop)
+
+    def invoke(self) -> None:
+        """Run one inference on what is set.
+
+        Raises:
+            ArtifactError: see ``repeat``.
+        """
+        self.repeat(_once)
+
+
+def _once(infer: Inference) -> None:
+    infer()

@@ -17,7 +17,7 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.errors import ArtifactError, one_line
 from edgekit.extras import distribution_of, load, runtime_of
 from edgekit.runtimes import feed
-from edgekit.runtimes.runner import Stored
+from edgekit.runtimes.runner import Inference, Stored, T
 
 _IDENTIFIER = b"TFL3"
 
@@ -53,15 +53,15 @@ class TfliteSession:
         self._shapes = {name: tuple(detail["shape"]) for name, detail in inputs}
         self._guard("allocate", self.interpreter.allocate_tensors)
 
-    def infer(self) -> None:
-        """Run one inference; see ``Session.infer``."""
-        self._guard("run", self.interpreter.invoke)
+    def repeat(self, loop: Callable[[Inference], T]) -> T:
+        """Run inferences; see ``Session.repeat``."""
+        return self._guard("run", partial(loop, self.interpreter.invoke))
 
     def once(self, stored: Stored) -> None:
         """Set inputs, forget recurrent state, and run one inference."""
         self.place(stored)
         self._guard("reset", self.interpreter.reset_all_variables)
-        self.infer()
+        self._guard("run", self.interpreter.invoke)
 
     def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
         """Run one batch; see ``Session.call``."""
@@ -85,9 +85,9 @@ class TfliteSession:
                 "set an input of", partial(self.interpreter.set_tensor, self._inputs[name], array)
             )
 
-    def _guard(self, verb: str, action: Callable[[], object]) -> None:
+    def _guard(self, verb: str, action: Callable[[], T]) -> T:
         try:
-            action()
+            return action()
         except (ValueError, RuntimeError, MemoryError) as error:
             raise ArtifactError(f"{self.path}: cannot {verb} it: {one_line(error)}") from error
 

@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks import __main__ as program
-from benchmarks import accuracy, applications, collecting, processes, startup
+from benchmarks import accuracy, applications, collecting, host_overhead, processes, startup
 from benchmarks.converting import convert_each
 from benchmarks.rows import Row, table
 
@@ -130,3 +130,14 @@ def test_one_architecture_converts_to_one_target():
     assert not row.problem
     assert row.edgekit is not None
     assert row.edgekit > 60
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_both_loops_time_as_many_inferences(tmp_path, swapped):
+    from edgekit.devices.emulated import probe
+
+    path = tmp_path / "tiny.tflite"
+    probe.make(path)
+    ours, bare = host_overhead._pair(path, 30, swapped=swapped)
+    assert (len(ours), len(bare)) == (30, 30)
+    assert min(*ours, *bare) > 0

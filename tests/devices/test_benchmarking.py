@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import edgekit
 from edgekit.cli import main
 from edgekit.devices import load_device
 from edgekit.devices.declaration import Device, all_devices
-from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.devices.figures import DeviceMeasurement, Latency, MemoryUse, OperatorCost
 from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
 from edgekit.report.devices import Benchmark, missed_budgets
 
@@ -72,7 +73,7 @@ def test_a_budgets_name_is_corrected() -> None:
 
 
 def test_a_device_that_fails_does_not_lose_what_others_found(file: Path) -> None:
-    lost = fake(outcomes=["lost"])
+    lost = fake(outcomes=["lost"], journal=str(file.with_name("journal")))
     with pytest.raises(DeviceError, match="pretended: lost") as caught:
         edgekit.benchmark(file, ["fake", lost])
     found = caught.value.benchmark
@@ -96,9 +97,20 @@ def test_nothing_is_measured_while_a_device_is_away(file: Path) -> None:
     assert not journal.exists()
 
 
-def test_a_script_is_read_strictly(file: Path) -> None:
-    with pytest.raises(OptionError, match="latency_ms"):
-        edgekit.benchmark(file, fake(latencyms=1.0))
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ({"latencyms": 1.0}, "did you mean 'latency_ms'"),
+        ({"outcomes": ["lost"]}, "pretended: script: outcomes need journal"),
+        (
+            {"outcomes": ["gone"], "journal": "x"},
+            "expected ok, lost, failed, dies, hangs, got 'gone'",
+        ),
+    ],
+)
+def test_a_script_is_read_strictly(file: Path, script: dict[str, object], text: str) -> None:
+    with pytest.raises(OptionError, match=text):
+        edgekit.benchmark(file, fake(**script))
 
 
 @pytest.mark.parametrize("device", all_devices(), ids=lambda device: device.name)
@@ -140,6 +152,42 @@ def test_each_file_needs_a_figure_and_a_device_that_it_fits() -> None:
         "small: a: arena_kib: expected at most 10, got no figure",
         "host: b: arena_kib: expected at most 10, got no figure",
     ]
+
+
+def on_npu(*where: str) -> DeviceMeasurement:
+    placed = tuple(
+        OperatorCost(index=at, kind="ADD", layer="x", where=unit) for at, unit in enumerate(where)
+    )
+    used = any("npu" in unit for unit in where)
+    return replace(
+        told("npu", "a", arena_kib=None), npu_share=0.5, operators=placed,
+        cycles=500 if used else None,
+        latency=Latency(ms=2.0, low_ms=None, high_ms=None, basis="estimated") if used else None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "most", "said"),
+    [
+        (("npu", "none"), 3.0, []),
+        (("npu", "cpu"), 3.0, ["npu: a: latency_ms is 2 without the operators on the CPU,"
+                               " expected at most 3, cannot tell"]),
+        (("cpu+npu",), 3.0, ["npu: a: latency_ms is 2 without"]),
+        (("cpu",), 3.0, ["npu: a: latency_ms: expected at most 3, cannot tell"]),
+        (("npu", "cpu"), 1.0, ["npu: a: latency_ms is at least 2, expected at most 1"]),
+    ],
+)  # fmt: skip
+def test_an_estimate_without_the_operators_on_the_cpu_keeps_no_budget(
+    where: tuple[str, ...], most: float, said: list[str]
+) -> None:
+    host = replace(
+        told("host", "a", arena_kib=None),
+        latency=Latency(ms=0.1, low_ms=0.1, high_ms=0.1, basis="measured"),
+    )
+    found = Benchmark(measurements=(on_npu(*where), host), budget={"latency_ms": most})
+    lines = missed_budgets(found)
+    assert len(lines) == len(said)
+    assert all(line.startswith(start) for line, start in zip(lines, said, strict=True))
 
 
 def test_an_output_that_cannot_be_written_is_told_before_anything_is_measured(

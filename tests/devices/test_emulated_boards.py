@@ -127,7 +127,7 @@ def test_a_file_that_the_runtime_refuses_is_named(board, artifact):
 
 def test_other_formats_are_refused(artifact):
     other = dataclasses.replace(artifact, format="onnx")
-    with pytest.raises(ArtifactError, match="runs TFLite files"):
+    with pytest.raises(ArtifactError, match="takes TFLite files, got onnx"):
         EmulatedBackend().measure(load_device("raspberry-pi-4"), other, Request())
 
 
@@ -141,3 +141,40 @@ def test_a_device_that_computes_wrongly_is_caught(board, artifact, monkeypatch):
     if not found:
         pytest.skip("this qemu computes int8 correctly on its default processor")
     assert "computes wrongly" in found[0]
+
+
+def test_names_of_several_lines_are_told_apart(board, tmp_path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    from edgekit.devices.emulated.inference import computed
+    from edgekit.devices.emulated.tools import declared
+    from edgekit.formats import tflite, tflite_edit
+
+    names = ["one\ndone", "x" * 600, "one\\x0adone"]
+    model = tflite_edit.blank()
+    first, second, made = (tflite_edit.tensor(model, n, (1, 4), "float32") for n in names)
+    options = schema.SubOptionsT()
+    model.subgraphs[0].operators = [
+        tflite_edit.operator(model, "SUB", [first, second], [made], options)
+    ]
+    model.subgraphs[0].inputs, model.subgraphs[0].outputs = [first, second], [made]
+    tflite.sign(model, names[:2], names[2:])
+    path = tmp_path / "named.tflite"
+    path.write_bytes(tflite.pack(model))
+    artifact = runtimes.describe(path)
+    samples = {names[0]: np.full((1, 4), 3.0, np.float32), names[1]: np.ones((1, 4), np.float32)}
+    cpu, _ = declared(board)
+    found = computed(cpu, Kit(board).tools(), artifact, samples)
+    np.testing.assert_array_equal(found[names[2]], np.full((1, 4), 2.0))
+
+
+def test_a_runtime_that_cannot_be_loaded_is_not_the_files_fault(board, artifact, tmp_path):
+    from edgekit.devices.emulated.inference import computed
+    from edgekit.devices.emulated.tools import declared
+
+    broken = tmp_path / "libLiteRt.so"
+    broken.write_bytes(b"not a library")
+    tools = dataclasses.replace(Kit(board).tools(), runtime=broken)
+    samples = {"in": np.zeros((1, probe.WIDTH), np.float32)}
+    with pytest.raises(DeviceError, match=r"does not work: .*install --again"):
+        computed(declared(board)[0], tools, artifact, samples)

@@ -59,6 +59,11 @@ def test_what_the_runner_tells_is_read():
     assert told.events == (event(8, 0, 1, 2, "Add (ND)"),)
 
 
+def test_names_may_hold_what_ends_lines():
+    told = read_told("output 8 a\\x0ab\\x5cx0a\\xe2\\x80\\xa8\ndone\n")
+    assert told.outputs == ((8, "a\nb\\x0a\N{LINE SEPARATOR}"),)
+
+
 @pytest.mark.parametrize("text", ["output 8 out\n", "event 8 0 1\ndone\n", "hello\ndone\n"])
 def test_a_runner_that_stopped_or_said_something_else_is_an_error(text):
     with pytest.raises(DeviceError):

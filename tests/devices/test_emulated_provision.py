@@ -122,6 +122,7 @@ def test_a_program_that_is_not_there_hangs_or_fails_is_one_line(tmp_path):
 def test_the_gravest_line_is_told():
     assert telling(b"INFO: a\nERROR: b\nINFO: c\n") == "ERROR: b"
     assert telling(b"a\nb\n") == "b"
+    assert telling(b"a\nqemu: warning: b\n") == "a"
     assert telling(b"") == ""
 
 

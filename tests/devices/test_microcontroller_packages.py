@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import importlib.util
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -94,7 +96,33 @@ def test_what_can_be_imported_here_is_not_fetched() -> None:
     here = Tool(main=Package(name="numpy", version="0.0.1", size_mb=1))
     assert here.missing() == []
     both = dataclasses.replace(here, others=(Package(name=NAME, version="1.5", size_mb=1),))
-    assert [package.name for package in both.missing()] == [NAME]
+    assert [package.name for package in both.missing()] == ["numpy", NAME]
+
+
+def test_a_version_that_is_asked_for_is_fetched_beside_another_that_is_here(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_wheel(shelf, "1.5")
+    put_wheel(shelf, "2.0")
+    TOOL.install(Silent())
+    # As if 1.5 had been installed where edgekit is.
+    here = str(TOOL.folder)
+    monkeypatch.setattr(sys, "path", [*sys.path, here])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ.get("PYTHONPATH", ""), here]))
+    monkeypatch.setenv("EDGEKIT_DEVICES", str(tmp_path / "other"))
+    assert TOOL.missing() == TOOL.at("1.5").missing() == []
+    other = TOOL.at("2.0")
+    assert [package.version for package in other.missing()] == ["2.0"]
+    other.install(Silent())
+    assert other.missing() == []
+    done = other.run(f"{__name__}:version", timeout_s=60, folder=tmp_path)
+    assert done.stdout.split() == [b"2.0"], done.stderr
+
+
+def version() -> int:
+    """Run in the tool's process: say which version is imported there."""
+    print(importlib.metadata.version(NAME))
+    return 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")

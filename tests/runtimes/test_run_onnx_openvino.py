@@ -82,6 +82,7 @@ def test_invoke_needs_prepared_inputs(write, tmp_path):
         runner.invoke()
     runner.prepare({"x": X[:1]})
     runner.invoke()
+    assert runner.repeat(lambda infer: len([infer(), infer()])) == 2
     assert runner.run({"x": X})["y"] == pytest.approx(EXPECTED, abs=1e-6)
     with pytest.raises(ArtifactError, match="prepare"):
         runner.invoke()

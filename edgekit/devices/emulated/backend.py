@@ -10,17 +10,19 @@ import numpy as np
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult, audit
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State, require_tflite
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.emulated import probe
 from edgekit.devices.emulated.cost import is_beyond_fit, modelled
-from edgekit.devices.emulated.inference import computed, studied
+from edgekit.devices.emulated.inference import computed, computed_in_parts, remembers, studied
 from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
 from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
+
+_SAMPLES = 64  # a process: it starts in half a second, and may take half an hour
 
 
 class EmulatedBackend:
@@ -51,6 +53,10 @@ class EmulatedBackend:
         """
         Kit(device).install(progress)
 
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return Kit(device).folders()
+
     def check(self, device: Device) -> Sequence[str]:
         """Run a tiny int8 layer whose outputs are known; return what is wrong."""
         try:
@@ -64,11 +70,7 @@ class EmulatedBackend:
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Count what a file costs; see ``Backend``."""
-        if artifact.format != "tflite":
-            raise ArtifactError(
-                f"{artifact.path}: {device.name} runs TFLite files, got {artifact.format};"
-                " convert the model with a tflite target"
-            )
+        require_tflite(device, artifact)
         cpu, runtime = declared(device)
         tools = Kit(device).tools()
         audited = audit(artifact.path, packed=False)
@@ -93,6 +95,13 @@ class EmulatedBackend:
             facts=_facts(device, tools),
             warnings=(*found.warnings, *_weak_model(device, found.counts)),
         )
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples, many in one process; see ``Computes``."""
+        require_tflite(device, artifact)
+        cpu, _ = declared(device)
+        most = 1 if remembers(audit(artifact.path, packed=False)) else _SAMPLES
+        return computed_in_parts(cpu, Kit(device).tools(), artifact, samples, most=most)
 
 
 def _latency(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
-from edgekit.devices.agreement import SAMPLES, agreement, default_samples, here
+from edgekit.cpu import cpu_facts
+from edgekit.devices.agreement import SAMPLES, agreement, default_samples
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Cpu
-from edgekit.devices.emulated.doubt import warnings_of
+from edgekit.devices.doubt import warnings_of
 from edgekit.devices.emulated.exchange import feed_of, outputs_of
 from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
@@ -26,9 +29,10 @@ from edgekit.devices.emulated.spans import spans
 from edgekit.devices.emulated.tools import Tools
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
 from edgekit.errors import DeviceError
+from edgekit.extras import load
 from edgekit.files import scratch
 
-# Operators that remember what came before: of these, one sample after loading is compared.
+# Operators that remember what came before: of these, each process runs one sample.
 _STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
@@ -59,16 +63,17 @@ def studied(
     """
     few = 1 if audited.macs > _LARGE else SAMPLES
     samples = request.samples or default_samples(artifact, count=few)
-    if any(word in each.kind for each in audited.operators for word in _STATEFUL):
+    if remembers(audited):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
     if request.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
-        reference = here(artifact, samples)
+        runner = runtimes.open_runner(artifact)
+        reference = runner.run(samples)
         results = {task: run.result() for task, run in runs.items()}
     outputs = outputs_of(artifact, samples, results["outputs"])
-    agreed = agreement(artifact, outputs, reference, against=_host())
+    agreed = agreement(artifact, outputs, reference, against=_said(runner.versions))
     warnings = list(warnings_of(artifact, agreed, outputs, reference))
     total, doubts = _steady(results["count"].counted)
     warnings += doubts
@@ -95,6 +100,26 @@ def computed(
         return outputs_of(artifact, samples, runs["outputs"].result())
 
 
+def remembers(audited: AuditResult) -> bool:
+    """Whether a file has operators that remember the sample before, which nothing here resets."""
+    return any(word in each.kind for each in audited.operators for word in _STATEFUL)
+
+
+def computed_in_parts(
+    cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays, *, most: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return what ``computed`` does: at most so many samples a process, a process for each core."""
+    count, cores = len(next(iter(samples.values()))), cpu_facts().cores
+    size = min(most, -(-count // cores))
+    parts = [
+        {name: rows[at : at + size] for name, rows in samples.items()}
+        for at in range(0, count, size)
+    ]
+    with ThreadPoolExecutor(min(cores, len(parts))) as pool:
+        found = list(pool.map(partial(computed, cpu, tools, artifact), parts))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
 @contextlib.contextmanager
 def _running(
     tasks: Sequence[Task], cpu: Cpu, tools: Tools, artifact: Artifact, samples: Arrays
@@ -114,7 +139,10 @@ def _steady(counted: Counted | None) -> tuple[Figures, list[str]]:
     the runtime allocates for each run moves, and so does what its tables of it look like.
     """
     if counted is None or len(counted.totals) < 2:
-        raise DeviceError("expected counts of several inferences, got fewer; install it again")
+        raise DeviceError(
+            "expected counts of several inferences, got fewer; fetch its tools again: edgekit"
+            " devices install --again"
+        )
     before, last = counted.totals[-2:]
     names = [name for name in last if not name.endswith("misses")]
     moved = [n for n in names if abs(last[n] - before[n]) > _APART * max(last[n], _FEW)]
@@ -133,12 +161,10 @@ def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[Op
 
 def _main_operators(path: Path) -> int:
     """Return how many operators the main graph has; those of bodies of loops come after them."""
-    from ai_edge_litert import schema_py_generated as schema
-
+    schema = load("ai_edge_litert.schema_py_generated")
     graph = schema.Model.GetRootAs(path.read_bytes(), 0).Subgraphs(0)
     return int(graph.OperatorsLength())
 
 
-def _host() -> str:
-    version = importlib.metadata.version("ai-edge-litert")
-    return f"this machine's LiteRT {version}"
+def _said(versions: Mapping[str, str]) -> str:
+    return "this machine's " + ", ".join(f"{name} {each}" for name, each in versions.items())

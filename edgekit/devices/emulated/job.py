@@ -23,7 +23,8 @@ _STACK = "8388608"
 # Where the program finds everything, below the prefix: paths lie in its memory, and so have to be
 # the same everywhere.
 _ROOM = "/edgekit"
-_REFUSED = 3  # how the runner ends where the runtime does not take the file
+# How the runner ends where the runtime does not take the file, and where it has no such runtime.
+_REFUSED, _BROKEN = 3, 4
 
 Task = Literal["outputs", "count", "operators"]
 _MARKED = {"outputs": 0, "count": 2, "operators": 0}
@@ -65,8 +66,8 @@ class Run:
         self._room.mkdir()
         (self._room / "model.tflite").symlink_to(model.resolve())
         (self._room / LIBRARY).symlink_to(tools.runtime.resolve())
-        names = "".join(f"{name}\n" for name in feed.names)
-        (self._room / "names").write_text(names, encoding="utf-8")
+        names = b"".join(name.encode() + b"\0" for name in feed.names)
+        (self._room / "names").write_bytes(names)
         (self._room / "in").write_bytes(b"".join(samples))
         (self._room / "out").touch()
         shutil.copy(tools.runner, at / "runner")
@@ -102,9 +103,17 @@ class Run:
             ) from error
         if (code := self._process.returncode) == _REFUSED:
             raise ArtifactError(f"{self._model}: the device's runtime refused it: {telling(err)}")
+        if code == _BROKEN:
+            raise DeviceError(
+                f"what was installed for the device does not work: {telling(err)}; fetch it again:"
+                " edgekit devices install --again"
+            )
         if code:
-            raise DeviceError(f"the emulator ended with code {code}: {telling(err) or 'no reason'}")
-        told = read_told(out.decode("utf-8", errors="replace"))
+            raise DeviceError(
+                f"the emulator ended with code {code}: {telling(err) or 'no reason'}; if it does so"
+                " with other files too: edgekit devices install --again"
+            )
+        told = read_told(out.decode("ascii", errors="replace"))
         counts = self._folder / "counts"
         return Result(
             told=told,

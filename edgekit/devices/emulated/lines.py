@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,18 +75,18 @@ def read_told(text: str) -> Told:
         DeviceError: it did not come to its end, or printed something else.
     """
     outputs, events, ended = [], [], False
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:
         word, _, rest = line.partition(" ")
         if word == "output":
             size, _, name = rest.partition(" ")
-            outputs.append((_number(size), name))
+            outputs.append((_number(size), _plain(name)))
         elif word == "event":
             *numbers, tag = rest.split(" ", 5)
             if len(numbers) != 5:
                 raise _unexpected(line)
             kind, start, elapsed, node, graph = map(_number, numbers)
             events.append(Event(kind=kind, start=start, elapsed=elapsed, node=node, graph=graph,
-                                tag=tag))  # fmt: skip
+                                tag=_plain(tag)))  # fmt: skip
         elif word == "done":
             ended = True
         elif word != "input":
@@ -108,6 +109,12 @@ def added(rows: Sequence[Figures]) -> dict[str, int]:
     return {name: sum(row[name] for row in rows) for name in names}
 
 
+def _plain(name: str) -> str:
+    """Return a name in which the runner has spelled out what is no plain character."""
+    spelled = re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes.fromhex(m[1].decode()), name.encode())
+    return spelled.decode("utf-8", errors="replace")
+
+
 def _number(text: str) -> int:
     try:
         return int(text)
@@ -118,5 +125,5 @@ def _number(text: str) -> int:
 def _unexpected(line: str) -> DeviceError:
     return DeviceError(
         f"expected counts from the emulator, got {line[:100]!r};"
-        " remove its folder from the store and install it again"
+        " fetch its tools again: edgekit devices install --again"
     )

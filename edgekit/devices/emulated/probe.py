@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit.extras import load
 from edgekit.formats.tflite import pack, sign
 from edgekit.formats.tflite_edit import blank, operator, tensor
 
@@ -16,7 +17,7 @@ _VERSION = 4  # of FULLY_CONNECTED, from which on it takes int8
 
 def make(path: Path) -> None:
     """Write the model: output k is input WIDTH - 1 - k, exactly, in steps of 0.5."""
-    from ai_edge_litert import schema_py_generated as schema
+    schema = load("ai_edge_litert.schema_py_generated")
 
     model = blank()
     graph = model.subgraphs[0]

@@ -105,6 +105,13 @@ class Kit:
             found.append(Fetch(source="built here", package="runner and qemu plugin"))
         return found
 
+    def folders(self) -> list[str]:
+        """Return the names of the store's folders that are used, and of earlier builds."""
+        wheel = [] if self._own_library() else [self._wheel.name]
+        earlier = store.alike(f"emulator-{self.cpu.architecture}-")
+        built = dict.fromkeys([self._built, *earlier])
+        return [*(bundle.name for bundle in self._bundles), *wheel, *built]
+
     def install(self, progress: Progress) -> None:
         """Bring and build everything.
 

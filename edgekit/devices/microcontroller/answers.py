@@ -15,6 +15,7 @@ from edgekit.devices.figures import Agreement, Basis, DeviceMeasurement, MemoryU
 from edgekit.devices.microcontroller.ask import Told
 from edgekit.devices.microcontroller.job import Answer
 from edgekit.devices.microcontroller.refusal import refusals
+from edgekit.devices.versions import other_version
 
 CORE_KIB = 16
 REFERENCE = "TFLite reference kernels on this host"
@@ -56,6 +57,7 @@ def measurement(
         bases=_bases(answer),
         facts=_facts(device, memory, answer, audited),
         warnings=(
+            *other_version(device, {"tflite-micro": answer.version}),
             *told.notes,
             *_doubts(found, audited),
             *_open_shapes(artifact),

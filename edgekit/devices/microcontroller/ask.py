@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from edgekit.artifact import Artifact
 from edgekit.devices.declaration import Device
 from edgekit.devices.microcontroller.job import Answer, Job
 from edgekit.devices.provision.packages import Package, Tool, last_line
-from edgekit.errors import DeviceError
+from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.npz import load_arrays, save_arrays
 
@@ -52,13 +53,7 @@ def ask(artifact: Artifact, samples: Mapping[str, NDArray[Any]], *, tool: Tool =
         DeviceError: a process died, or took more than 15 minutes.
     """
     with scratch() as folder:
-        job = Job(
-            artifact=_absolute(artifact),
-            samples=folder / "samples.npz",
-            outputs=folder / "outputs.npz",
-            log=folder / "log.txt",
-        )
-        save_arrays(job.samples, samples)
+        job = _job(artifact, samples, folder)
         answer = _decoded(_run("edgekit.devices.microcontroller.worker:main", job, tool))
         if answer.refusal:
             return Told(answer=answer)
@@ -69,6 +64,33 @@ def ask(artifact: Artifact, samples: Mapping[str, NDArray[Any]], *, tool: Tool =
             note = f"outputs were compared with nothing: this host's runtime failed: {error}"
             return Told(answer=answer, outputs=outputs, notes=(note,))
         return Told(answer=answer, outputs=outputs, reference=load_arrays(job.outputs))
+
+
+def computed(artifact: Artifact, samples: Mapping[str, NDArray[Any]], *, tool: Tool) -> Outputs:
+    """Run samples (real values, a row each) in TensorFlow Lite Micro alone.
+
+    Raises:
+        ArtifactError: it refuses the file.
+        DeviceError: its process died, or took more than 15 minutes.
+    """
+    with scratch() as folder:
+        job = replace(_job(artifact, samples, folder), search=False)
+        answer = _decoded(_run("edgekit.devices.microcontroller.worker:main", job, tool))
+        if answer.refusal:
+            told = " ".join(answer.refusal)[:300]
+            raise ArtifactError(f"{artifact.path}: TensorFlow Lite Micro refuses it: {told}")
+        return load_arrays(job.outputs)
+
+
+def _job(artifact: Artifact, samples: Mapping[str, NDArray[Any]], folder: Path) -> Job:
+    job = Job(
+        artifact=_absolute(artifact),
+        samples=folder / "samples.npz",
+        outputs=folder / "outputs.npz",
+        log=folder / "log.txt",
+    )
+    save_arrays(job.samples, samples)
+    return job
 
 
 def _run(task: str, job: Job, tool: Tool) -> bytes:

@@ -13,11 +13,11 @@ from edgekit.artifact import Artifact
 from edgekit.auditing import audit
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples
-from edgekit.devices.backend import Fetch, Request, State, require_tflite
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State, require_tflite
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.microcontroller.answers import measurement
-from edgekit.devices.microcontroller.ask import ask, micro
+from edgekit.devices.microcontroller.ask import ask, computed, micro
 from edgekit.errors import DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
@@ -34,11 +34,8 @@ class MicrocontrollerBackend:
         if sys.platform != "linux" or platform.machine() != "x86_64":
             why = f"tflite-micro is published for Linux on x86-64, not {platform.platform()}"
             return State(readiness="not here", why=why)
-        named = " and ".join(package.name for package in wanted)
-        return State(
-            readiness="needs install",
-            why=f"{named} to be installed: edgekit devices install {device.name}",
-        )
+        named = " and ".join(f"{package.name} {package.version}" for package in wanted)
+        return State(readiness="needs install", why=f"lacks {named}")
 
     def needs(self, device: Device) -> Sequence[Fetch]:
         """Return the packages that are missing."""
@@ -47,6 +44,10 @@ class MicrocontrollerBackend:
     def install(self, device: Device, progress: Progress) -> None:
         """Fetch TensorFlow Lite Micro; see ``Backend``."""
         micro(device).install(progress)
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return [micro(device).name]
 
     def check(self, device: Device) -> Sequence[str]:
         """Run a file of one convolution, whose outputs are known."""
@@ -73,7 +74,13 @@ class MicrocontrollerBackend:
         told = ask(artifact, samples, tool=micro(device))
         return measurement(device, artifact, audited=audited, told=told)
 
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples in TensorFlow Lite Micro; see ``Computes``."""
+        self._require(device)
+        require_tflite(device, artifact)
+        return computed(artifact, samples, tool=micro(device))
+
     def _require(self, device: Device) -> None:
         state = self.state(device)
         if state.readiness != "ready":
-            raise DeviceError(f"{device.name}: {state.why}")
+            raise DeviceError(f"{device.name}: {state.why}; edgekit devices install brings it")

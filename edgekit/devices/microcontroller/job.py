@@ -15,13 +15,14 @@ from edgekit.artifact import Artifact
 class Job:
     """Run ``samples`` (an ``edgekit.npz`` file of real values) and write outputs to ``outputs``.
 
-    ``log`` takes what the runtime prints.
+    ``log`` takes what the runtime prints. Without ``search`` the smallest arena is not looked for.
     """
 
     artifact: Artifact
     samples: Path
     outputs: Path
     log: Path
+    search: bool = True
 
     def encode(self) -> bytes:
         """Return the job as JSON."""

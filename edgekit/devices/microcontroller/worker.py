@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgekit.devices.microcontroller.arena import planned, smallest
 from edgekit.devices.microcontroller.job import Answer, Job
+from edgekit.extras import load
 from edgekit.formats import tflite
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.runtimes import feed
@@ -81,7 +82,7 @@ class Loader:
 
 
 def work(job: Job, log: Log) -> Answer:
-    """Find the smallest arena, and run the samples in it."""
+    """Find the smallest arena, if that is asked for, and run the samples."""
     content = job.artifact.path.read_bytes()
     loader = Loader(importlib.import_module(_RUNTIME), content, log)
     version = importlib.metadata.version("tflite-micro")
@@ -89,8 +90,10 @@ def work(job: Job, log: Log) -> Answer:
     if ample is None:
         missing = _without_kernel(loader) if any(_NO_KERNEL in line for line in lines) else ()
         return Answer(version=version, refusal=tuple(lines), unsupported=tuple(missing))
-    total, tensors = _planned(loader, ample)
-    arena = smallest(loader.fits, most=ample, guess=total)
+    arena, tensors = ample, None
+    if job.search:
+        total, tensors = _planned(loader, ample)
+        arena = smallest(loader.fits, most=ample, guess=total)
     log.lines()
     try:
         _run(job, loader.load(arena))
@@ -162,7 +165,7 @@ def _one_by_one(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _kind(model: Any, operator: Any) -> str:
     """Return an operator's name, as ``edgekit.auditing`` calls it."""
-    from ai_edge_litert import schema_py_generated as schema
+    schema = load("ai_edge_litert.schema_py_generated")
 
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)

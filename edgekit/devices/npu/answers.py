@@ -13,6 +13,7 @@ from edgekit.devices.declaration import Device
 from edgekit.devices.figures import Basis, DeviceMeasurement, Latency, MemoryUse, OperatorCost
 from edgekit.devices.npu.placement import NOWHERE, npu_share, operators
 from edgekit.devices.npu.tables import Compiled
+from edgekit.devices.versions import other_version
 
 _LISTED = 4
 _ESTIMATE = (
@@ -50,7 +51,10 @@ def measurement(
         operators=placed,
         bases=_USED if used else _UNUSED,
         facts=_facts(compiled, placed, used=used),
-        warnings=_warnings(placed, audited, used=used),
+        warnings=(
+            *other_version(device, {"ethos-u-vela": version}),
+            *_warnings(placed, audited, used=used),
+        ),
         misfits=tuple(
             shortages(device, ram_kib=memory.ram_kib or 0.0, flash_kib=memory.flash_kib or 0.0)
         ),

@@ -23,12 +23,10 @@ class NpuBackend:
 
     def state(self, device: Device) -> State:
         """Say whether Vela is there."""
-        if not vela(device).missing():
+        wanted = vela(device).missing()
+        if not wanted:
             return State(readiness="ready")
-        return State(
-            readiness="needs install",
-            why=f"ethos-u-vela is not installed: edgekit devices install {device.name}",
-        )
+        return State(readiness="needs install", why=f"lacks ethos-u-vela {wanted[0].version}")
 
     def needs(self, device: Device) -> Sequence[Fetch]:
         """Return the packages that are missing."""
@@ -37,6 +35,10 @@ class NpuBackend:
     def install(self, device: Device, progress: Progress) -> None:
         """Fetch Vela; see ``Backend``."""
         vela(device).install(progress)
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return [vela(device).name]
 
     def check(self, device: Device) -> Sequence[str]:
         """Compile a file of one int8 convolution, which has to come out on the NPU."""
@@ -55,7 +57,7 @@ class NpuBackend:
         """Say what a file costs there; see ``Backend``."""
         accelerator = _accelerator(device)
         if (state := self.state(device)).readiness != "ready":
-            raise DeviceError(f"{device.name}: {state.why}")
+            raise DeviceError(f"{device.name}: {state.why}; edgekit devices install brings it")
         require_tflite(device, artifact)
         audited = audit(artifact.path, packed=False)
         outcome = compile_copy(artifact, accelerator, tool=vela(device))

@@ -46,10 +46,14 @@ def output_of(
 
 
 def telling(text: bytes) -> str:
-    """Return the line that tells most: the last that speaks of an error, else the last one."""
+    """Return the line that tells most: the last that speaks of an error, else the last one.
+
+    A warning tells less than any other line.
+    """
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     grave = [line for line in lines if line.startswith(("E:", "ERROR:")) or "error:" in line]
-    return (grave or lines or [""])[-1][:300]
+    plain = [line for line in lines if "warning:" not in line.lower()]
+    return (grave or plain or lines or [""])[-1][:300]
 
 
 def _said(doing: str, what: str, advice: str) -> str:

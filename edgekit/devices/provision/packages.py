@@ -37,32 +37,42 @@ class Package:
 class Tool:
     """A package and those that it imports, apart from what edgekit itself depends on.
 
-    A tool that can be imported here already is used as it is, whatever its version.
+    A tool that can be imported here already is used as it is; where a device declares a version
+    (``exact``), only that one is, and else one is fetched that goes before it.
     """
 
     main: Package
     others: tuple[Package, ...] = ()
+    exact: bool = False
 
     @property
     def folder(self) -> Path:
         """Where they lie once they are installed."""
-        return store.place(self._name)
+        return store.place(self.name)
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """What the folder is called in the store."""
         return f"{self.main.name}-{self.main.version}-{sys.implementation.cache_tag}"
 
     def at(self, version: str) -> Tool:
         """Return the tool at another version of its main package; as it is if that is empty."""
-        return replace(self, main=replace(self.main, version=version)) if version else self
+        if not version:
+            return self
+        return replace(self, main=replace(self.main, version=version), exact=True)
 
     def missing(self) -> list[Package]:
-        """Return what ``install`` would fetch: all, unless the tool itself can be imported here."""
-        if store.present(self._name):
+        """Return what ``install`` would fetch: nothing, or all of it.
+
+        So a folder in the store is whole whatever else comes and goes on this machine.
+        """
+        if store.present(self.name):
             return []
-        if not _importable(self.main.name):
-            return [self.main, *self.others]
-        return [each for each in self.others if not _importable(each.name)]
+        here = _version_here(self.main.name)
+        wanted = here is not None and (not self.exact or here == self.main.version)
+        if wanted and all(_version_here(each.name) is not None for each in self.others):
+            return []
+        return [self.main, *self.others]
 
     def needs(self) -> list[Fetch]:
         """Return what ``install`` would fetch."""
@@ -81,7 +91,7 @@ class Tool:
         if not wanted:
             return
         names = [f"{package.name}=={package.version}" for package in wanted]
-        with progress.stage(f"fetching {', '.join(names)}"), store.making(self._name) as folder:
+        with progress.stage(f"fetching {', '.join(names)}"), store.making(self.name) as folder:
             if folder is not None:
                 _fetch(names, folder)
 
@@ -144,12 +154,12 @@ def last_line(text: bytes | str) -> str:
     return lines[-1][:300] if lines else "it printed nothing"
 
 
-def _importable(name: str) -> bool:
+def _version_here(name: str) -> str | None:
+    """Return the version of a distribution that can be imported here."""
     try:
-        importlib.metadata.distribution(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _fetch(names: list[str], folder: Path) -> None:

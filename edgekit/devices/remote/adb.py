@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State
 from edgekit.devices.declaration import Address, Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.provision.apt import Bundle
+from edgekit.devices.provision.command import telling
 from edgekit.devices.remote import board, protocol
 from edgekit.devices.remote.talk import Line
 from edgekit.errors import DeviceError, OptionError, one_line
@@ -30,10 +31,7 @@ class AdbBackend:
     def state(self, device: Device) -> State:
         """Say whether the client is there, and ask the board for Python; quick."""
         if _client() is None:
-            return State(
-                readiness="needs install",
-                why=f"no adb here: apt-get install adb, or edgekit devices install {device.name}",
-            )
+            return State(readiness="needs install", why="lacks adb: apt-get install adb")
         return board.state_of(device, opened)
 
     def needs(self, device: Device) -> Sequence[Fetch]:
@@ -45,6 +43,10 @@ class AdbBackend:
         if _client() is None:
             CLIENT.fetch(progress)
 
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return [CLIENT.name]
+
     def check(self, device: Device) -> Sequence[str]:
         """Run a file whose outputs are known; see ``Backend``."""
         return board.check_on(device, opened)
@@ -52,6 +54,10 @@ class AdbBackend:
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Measure; see ``Backend``."""
         return board.measure_on(device, artifact, request, opened)
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples there; see ``Computes``."""
+        return board.outputs_on(device, artifact, samples, opened)
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +91,7 @@ async def _connect(serial: str) -> None:
     finally:
         await _gone(process)
     if not said.startswith((b"connected to", b"already connected")):
-        raise DeviceError(f"{serial} cannot be reached: {said.decode(errors='replace').strip()}")
+        raise DeviceError(f"{serial} cannot be reached: {telling(said)}")
 
 
 async def _started(*arguments: str) -> Process:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.devices import known_model
 from edgekit.devices.agreement import default_samples, here
-from edgekit.devices.backend import Request, State, demand_sense
+from edgekit.devices.backend import Outputs, Request, State, demand_sense
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.remote.payload import real_outputs
@@ -22,6 +23,7 @@ from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 
 TIMEOUT_S = 900.0
+_ONCE = Request(warmup=0, min_runs=1, min_seconds=0.0)
 _TFLITE = ("ai-edge-litert", "tflite-runtime")
 
 
@@ -45,12 +47,27 @@ def measure_on(
     samples = request.samples or default_samples(artifact)
     ask, files = prepared(device, artifact, request, samples)
     reference = here(artifact, samples)
-    try:
+    with _named(device, artifact):
         answer = converse(device, opened, ask, files=files, limit_s=2 * TIMEOUT_S)
         run = _run_of(artifact, answer)
         return measurement(
             device, artifact, ask=ask, answer=answer, run=run, samples=samples, reference=reference
         )
+
+
+def outputs_on(device: Device, artifact: Artifact, samples: Samples, opened: Opened) -> Outputs:
+    """Return a board's outputs; see ``Computes``."""
+    ask, files = prepared(device, artifact, _ONCE, samples)
+    with _named(device, artifact):
+        answer = converse(device, opened, ask, files=files, limit_s=2 * TIMEOUT_S)
+        return real_outputs(artifact, samples, _run_of(artifact, answer).outputs)
+
+
+@contextlib.contextmanager
+def _named(device: Device, artifact: Artifact) -> Iterator[None]:
+    """Let errors begin with whose they are."""
+    try:
+        yield
     except DeviceError as error:
         raise DeviceError(f"{device.name}: {error}") from error
     except ArtifactError as error:
@@ -78,8 +95,7 @@ def _known(device: Device, opened: Opened) -> Sequence[str]:
         path.write_bytes(known_model.content())
         artifact = runtimes.describe(path)
         samples = {artifact.inputs[0].name: known_model.samples()}
-        quick = Request(min_runs=1, min_seconds=0.0)
-        ask, files = prepared(device, artifact, quick, samples)
+        ask, files = prepared(device, artifact, _ONCE, samples)
         answer = converse(device, opened, ask, files=files, limit_s=60.0)
     outputs = real_outputs(artifact, samples, _run_of(artifact, answer).outputs)
     if np.array_equal(outputs[artifact.outputs[0].name], known_model.expected()):
@@ -118,7 +134,7 @@ def prepared(
 
 def _run_of(artifact: Artifact, answer: Answer) -> Run:
     if answer.error is not None and answer.error.kind == "file":
-        raise ArtifactError(answer.error.text)
+        raise ArtifactError(" ".join(answer.error.text.split()))
     if answer.error is not None:
         raise DeviceError(_said(answer.error))
     if answer.run is None:
@@ -135,4 +151,4 @@ def _said(refusal: Refusal) -> str:
         "time": "{}; use a smaller model, or fewer runs",
         "system": "the board's system refused: {}",
     }
-    return words.get(refusal.kind, "{}").format(refusal.text)
+    return words.get(refusal.kind, "{}").format(" ".join(refusal.text.split()))

@@ -7,12 +7,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from edgekit import catalog
-from edgekit.errors import DeviceError, OptionError
+from edgekit.errors import DeviceError, OptionError, one_line
 
 MARK = b"EDGEKIT "
 TOO_OLD = 93
@@ -23,6 +23,16 @@ _START = (
     f"import sys;sys.version_info<(3,9)and sys.exit({TOO_OLD});import json;"
     "exec(json.loads(sys.stdin.buffer.readline()))"
 )
+# What a board may say: nothing longer, larger or more often, whatever program answers there.
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+Words = Annotated[str, msgspec.Meta(max_length=20_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+Positive = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Times = Annotated[tuple[Positive, ...], msgspec.Meta(max_length=1_000_000)]
+Shape = Annotated[tuple[Count, ...], msgspec.Meta(max_length=32)]
+Degrees = Annotated[float, msgspec.Meta(ge=-300, le=10_000)]
+Named = Annotated[Mapping[Word, Word], msgspec.Meta(max_length=100)]
+
 _PYTHON = re.compile(r"[A-Za-z0-9_./+][A-Za-z0-9_./+-]*")
 
 
@@ -77,8 +87,8 @@ class Ask:
 class RawArray:
     """An output as the board stores it; ``data`` is base64 in JSON."""
 
-    dtype: str
-    shape: tuple[int, ...]
+    dtype: Word
+    shape: Shape
     data: bytes
 
 
@@ -86,14 +96,14 @@ class RawArray:
 class Run:
     """One measurement on a board; ``outputs`` are those of each batch, in the file's order."""
 
-    runtime: str
-    version: str
-    settings: str
-    load_ms: float
-    warmup_ms: tuple[float, ...]
-    samples_ms: tuple[float, ...]
-    memory_before_kib: float
-    peak_kib: float
+    runtime: Word
+    version: Word
+    settings: Word
+    load_ms: Positive
+    warmup_ms: Times
+    samples_ms: Annotated[Times, msgspec.Meta(min_length=1)]
+    memory_before_kib: Positive
+    peak_kib: Positive
     outputs: tuple[tuple[RawArray, ...], ...]
 
 
@@ -101,46 +111,48 @@ class Run:
 class Facts:
     """What a board is; "" or None is not told. Frequencies are those of its drivers."""
 
-    model: str = ""
-    cpu: str = ""
-    machine: str = ""
-    cores: int = 1
-    features: str = ""
-    governor: str = ""
-    frequency_min_mhz: int | None = None
-    frequency_max_mhz: int | None = None
-    memory_kib: int | None = None
-    os: str = ""
-    kernel: str = ""
-    python: str = ""
+    model: Word = ""
+    cpu: Word = ""
+    machine: Word = ""
+    cores: Annotated[int, msgspec.Meta(ge=1, le=2**16)] = 1
+    features: Words = ""
+    governor: Word = ""
+    frequency_min_mhz: Count | None = None
+    frequency_max_mhz: Count | None = None
+    memory_kib: Count | None = None
+    os: Word = ""
+    kernel: Word = ""
+    python: Word = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
     """How a board was at one moment: degrees C by place, the largest frequency, load, memory."""
 
-    temperatures: Mapping[str, float] = field(default_factory=dict)
-    frequency_mhz: int | None = None
-    throttled: str = ""
-    load: float | None = None
-    memory_available_kib: int | None = None
+    temperatures: Annotated[Mapping[Word, Degrees], msgspec.Meta(max_length=1000)] = field(
+        default_factory=dict
+    )
+    frequency_mhz: Count | None = None
+    throttled: Word = ""
+    load: Positive | None = None
+    memory_available_kib: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """Why there are no figures; for ``kind`` see ``edgekit.devices.remote.board``."""
 
-    kind: str
-    text: str
+    kind: Word
+    text: Words
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What comes back: that the board is ready, an error, or facts and perhaps a run."""
 
-    ready: Mapping[str, str] = field(default_factory=dict)
+    ready: Mapping[Word, Words] = field(default_factory=dict)
     error: Refusal | None = None
-    runtimes: Mapping[str, str] = field(default_factory=dict)
+    runtimes: Named = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     before: Moment = field(default_factory=Moment)
     after: Moment = field(default_factory=Moment)
@@ -155,5 +167,8 @@ def decoded(content: bytes) -> Answer:
     """
     try:
         return msgspec.json.decode(content, type=Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DeviceError(f"the agent gave no answer that can be read: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DeviceError(
+            f"the agent gave no answer that can be read: {one_line(error)}; does another program"
+            " answer there?"
+        ) from error

@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
-from edgekit.auditing import audit
 from edgekit.cpu import features_of
-from edgekit.devices.agreement import agreement, doubts
+from edgekit.devices.agreement import agreement
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
+from edgekit.devices.doubt import warnings_of
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.devices.remote.doubts import doubts_about
 from edgekit.devices.remote.payload import real_outputs
 from edgekit.devices.remote.protocol import Answer, Ask, Moment, Run
 from edgekit.devices.stored import Samples
 from edgekit.devices.timing import timed_latency
+from edgekit.devices.versions import other_version
+from edgekit.devices.weights import weights_kib
 
 REFERENCE = "this host's runtime"
 
@@ -42,13 +44,17 @@ def measurement(
         latency=timed_latency(run.samples_ms, run.warmup_ms, ask.threads),
         memory=MemoryUse(
             artifact_kib=artifact.size_bytes / 1024,
-            weights_kib=audit(artifact.path).weight_bytes / 1024,
+            weights_kib=weights_kib(artifact),
             peak_kib=run.peak_kib or None,
         ),
         agreement=found,
         bases={"latency": "measured", "memory": "measured"},
         facts=facts_of(answer) | _facts_of_run(run),
-        warnings=(*doubts_about(run, answer, ask), *_version(device, run), *doubts(found)),
+        warnings=(
+            *doubts_about(run, answer, ask),
+            *other_version(device, {run.runtime: run.version}),
+            *warnings_of(artifact, found, outputs, reference),
+        ),
     )
 
 
@@ -100,10 +106,3 @@ def _facts_of_run(run: Run) -> dict[str, str]:
 
 def _told(facts: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
-
-
-def _version(device: Device, run: Run) -> tuple[str, ...]:
-    wanted = device.runtime.version if device.runtime else ""
-    if wanted in ("", run.version):
-        return ()
-    return (f"expected {run.runtime} {wanted}, as declared; the board has {run.version}",)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Fetch, Request, State
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State
 from edgekit.devices.declaration import Address, Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.remote import board, protocol
@@ -53,6 +53,11 @@ class SshBackend:
         """Measure; see ``Backend``."""
         _asyncssh()
         return board.measure_on(device, artifact, request, opened)
+
+    def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
+        """Run samples there; see ``Computes``."""
+        _asyncssh()
+        return board.outputs_on(device, artifact, samples, opened)
 
 
 @contextlib.asynccontextmanager

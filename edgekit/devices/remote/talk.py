@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from edgekit.devices.declaration import Device
 from edgekit.devices.remote import protocol
+from edgekit.devices.remote.frames import Frames, Reader, tail
 from edgekit.devices.remote.protocol import Answer, Ask
 from edgekit.errors import DeviceError
 
@@ -22,7 +23,6 @@ QUICK_S = 15.0
 """After which a board that only has to say that it is there is given up."""
 _LEAVE_S = 10.0
 _CHUNK = 2**18
-_NOISE = 1000  # lines that a board's login scripts may print before
 
 
 class Writer(Protocol):
@@ -36,19 +36,6 @@ class Writer(Protocol):
 
     def write_eof(self) -> None:
         """Say that nothing follows."""
-
-
-class Reader(Protocol):
-    """Where bytes come from; as of ``asyncio.StreamReader``."""
-
-    async def readline(self) -> bytes:
-        """Return a line with its end; b"" at the end."""
-
-    async def readexactly(self, n: int) -> bytes:
-        """Return n bytes, or raise ``asyncio.IncompleteReadError``."""
-
-    async def read(self, n: int = -1) -> bytes:
-        """Return what comes until the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +103,7 @@ def _waited_for(work: Coroutine[None, None, T]) -> T:
 @contextlib.asynccontextmanager
 async def _listened(line: Line) -> AsyncIterator[asyncio.Task[bytes]]:
     """Read what the program complains of all the while, lest it waits for a reader."""
-    task = asyncio.create_task(line.stderr.read())
+    task = asyncio.create_task(tail(line.stderr))
     try:
         yield task
     finally:
@@ -132,12 +119,13 @@ async def _asked(
         "ask": asdict(ask) if ask else None,
         "limit_s": ask.limit_s if ask else QUICK_S,
     }
+    frames = Frames(line.stdout)
     await _send(line, protocol.keeper_line() + json.dumps(header).encode() + b"\n")
-    answer = await _answer(line, said)
+    answer = await _answer(frames, line, said)
     if answer.error is None and files:
         for content in files.values():
             await _send(line, content)
-        answer = await _answer(line, said)
+        answer = await _answer(frames, line, said)
     # The keeper leaves by itself once it has cleaned up.
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(line.ended(), _LEAVE_S)
@@ -152,19 +140,12 @@ async def _send(line: Line, content: bytes) -> None:
             await line.stdin.drain()
 
 
-async def _answer(line: Line, said: asyncio.Task[bytes]) -> Answer:
-    """Return the next message, past whatever else is printed."""
-    for _ in range(_NOISE):
-        heading = await line.stdout.readline()
-        if heading.startswith(protocol.MARK):
-            try:
-                content = await line.stdout.readexactly(int(heading[len(protocol.MARK) :]))
-            except asyncio.IncompleteReadError:
-                break
-            return protocol.decoded(content)
-        if not heading:
-            break
-    raise _why_it_ended(await line.ended(), await said)
+async def _answer(frames: Frames, line: Line, said: asyncio.Task[bytes]) -> Answer:
+    """Return the next message, or say why there is none."""
+    content = await frames.next()
+    if content is None:
+        raise _why_it_ended(await line.ended(), await said)
+    return protocol.decoded(content)
 
 
 def _why_it_ended(code: int | None, said: bytes) -> DeviceError:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from loopback import free_port, processes_in, wait_for
 
 from edgekit import runtimes
-from edgekit.devices import Device, Request, backend_of
+from edgekit.devices import Device, Request, backend_of, known_model
 from edgekit.devices.declaration import Address
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import DeviceError, OptionError
@@ -85,6 +86,13 @@ def test_a_phone_measures_and_nothing_stays(phone: Phone, tflite_file: Path) -> 
     assert found.agreement.largest_steps == 0
     assert found.kind == "adb"
     assert not list(phone.scratch.iterdir())
+
+
+def test_a_phone_hands_out_what_it_computes(phone: Phone, tflite_file: Path) -> None:
+    artifact = runtimes.describe(tflite_file)
+    samples = {artifact.inputs[0].name: known_model.samples()}
+    found = backend_of(phone.device).outputs(phone.device, artifact, samples)
+    np.testing.assert_array_equal(found[artifact.outputs[0].name], known_model.expected())
 
 
 def test_large_files_arrive_whole(phone: Phone, tflite_file: Path) -> None:

@@ -15,13 +15,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from loopback import free_port, make_key, public, wait_for
 
 import edgekit
 from edgekit import runtimes
-from edgekit.devices import Device, Request, backend_of
+from edgekit.devices import Device, Request, backend_of, known_model
 from edgekit.devices.agreement import default_samples
+from edgekit.devices.backend import Computes
 from edgekit.devices.declaration import Address, Runtime
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.remote import board
@@ -95,6 +97,27 @@ def test_a_board_that_is_there_is_ready_and_computes_right(sshd: Sshd) -> None:
     assert backend.state(sshd.device).readiness == "ready"
     assert list(backend.needs(sshd.device)) == []
     assert list(backend.check(sshd.device)) == []
+
+
+def test_a_board_hands_out_what_it_computes(sshd: Sshd, tflite_file: Path) -> None:
+    backend, artifact = backend_of(sshd.device), runtimes.describe(tflite_file)
+    assert isinstance(backend, Computes)
+    samples = {artifact.inputs[0].name: known_model.samples()}
+    found = backend.outputs(sshd.device, artifact, samples)
+    np.testing.assert_array_equal(found[artifact.outputs[0].name], known_model.expected())
+    assert not list(sshd.scratch.iterdir())
+
+
+def test_a_file_is_scored_on_a_board(sshd: Sshd, tflite_file: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data.npz"
+    np.savez(data, x=known_model.samples(), y=known_model.expected() + 1)
+    own = str(toml_of(sshd.device, tmp_path))
+    (found,) = edgekit.benchmark(
+        tflite_file, own, warmup=1, min_runs=1, min_seconds=0.0, evaluate=data, metric="mae"
+    ).measurements
+    assert found.accuracy is not None
+    assert found.accuracy.device_score == found.accuracy.host_score == pytest.approx(1.0)
+    assert (found.accuracy.samples, found.accuracy.other_outputs) == (16, 0)
 
 
 def test_a_runtime_may_be_demanded(sshd: Sshd, tflite_file: Path, onnx_file: Path) -> None:

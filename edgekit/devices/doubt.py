@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
-from edgekit.devices.agreement import MOST_STEPS, doubts
+from edgekit.devices.agreement import MOST_STEPS, distance, doubts
 from edgekit.devices.figures import Agreement
 
 _FLOAT_SHARE = 1e-3
@@ -31,9 +31,9 @@ def warnings_of(
         allowed = (
             MOST_STEPS * spec.scale
             if spec.scale is not None
-            else _FLOAT_SHARE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6)
+            else _FLOAT_SHARE * max(_largest(theirs), 1e-6)
         )
-        apart = float(np.abs(ours - theirs).max(initial=0.0))
+        apart = float(distance(ours, theirs).max(initial=0.0))
         if not np.isfinite(ours).all() and np.isfinite(theirs).all():
             said.append(f"the device computes differently: {spec.name} is not finite there")
         elif spec.scale is None and apart > allowed:
@@ -51,5 +51,10 @@ def _other_first(ours: NDArray[Any], theirs: NDArray[Any], margin: float) -> boo
     if theirs.ndim != 2 or theirs.shape[1] < 2:
         return False
     rows = np.arange(len(theirs))
-    lost = theirs.max(axis=1) - theirs[rows, ours.argmax(axis=1)]
-    return bool((lost > margin).any())
+    with np.errstate(invalid="ignore"):
+        lost = theirs.max(axis=1) - theirs[rows, ours.argmax(axis=1)]
+        return bool((lost > margin).any())
+
+
+def _largest(values: NDArray[Any]) -> float:
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
