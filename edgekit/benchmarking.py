@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.calibrate.sources import open_samples
-from edgekit.devices.backend import Backend, Computes, Request, backend_of
+from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
+from edgekit.farm.inventory import Inventory, open_inventory
+from edgekit.farm.lease import leased
+from edgekit.farm.task import scored
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from edgekit.pipeline.device_accuracy import Scoring
 
 SAMPLES = 8
+_LEASE_S = 600.0  # a measurement of somebody else rarely takes longer
 
 
 def benchmark(
@@ -32,7 +36,8 @@ def benchmark(
     budget: Mapping[str, float] | None = None, data: Any = None, threads: int | None = None,
     warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
     evaluate: Any = None, metric: str | None = None, output: str | None = None,
-    evaluate_samples: int | None = None, progress: Progress | None = None,
+    evaluate_samples: int | None = None, pools: Sequence[str] = (),
+    inventory: Sequence[str | Path] = (), progress: Progress | None = None,
 ) -> Benchmark:  # fmt: skip
     """Say what each file costs on each device, and how each figure was come by.
 
@@ -58,6 +63,9 @@ def benchmark(
         output: Which of several outputs the metric scores.
         evaluate_samples: How many of them; if left out 200 on emulated devices and
             microcontrollers, all on others. Stratified where labels are classes.
+        pools: Labels, such as ``arm64`` or ``arm64+linux``: of each, the first device that is ready
+            and that nobody measures on. With pools, this host is measured on only if it is named.
+        inventory: Devices of one's own, which names and pools find: TOML files and folders.
         progress: Who listens to the stages.
 
     Raises:
@@ -68,8 +76,11 @@ def benchmark(
     """
     limits = _limits(budget or {})
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    given = _several(devices)
-    found = [one if isinstance(one, Device) else load_device(str(one)) for one in given]
+    given = [] if pools and devices == "host" else _several(devices)
+    known = open_inventory(inventory)
+    found = [one if isinstance(one, Device) else _named(str(one), known) for one in given]
+    found += (chosen := [known.free(pool) for pool in pools])
+    given += chosen
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
     backends = [_ready(device, name) for device, name in zip(found, given, strict=True)]
@@ -85,6 +96,10 @@ def benchmark(
     told = progress or Silent()
     result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring)
     return _judged(replace(result, budget=limits))
+
+
+def _named(name: str, known: Inventory) -> Device:
+    return load_device(name) if name.endswith(".toml") else known.device(name)
 
 
 def _limits(budget: Mapping[str, float]) -> dict[str, float]:
@@ -103,12 +118,12 @@ def _measured(
     with progress.stage("measure", len(jobs) * len(places)):
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
             progress.note(f"{artifact.path.name} on {device.name}")
-            with _told(failures, device, artifact):
+            with _told(failures, device, artifact), leased(device, wait_s=_LEASE_S):
                 found = backend.measure(device, artifact, request)
                 measured.append(found)
                 if scoring is not None:
                     with _told(failures, device, artifact, "accuracy: "):
-                        measured[-1] = _scored(found, device, backend, artifact, scoring, progress)
+                        measured[-1] = scored(found, device, backend, artifact, scoring, progress)
             progress.advance()
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
 
@@ -123,19 +138,6 @@ def _told(
     except EdgekitError as error:
         text = f"{opening}{error}"
         failures.append(DeviceFailure(device=device.name, file=str(artifact.path), error=text))
-
-
-def _scored(
-    found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact,
-    scoring: Scoring, progress: Progress,
-) -> DeviceMeasurement:  # fmt: skip
-    """Add what the file scores there; or why that is not known."""
-    if found.misfits:
-        return found
-    if not isinstance(backend, Computes):
-        said = f"not evaluated: devices of kind {device.kind} do not hand out what they compute"
-        return replace(found, warnings=(*found.warnings, said))
-    return replace(found, accuracy=scoring.score(device, backend, artifact, progress))
 
 
 def _scoring(data: Any, metric: str | None, output: str | None, count: int | None) -> Any:

@@ -79,6 +79,8 @@ def submit(
     inventory = open_inventory(wanted.inventory)
     named, pools = _asked(wanted, inventory)
     artifacts = _artifacts(wanted, folder, told)
+    if (scoring := wanted.measure.scoring()) is not None:
+        scoring.check(artifacts)
     with Journal.open(folder / JOURNAL) as journal:
         journal.begin(jobs(wanted, artifacts, inventory.devices))
         before = journal.counts()["done"]
@@ -171,6 +173,7 @@ class _Requests:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._scoring = plan.measure.scoring()
         self._last: tuple[str, Request] | None = None
 
     def task(self, job: Job, member: Member) -> Task:
@@ -182,7 +185,9 @@ class _Requests:
                 samples = compared_on(data, runtimes.describe(job.file))
                 asked = replace(asked, samples=samples)
             self._last = (job.file, asked)
-        return Task(device=member.device, file=job.file, request=self._last[1])
+        return Task(
+            device=member.device, file=job.file, request=self._last[1], scoring=self._scoring
+        )
 
 
 def _found(plan: Plan, journal: Journal, folder: Path, before: int) -> FarmRun:

@@ -36,9 +36,15 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("bench")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("-d", "--device", "devices", multiple=True, default=("host",), metavar="NAME",
+@click.option("-d", "--device", "devices", multiple=True, metavar="NAME",
               help="Where: a name that `edgekit devices` lists, or a TOML file. Repeatable.  "
               "[default: host]")  # fmt: skip
+@click.option("--device-pool", "pools", multiple=True, metavar="LABELS",
+              help="One device, whichever is free, that bears these labels, such as arm64 or "
+              "arm64+linux. Repeatable.")  # fmt: skip
+@click.option("--inventory", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="Devices of your own for --device and --device-pool: a TOML file, or a folder "
+              "of them. Repeatable.")  # fmt: skip
 @click.option("--budget", "budgets", multiple=True, type=BudgetType(),
               help="Most of a figure: latency_ms, size_kib, arena_kib, ram_kib, flash_kib, "
               "peak_memory_mib, instructions or cycles. Beyond it the exit code is 3. "

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgekit.devices.backend import backend_of
 from edgekit.devices.declaration import Device, all_devices, load_device
-from edgekit.errors import OptionError, UnknownName
+from edgekit.errors import DeviceError, OptionError, UnknownName
+from edgekit.farm.lease import holder
+from edgekit.farm.quarantine import quarantine_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,30 @@ class Inventory:
         if not found:
             raise OptionError(f"pool {labels!r}: no device bears all of these labels")
         return sorted(found, key=lambda device: device.name)
+
+    def free(self, labels: str) -> Device:
+        """Return the first device of a pool that is ready, and that nobody has or keeps apart.
+
+        Raises:
+            UnknownName: no device bears a label.
+            DeviceError: none is free; the text says why of each.
+        """
+        why = []
+        for device in self.pool(labels):
+            if not (hindrance := _hindrance(device)):
+                return device
+            why.append(f"{device.name}: {hindrance}")
+        raise DeviceError(f"pool {labels!r}: no device is free: {'; '.join(why)}")
+
+
+def _hindrance(device: Device) -> str:
+    """Return what keeps a device from being measured on now; nothing if it can be."""
+    if apart := quarantine_of(device):
+        return f"in quarantine: {apart.why}"
+    if who := holder(device):
+        return f"in use by {who}"
+    state = backend_of(device).state(device)
+    return "" if state.readiness == "ready" else f"{state.readiness}: {state.why}"
 
 
 def split_labels(pool: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekit import cache, table
@@ -12,6 +12,7 @@ from edgekit.artifact import Artifact
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Device
 from edgekit.errors import OptionError, UnknownName
+from edgekit.pipeline.device_accuracy import Scoring
 from edgekit.report.devices import BUDGETS
 
 
@@ -32,6 +33,7 @@ class Model:
 class Measure:
     """How to measure, as for ``edgekit bench``, and how long, and how often, to try.
 
+    On a cluster, ``evaluate`` is read on the nodes: it has to be at the same place there.
     ``attempts`` counts all devices of a pool together. ``timeout_s`` is for one measurement.
     """
 
@@ -41,12 +43,23 @@ class Measure:
     min_seconds: float = 1.0
     operators: bool = True
     data: str = ""
+    evaluate: str = ""
+    metric: str = ""
+    output: str = ""
+    evaluate_samples: int = 0
     attempts: int = 3
     timeout_s: float = 600.0
 
     def __post_init__(self) -> None:
         """Refuse what no measurement can follow."""
-        least = {"threads": 0, "warmup": 0, "min_runs": 1, "min_seconds": 0, "attempts": 1}
+        least = {
+            "threads": 0,
+            "warmup": 0,
+            "min_runs": 1,
+            "min_seconds": 0,
+            "attempts": 1,
+            "evaluate_samples": 0,
+        }
         for name, lowest in least.items():
             if not getattr(self, name) >= lowest:
                 raise OptionError(
@@ -56,6 +69,21 @@ class Measure:
             raise OptionError(
                 f"measure.timeout_s: expected seconds above 0, got {self.timeout_s:g}"
             )
+
+    def scoring(self) -> Scoring | None:
+        """Return what files are scored with on devices; None where they are not.
+
+        Raises:
+            OptionError: a metric without data.
+        """
+        if not self.evaluate:
+            if self.metric or self.output or self.evaluate_samples:
+                raise OptionError("measure: metric, output and evaluate_samples need evaluate")
+            return None
+        return Scoring(
+            data=self.evaluate, metric=self.metric or None, output=self.output or None,
+            samples=self.evaluate_samples or None,
+        )  # fmt: skip
 
     def request(self) -> Request:
         """Return what a device is asked for."""
@@ -128,8 +156,6 @@ def jobs(plan: Plan, artifacts: Iterable[Artifact], devices: Mapping[str, Device
 
 
 def _placed(plan: Plan, folder: Path, where: str) -> Plan:
-    from dataclasses import replace
-
     def beside(text: str) -> str:
         return str(folder / text) if text else ""
 
@@ -141,7 +167,8 @@ def _placed(plan: Plan, folder: Path, where: str) -> Plan:
     return replace(
         plan, files=tuple(dict.fromkeys(files)), models=models,
         inventory=tuple(beside(text) for text in plan.inventory),
-        measure=replace(plan.measure, data=_data(folder, plan.measure.data)),
+        measure=replace(plan.measure, data=_data(folder, plan.measure.data),
+                        evaluate=_data(folder, plan.measure.evaluate)),
     )  # fmt: skip
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from edgekit import runtimes
-from edgekit.devices.backend import Request, State, backend_of
+from edgekit.artifact import Artifact
+from edgekit.devices.backend import Backend, Computes, Request, State, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
 from edgekit.farm.lease import leased
 from edgekit.files import scratch
+from edgekit.pipeline.device_accuracy import Scoring
+from edgekit.progress import Progress, Silent
 
 Verdict = Literal["done", "refused", "failed", "lost", "busy"]
 """done: measured. refused: the file or the request is at fault, and no device would do better.
@@ -27,6 +30,7 @@ class Task:
     device: Device
     file: str
     request: Request = field(default_factory=Request)
+    scoring: Scoring | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,8 @@ def perform(task: Task) -> Outcome:
         artifact = runtimes.describe(task.file)
         with leased(task.device):
             measured = backend.measure(task.device, artifact, task.request)
+            if task.scoring is not None:
+                measured = scored(measured, task.device, backend, artifact, task.scoring, Silent())
     except DeviceBusy as error:
         return Outcome(verdict="busy", error=str(error))
     except DeviceError as error:
@@ -56,10 +62,25 @@ def perform(task: Task) -> Outcome:
     return Outcome(verdict="done", measurement=measured)
 
 
+def scored(
+    found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact,
+    scoring: Scoring, progress: Progress,
+) -> DeviceMeasurement:  # fmt: skip
+    """Add what the file scores there; or why that is not known.
+
+    Raises:
+        DeviceError, ArtifactError, DataError: see ``Scoring.score``.
+    """
+    if found.misfits:
+        return found
+    if not isinstance(backend, Computes):
+        said = f"not evaluated: devices of kind {device.kind} do not hand out what they compute"
+        return replace(found, warnings=(*found.warnings, said))
+    return replace(found, accuracy=scoring.score(device, backend, artifact, progress))
+
+
 def perform_far(task: Task, content: Mapping[str, bytes]) -> Outcome:
     """Measure where the file is not: it comes along, as its parts by name, the main one first."""
-    from dataclasses import replace
-
     with scratch() as folder:
         for name, data in content.items():
             (folder / Path(name).name).write_bytes(data)

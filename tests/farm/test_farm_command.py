@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from edgekit.cli import main
 from edgekit.devices.declaration import load_device
+from edgekit.devices.emulated import probe
 from edgekit.farm import quarantine
 from edgekit.farm.jobs import load_plan
 
@@ -134,3 +136,34 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     done = run("status", tmp_path)
     assert done.exit_code == 1
     assert "not a journal of edgekit" in done.stderr
+
+
+def test_bench_takes_a_free_device_of_a_pool(lab: Lab, files: Files, tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in files(1)]
+    folder = lab("apart", "mine")
+    lab("gone", "mine", unreachable=True)
+    lab("here", "mine")
+    quarantine.put(load_device(str(folder / "apart.toml")), "it smoked")
+    command = ["bench", *names, "--device-pool", "mine", "--inventory", str(folder), "--json"]
+    done = CliRunner().invoke(main, command)
+    assert [one["device"] for one in json.loads(done.stdout)["measurements"]] == ["here"]
+    (folder / "here.toml").unlink()
+    none = CliRunner().invoke(main, command)
+    assert none.exit_code == 1
+    assert "apart: in quarantine: it smoked; gone: unreachable" in none.stderr
+
+
+def test_a_farm_scores_on_devices(lab: Lab, files: Files, plan: Plan, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(-100, 100, (40, probe.WIDTH)) * probe.SCALE
+    np.savez(tmp_path / "test.npz", x=rows.astype(np.float32), y=np.argmax(rows[:, ::-1], axis=1))
+    lab("right")
+    lab("wrong", wrong_samples=10)
+    path = plan(
+        files=files(1), devices=["right", "wrong"],
+        measure={"evaluate": "test.npz", "metric": "top1"},
+    )  # fmt: skip
+    done = run("submit", path, "-o", tmp_path / "out", "-q")
+    assert done.exit_code == 0, done.output
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    scores = {one["device"]: one["accuracy"]["device_score"] for one in document["measurements"]}
+    assert scores == {"right": 1.0, "wrong": 0.75}
