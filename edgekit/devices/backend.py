@@ -149,6 +149,7 @@ KINDS = Registry(
         "emulated": "edgekit.devices.emulated:EmulatedBackend",
         "microcontroller": "edgekit.devices.microcontroller:MicrocontrollerBackend",
         "npu": "edgekit.devices.npu:NpuBackend",
+        "firmware": "edgekit.devices.firmware:FirmwareBackend",
         "ssh": "edgekit.devices.remote.ssh:SshBackend",
         "adb": "edgekit.devices.remote.adb:AdbBackend",
         "fake": "edgekit.devices.fake:FakeBackend",

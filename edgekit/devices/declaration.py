@@ -10,7 +10,9 @@ from typing import Any, Literal
 from edgekit import catalog, table
 from edgekit.errors import OptionError
 
-Kind = Literal["host", "emulated", "microcontroller", "npu", "browser", "ssh", "adb", "fake"]
+Kind = Literal[
+    "host", "emulated", "microcontroller", "npu", "firmware", "browser", "ssh", "adb", "fake"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
