@@ -23,7 +23,7 @@ _LATENCY = "not known: emulation has no caches, flash wait states or clock"
 
 def refused(device: Device, artifact: Artifact, *, why: str) -> DeviceMeasurement:
     """Return a measurement of a file that cannot be firmware."""
-    return replace(bare(device, artifact), misfits=(f"cannot be written as C: {why}",))
+    return replace(bare(device, artifact), misfits=(f"cannot become firmware: {why}",))
 
 
 def measurement(
@@ -41,7 +41,7 @@ def measurement(
     )
     return replace(
         bare(device, artifact),
-        runtime={"emx-onnx-cgen": answer.version},
+        runtime={"emx-onnx-cgen": answer.version, "gcc": built.compiler},
         memory=memory,
         counts=ran.counts[0],
         agreement=found,
@@ -55,6 +55,8 @@ def measurement(
 def _facts(answer: Answer, built: Built, ran: Ran) -> Mapping[str, str]:
     told = {
         "latency": _LATENCY,
+        "kernels": "portable C of emx-onnx-cgen, which keeps activations apart, all at once; a"
+        " vendor's kernels take other instructions and less RAM",
         "flash": f"of the linked file: {built.text} bytes of code and constants, {built.data} of"
         f" data; {built.harness_text} of them are the harness that runs it here",
         "ram": f"of the linked file: {built.data} bytes of data, {built.bss} of buffers, which hold"

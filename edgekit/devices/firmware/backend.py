@@ -30,6 +30,7 @@ from edgekit.devices.stored import stored_batches
 from edgekit.errors import ArtifactError, DeviceError
 from edgekit.files import scratch
 from edgekit.progress import Progress
+from edgekit.runtimes import feed
 from edgekit.runtimes.feed import to_real
 
 _TIMEOUT_S = 600.0
@@ -86,14 +87,19 @@ class FirmwareBackend:
         done = self._done(device, artifact, samples)
         if done.built is None or done.ran is None:
             return refused(device, artifact, why=done.answer.refusal)
+        outputs, wanted = _real(artifact, samples, done.ran), here(artifact, samples)
+        for name, array in wanted.items():
+            if array.shape != outputs[name].shape:
+                came = f"of shape {outputs[name].shape}, {array.shape} on this host"
+                return refused(device, artifact, why=f"output {name!r} is {came}")
         return measurement(
             device, artifact,
             audited=audit(artifact.path, packed=False),
             answer=done.answer,
             built=done.built,
             ran=done.ran,
-            outputs=_real(artifact.outputs, done.ran),
-            here=here(artifact, samples),
+            outputs=outputs,
+            here=wanted,
         )  # fmt: skip
 
     def outputs(
@@ -103,7 +109,7 @@ class FirmwareBackend:
         done = self._done(device, artifact, samples)
         if done.ran is None:
             raise ArtifactError(f"{artifact.path}: {done.answer.refusal}")
-        return _real(artifact.outputs, done.ran)
+        return _real(artifact, samples, done.ran)
 
     def _done(self, device: Device, artifact: Artifact, samples: Samples) -> _Done:
         _, machine = declared(device)
@@ -115,7 +121,10 @@ class FirmwareBackend:
             answer = _as_c(device, artifact, folder)
             if answer.refusal:
                 return _Done(answer=answer)
-            built, ran = _on_board(artifact, machine, folder, batches)
+            try:
+                built, ran = _on_board(artifact, machine, folder, batches)
+            except ArtifactError as error:
+                return _Done(answer=replace(answer, refusal=str(error)))
             return _Done(answer=answer, built=built, ran=ran)
 
 
@@ -155,8 +164,12 @@ def _one(spec: TensorSpec) -> TensorSpec:
     return replace(spec, shape=(spec.shape[0] or 1, *spec.shape[1:]) if spec.shape else ())
 
 
-def _real(specs: Sequence[TensorSpec], ran: Ran) -> dict[str, NDArray[np.float32]]:
-    return {
-        spec.name: np.concatenate([to_real(sample[place], spec) for sample in ran.outputs])
-        for place, spec in enumerate(specs)
-    }
+def _real(artifact: Artifact, samples: Samples, ran: Ran) -> dict[str, NDArray[np.float32]]:
+    """Return real values by output name, n rows each, cut to the samples as on this host."""
+    left = iter(ran.outputs)
+
+    def call(_: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        stored = zip(artifact.outputs, next(left), strict=True)
+        return {spec.name: to_real(array, spec) for spec, array in stored}
+
+    return feed.run_batches(_of_one(artifact).inputs, samples, call)

@@ -10,13 +10,14 @@ from edgekit.devices.firmware import tools
 from edgekit.devices.firmware.job import C_FILE
 from edgekit.devices.firmware.machines import Machine
 from edgekit.devices.provision.command import output_of
-from edgekit.errors import DeviceError
+from edgekit.errors import ArtifactError, DeviceError
 
 ELF = "firmware.elf"
 _TIMEOUT_S = 600.0
+_SPARE_STACK = 1 << 16  # for the C library and the harness
 _FLAGS = (
     "-std=gnu11", "-O2", "-mthumb", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
-    "-w",
+    "-w", "-fstack-usage",
 )  # fmt: skip
 _LINK = ("-nostdlib", "-Wl,--gc-sections", "-T", "firmware.ld")
 _LIBRARIES = ("-Wl,--start-group", "-lm", "-lc_nano", "-lgcc", "-Wl,--end-group")
@@ -43,7 +44,10 @@ SECTIONS {{
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """Bytes of the linked file, of its harness alone, and where the plugin begins and ends."""
+    """Bytes of the linked file, of its harness alone, and where the plugin begins and ends.
+
+    ``compiler`` is its version.
+    """
 
     text: int
     data: int
@@ -51,6 +55,7 @@ class Built:
     harness_text: int
     begin: int
     end: int
+    compiler: str
 
 
 def build(
@@ -65,16 +70,17 @@ def build(
         samples: How many are run.
 
     Raises:
-        DeviceError: it does not compile, or is larger than the emulated board's memory.
+        ArtifactError: it is larger than the emulated board's memory, or the compiler refuses it.
+        DeviceError: the compiler fails otherwise.
     """
     (folder / "ends.h").write_text(_ends(*ends, samples=samples))
     (folder / "firmware.ld").write_text(_script(machine))
-    sources = [*(str(tools.sources() / name) for name in _HARNESS), C_FILE]
-    objects = []
-    for source in sources:
-        objects.append(f"{Path(source).stem}.o")
-        include = [f"-I{tools.sources()}", "-I."]
-        _gcc([*machine.flags, *_FLAGS, *include, "-c", source, "-o", objects[-1]], folder)
+    objects = [_compile(str(tools.sources() / name), folder, machine) for name in _HARNESS]
+    try:
+        objects.append(_compile(C_FILE, folder, machine))
+    except DeviceError as error:
+        raise ArtifactError(f"GCC refuses its C: {error}") from error
+    _demand_room(folder, machine, objects)
     _gcc([*machine.flags, *_FLAGS, *_LINK, *objects, *_LIBRARIES, "-o", ELF], folder)
     sizes = _sizes(folder, [ELF, *objects[:2]])
     addresses = _addresses(folder)
@@ -86,7 +92,23 @@ def build(
         harness_text=sum(sizes[name][0] for name in objects[:2]),
         begin=addresses["inference_begins"],
         end=addresses["inference_ends"],
+        compiler=_run("gcc", ["-dumpfullversion"], folder, "asking for a version").strip(),
     )
+
+
+def _demand_room(folder: Path, machine: Machine, objects: Sequence[str]) -> None:
+    """Refuse what the emulated board has no memory for; stacks are added up, which is the most."""
+    sizes = _sizes(folder, objects).values()
+    stacks = (folder / f"{Path(C_FILE).stem}.su").read_text().splitlines()
+    flash = sum(text + data for text, data, _ in sizes)
+    ram = sum(data + bss for _, data, bss in sizes)
+    ram += _SPARE_STACK + sum(int(line.split("\t")[1]) for line in stacks)
+    for what, needed, there in (("flash", flash, machine.flash[1]), ("RAM", ram, machine.ram[1])):
+        if needed > there:
+            raise ArtifactError(
+                f"it needs up to {needed / 2**20:.1f} MiB of {what}, more than the"
+                f" {there / 2**20:.0f} MiB of the emulated board"
+            )
 
 
 def _ends(inputs: Sequence[int], outputs: Sequence[int], *, samples: int) -> str:
@@ -116,6 +138,14 @@ def _script(machine: Machine) -> str:
         flash_at=machine.flash[0], flash_bytes=machine.flash[1],
         ram_at=machine.ram[0], ram_bytes=machine.ram[1],
     )  # fmt: skip
+
+
+def _compile(source: str, folder: Path, machine: Machine) -> str:
+    """Compile one source; return the name of its object."""
+    name = f"{Path(source).stem}.o"
+    words = [*machine.flags, *_FLAGS, f"-I{tools.sources()}", "-I.", "-c", source, "-o", name]
+    _gcc(words, folder)
+    return name
 
 
 def _gcc(words: Sequence[str], folder: Path) -> None:

@@ -12,6 +12,8 @@ from edgekit.extras import load
 
 _HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedGemm", "FusedMatMul",
           "LSTM", "GRU", "RNN")  # fmt: skip
+# What they give has a size that depends on values.
+_UNSIZED = ("Compress", "NonMaxSuppression", "NonZero", "Unique")
 _QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
 
 
@@ -19,15 +21,15 @@ def fixed(path: Path) -> Any:
     """Return the model with a batch of 1, all constants inside.
 
     Raises:
-        ArtifactError: another dimension is open, there are subgraphs or texts.
+        ArtifactError: another dimension is open, a size depends on values, or there are subgraphs.
     """
     model = load("onnx").load(str(path))
     graph = model.graph
     if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
         raise ArtifactError("it holds loops or branches")
-    constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in constants]
-    for value in inputs:
+    if found := [node.op_type for node in graph.node if node.op_type in _UNSIZED]:
+        raise ArtifactError(f"the size of what {found[0]} gives depends on values")
+    for value in _fed(graph):
         sizes = value.type.tensor_type.shape.dim
         for place, size in enumerate(sizes):
             if size.HasField("dim_value") and size.dim_value > 0:
@@ -54,6 +56,8 @@ def in_integers(model: Any, place: Path) -> tuple[Any, bool]:
     runtime = load("onnxruntime")
     options = _quiet_options(runtime)
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    # As on Arm: without it hosts with x86 processors move int8 to uint8, and fuse less.
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
     options.optimized_model_filepath = str(place)
     _session(runtime, model, options)
     fused = load("onnx").load(str(place))

@@ -5,16 +5,18 @@ The file's path is the argument, ``net.c`` in the current folder the result, an 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import io
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from edgekit.devices.firmware import graph
 from edgekit.devices.firmware.job import C_FILE, Answer
-from edgekit.errors import ArtifactError
+from edgekit.devices.provision.packages import last_line
+from edgekit.errors import ArtifactError, one_line
 
 _PLAIN = "net.onnx"
 
@@ -51,11 +53,14 @@ def _write_c() -> str:
     words = ["compile", _PLAIN, C_FILE, "--model-name", "net", "--color", "never"]
     # Everything on the stack, where it can be measured, and all weights in the source.
     words += ["--large-temp-threshold", "0", "--large-weight-threshold", "0"]
-    sys.stdout.flush()
+    said = io.StringIO()
     try:
-        code = cli.main(words)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = cli.main(words)
     except (errors.CompilerError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-        return " ".join(str(error).split())[:300] or type(error).__name__
+        return one_line(error)[:300] or type(error).__name__
     except SystemExit as error:
         code = error.code
-    return "" if not code and Path(C_FILE).is_file() else "emx-onnx-cgen cannot write it as C"
+    if code or not Path(C_FILE).is_file():
+        return last_line(said.getvalue()).removeprefix("Result: ")
+    return ""
