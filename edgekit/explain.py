@@ -16,13 +16,23 @@ _STEPS = {"int8": "256 steps", "int4": "16 steps", "int16": "65,536 steps"}
 def explain(target: Target) -> dict[str, list[str]]:
     """Return headings and, under each, sentences about a target."""
     return {
-        "Makes": [f"{_FORMATS[target.format]}.", f"{target.summary}."],
+        "Makes": [f"{_FORMATS[target.format]}.", *_c_source(target), f"{target.summary}."],
         "Numbers": _numbers(target.quantization),
         "Input and output": [_io(target.quantization)],
         "Needs": _needs(target),
         "Promises": [*_promises(target.audit), _quality(target)],
         "Budget": _budget(target),
     }
+
+
+def _c_source(target: Target) -> list[str]:
+    if not target.c_source:
+        return []
+    return [
+        "The same as C, <model>_model.h and .c: an aligned array, and sizes, shapes, types, scales "
+        "and zero points as constants.",
+        "With tflite-micro installed (edgekit devices install cortex-m4) also the arena's size.",
+    ]
 
 
 def _numbers(q: Quantization) -> list[str]:
@@ -65,6 +75,10 @@ def _promises(audit: Audit) -> list[str]:
         said.append("No custom operator.")
     if not audit.allow_float_ops:
         said.append("Every operator computes in integers.")
+    if audit.operators == "tflite-micro":
+        said.append("TensorFlow Lite Micro has a kernel for every operator.")
+    if audit.require_static_shapes:
+        said.append("Inputs have fixed shapes, and hold one sample.")
     if audit.require_per_channel:
         said.append("Convolution weights have a scale for each channel.")
     if audit.min_integer_mac_share:

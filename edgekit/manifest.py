@@ -6,7 +6,7 @@ import hashlib
 import json
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -79,7 +79,7 @@ def write(manifest: Manifest, path: Path) -> None:
     Raises:
         DestinationError: the file cannot be written.
     """
-    plain = {"schema": SCHEMA, **msgspec.to_builtins(manifest, enc_hook=str)}
+    plain = {"schema": SCHEMA, **msgspec.to_builtins(asdict(manifest), enc_hook=str)}
     text = json.dumps(plain, indent=2, sort_keys=True, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
 

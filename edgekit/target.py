@@ -12,6 +12,7 @@ Format = Literal["tflite", "openvino", "onnx"]
 Weights = Literal["float32", "float16", "int8", "int4"]
 Activations = Literal["float32", "float16", "int8", "int16", "dynamic"]
 Io = Literal["float32", "int8", "uint8", "int16"]
+Operators = Literal["any", "tflite-micro"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,16 @@ class Audit:
 
     ``min_integer_mac_share`` is the least share, in [0, 1], of multiply-accumulates whose weights
     and activations are both integers; ``min_integer_weight_share`` the least share of weight
-    elements stored as integers.
+    elements stored as integers. ``operators`` names the runtime that must have a kernel for every
+    operator. ``require_static_shapes`` wants inputs of fixed shapes, which hold one sample.
     """
 
     allow_flex: bool = False
     allow_custom_ops: bool = False
     allow_float_ops: bool = True
+    operators: Operators = "any"
     require_per_channel: bool = False
+    require_static_shapes: bool = False
     min_integer_mac_share: float = 0.0
     min_integer_weight_share: float = 0.0
 
@@ -75,11 +79,15 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What the artifact must be: format, precision, promises and budgets."""
+    """What the artifact must be: format, precision, promises and budgets.
+
+    ``c_source`` asks for the file as C too: an array, and constants that a program needs.
+    """
 
     name: str
     summary: str
     format: Format
+    c_source: bool = False
     quantization: Quantization = field(default_factory=Quantization)
     audit: Audit = field(default_factory=Audit)
     quality: Quality = field(default_factory=Quality)
@@ -134,6 +142,12 @@ def contradictions(target: Target) -> list[str]:
         said.append("reduce_range needs weights = 'int8' and format = 'openvino' or 'onnx'")
     if not audit.allow_float_ops and not q.needs_calibration:
         said.append("allow_float_ops = false needs int8 or int16 activations")
+    for micro, wanted in (
+        ("c_source = true", target.c_source),
+        (f"audit.operators = {audit.operators!r}", audit.operators != "any"),
+    ):
+        if wanted and target.format != "tflite":
+            said.append(f"{micro} needs format = 'tflite'")
     for key in ("min_integer_mac_share", "min_integer_weight_share"):
         if not 0 <= getattr(audit, key) <= 1:
             said.append(f"audit.{key} is a share in [0, 1], got {getattr(audit, key)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.artifact import TensorSpec
+from edgekit.auditing.micro_kinds import MICRO_KERNELS
 from edgekit.auditing.result import AuditResult, Operator
 from edgekit.auditing.tflite_kinds import PER_CHANNEL_KERNELS
 from edgekit.target import Target
@@ -28,6 +29,8 @@ def broken_promises(result: AuditResult, target: Target) -> list[str]:
         return [f"format is {result.format}, the target promises {target.format}"]
     return [
         *_foreign(result, target),
+        *_without_kernel(result, target),
+        *_shapes(result, target),
         *_ends(result, target),
         *_weights(result, target),
         *_activations(result, target),
@@ -54,6 +57,28 @@ def _foreign(result: AuditResult, target: Target) -> list[str]:
             named = [operator for operator in result.operators if operator.kind in kinds]
             said.append(f"{what} operators are not allowed, the file has {_name(named)}")
     return said
+
+
+def _without_kernel(result: AuditResult, target: Target) -> list[str]:
+    """Name what the promised runtime cannot compute; Flex and custom operators are told apart."""
+    if target.audit.operators != "tflite-micro":
+        return []
+    known = MICRO_KERNELS.union(result.flex, result.custom)
+    lacking = [operator for operator in result.operators if operator.kind not in known]
+    if not lacking:
+        return []
+    return [f"TensorFlow Lite Micro has no kernel for {_name(lacking)}: replace those layers"]
+
+
+def _shapes(result: AuditResult, target: Target) -> list[str]:
+    if not target.audit.require_static_shapes:
+        return []
+    return [
+        f"input {spec.name!r} has the shape ({', '.join(str(size or '?') for size in spec.shape)})"
+        f", one sample of a fixed shape is promised; --input-shape fixes open dimensions"
+        for spec in result.inputs
+        if None in spec.shape or (spec.shape and spec.shape[0] != 1)
+    ]
 
 
 def _ends(result: AuditResult, target: Target) -> list[str]:

@@ -32,7 +32,8 @@ class Latency:
 class Counts:
     """Exact counts of one inference: instructions by class, memory accesses, cache misses.
 
-    ``classes`` maps the name of a class to its number; they do not add up to ``instructions``.
+    Misses are None where no cache is simulated. ``classes`` maps the name of a class to its number;
+    they do not add up to ``instructions``.
     """
 
     instructions: int
@@ -40,8 +41,8 @@ class Counts:
     stores: int
     load_bytes: int
     store_bytes: int
-    l1_misses: int
-    l2_misses: int
+    l1_misses: int | None = None
+    l2_misses: int | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ KINDS = Registry(
         "host": "edgekit.devices.host:HostBackend",
         "emulated": "edgekit.devices.emulated:EmulatedBackend",
         "microcontroller": "edgekit.devices.microcontroller:MicrocontrollerBackend",
+        "firmware": "edgekit.devices.firmware:FirmwareBackend",
         "npu": "edgekit.devices.npu:NpuBackend",
         "browser": "edgekit.devices.browser:BrowserBackend",
         "ssh": "edgekit.devices.remote.ssh:SshBackend",

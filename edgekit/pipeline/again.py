@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import manifest, source
-from edgekit.cache import tool_versions
 from edgekit.errors import ArtifactError, DigestMismatch, EdgekitError, OptionError, SourceError
 from edgekit.files import MARKER
 from edgekit.manifest import Manifest
@@ -72,7 +71,7 @@ def refuse_different(order: Order, conversion: Conversion) -> None:
     """
     for report, folder in zip(conversion.reports, conversion.folders, strict=True):
         made = manifest.read(folder / MARKER)
-        other = [n for n in report.artifact.files if made.files[n] != order.manifest.files.get(n)]
+        other = [n for n in report.made_files if made.files[n] != order.manifest.files.get(n)]
         if other:
             raise DigestMismatch(
                 f"{folder}: made again, but {', '.join(other)} is not as the manifest says; "
@@ -109,9 +108,9 @@ def _data(flag: str, then: Any, now: Any) -> Any:
 
 def _changes(then: Manifest, now: Manifest) -> list[str]:
     said = [
-        f"{name} {then.tools.get(name, 'none')} -> {version}"
-        for name, version in tool_versions().items()
-        if then.tools.get(name) != version
+        f"{name} {then.tools.get(name, 'none')} -> {now.tools.get(name, 'none')}"
+        for name in sorted({*then.tools, *now.tools})
+        if then.tools.get(name) != now.tools.get(name)
     ]
     names: Mapping[str, str] = {name: name.partition("_")[0] + " data" for name in _FACTS}
     return said + [

@@ -16,7 +16,7 @@ from edgekit.bench import Waiting
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
 from edgekit.calibrate.samples import Samples
-from edgekit.pipeline import learn
+from edgekit.pipeline import c_files, learn
 from edgekit.pipeline.command import spell
 from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.data import doubts, linted
@@ -146,6 +146,12 @@ def _learn(
         if prepared.evaluation is not None
         else None
     )
+    promises = broken_promises(found, target)
+    as_c = None
+    if target.c_source:
+        with workshop.keeper.timed(f"C source {target.name}"):
+            as_c = c_files.write(artifact, found, name=name, folder=folder)
+        promises = promises or list(as_c.refusals)
     data = prepared.calibration or prepared.evaluation
     simulation = learn.held_against(workshop, artifact, prepared.evaluation or data, target)
     report = Report(
@@ -154,6 +160,7 @@ def _learn(
         target=target,
         options=options_of(prepared),
         artifact=_artifact(prepared.source, artifact, target),
+        c_source=as_c.facts if as_c else None,
         audit=replace(found, path=artifact.path.name),
         parity_sqnr_db=made.agreement.sqnr_db,
         parity_samples=made.judged_on,
@@ -169,7 +176,7 @@ def _learn(
         if options.layers and data
         else None,
         latency=learn.latency(prepared.source, artifact, target, processes) if processes else None,
-        broken_promises=tuple(broken_promises(found, target)),
+        broken_promises=tuple(promises),
         warnings=(
             *(
                 doubts(prepared.source, prepared.evaluation)
@@ -178,9 +185,10 @@ def _learn(
             ),
             *cautions(target),
             *made.warnings,
+            *(as_c.warnings if as_c else ()),
             *(strays(simulation) if simulation is not None else ()),
         ),
-        tools=tool_versions(),
+        tools=tool_versions() | dict(as_c.tools if as_c else ()),
         command=command(prepared, target),
     )
     shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []

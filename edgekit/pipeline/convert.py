@@ -10,8 +10,9 @@ from typing import Any
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
 from edgekit.cache import key, open_cache
-from edgekit.errors import EdgekitError, ExportError, MissingExtra, QuantizeError
+from edgekit.errors import DeviceError, EdgekitError, ExportError, MissingExtra, QuantizeError
 from edgekit.files import scratch
+from edgekit.pipeline import c_files
 from edgekit.pipeline.ask import ask
 from edgekit.pipeline.assemble import (
     Run,
@@ -98,7 +99,7 @@ def run(
                 continue
             try:
                 report, made = _one(prepared, target, name, place_for_all / str(number))
-            except (ExportError, QuantizeError, MissingExtra) as error:
+            except (ExportError, QuantizeError, MissingExtra, DeviceError) as error:
                 failures.append(Failure(target=target.name, error=error))
                 continue
             deliver(report, made, place)
@@ -128,7 +129,7 @@ def name_of(given: Any) -> str:
 
 def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report, Path]:
     """Return the report of one target and the folder of its files: kept, or made now."""
-    workshop, entry = prepared.workshop, _key(prepared, target)
+    workshop, entry = prepared.workshop, _key(prepared, target, name)
     if entry is not None and (found := workshop.keeper.cache.get(entry)) is not None:
         report = document.from_json((found / "report.json").read_bytes(), where="cache")
         return _of_this_run(report, prepared, target, name), found
@@ -155,7 +156,7 @@ def _of_this_run(report: Report, prepared: Run, target: Target, name: str) -> Re
     )
 
 
-def _key(prepared: Run, target: Target) -> str | None:
+def _key(prepared: Run, target: Target, name: str) -> str | None:
     """Name the whole result; None where it depends on user code, which may change unseen."""
     if ":" in (prepared.workshop.options.metric or ""):
         return None
@@ -165,8 +166,11 @@ def _key(prepared: Run, target: Target) -> str | None:
         digests.append(prepared.workshop.sha256)
     if any(digest is None for digest in digests):
         return None
+    # Names in C source are the model's, and its arena is told by a tool beside the usual ones.
+    as_c = {"name": name, "runtime": c_files.runtime(target)} if target.c_source else {}
     return key(
         "run",
+        **as_c,
         **prepared.source.base,
         target=target,
         options=options_of(prepared),

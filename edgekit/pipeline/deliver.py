@@ -19,7 +19,7 @@ def deliver(report: Report, made: Path, destination: Path) -> None:
         DestinationError: it cannot be written, or another process is writing it.
     """
     with staged(destination) as folder:
-        names = list(report.artifact.files)
+        names = list(report.made_files)
         for name in names:
             shutil.copyfile(made / name, folder / name)
         (folder / "report.json").write_bytes(document.to_json(report))

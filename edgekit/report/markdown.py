@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from edgekit.report import text
+from edgekit.report.c_source import c_source_lines
 from edgekit.report.details import audit_lines, layer_lines, source_lines
 from edgekit.report.figures import compression_ratio, speedup
 from edgekit.report.model import Report
@@ -173,6 +174,7 @@ SECTIONS: Mapping[str, Callable[[Report], Lines]] = {
     "Calibration": _calibration,
     "Source model": source_lines,
     "Audit": audit_lines,
+    "C source": c_source_lines,
     "Layer errors, worst first": layer_lines,
     "Layers": _treatments,
     "Environment": _environment,

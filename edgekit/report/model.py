@@ -10,6 +10,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.auditing import AuditResult
 from edgekit.bench import Measurement
 from edgekit.calibrate.lint import Finding
+from edgekit.devices.figures import Agreement
 from edgekit.passes.base import Treatment
 from edgekit.source import Mend
 from edgekit.target import Target
@@ -72,6 +73,23 @@ class ArtifactFacts:
     float_size_bytes: int
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CSourceFacts:
+    """The artifact as C: header and source with their sizes, and what the runtime needs.
+
+    ``arena_bytes`` is the least arena in which TensorFlow Lite Micro loads the file here, with
+    pointers of 8 bytes: an upper bound for a board, where ``arena_bytes_least`` is a lower one.
+    ``tensor_bytes`` of it are for tensors. They are None where the runtime is not installed, or
+    refuses the file. ``agreement`` holds its outputs against the reference kernels'.
+    """
+
+    files: dict[str, int]
+    arena_bytes: int | None = None
+    arena_bytes_least: int | None = None
+    tensor_bytes: int | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +190,8 @@ class Report:
     ``broken_promises`` and ``missed_budgets`` are empty in a passing report; ``verdict`` follows
     from them. ``parity_sqnr_db`` compares the artifact with the source model on held-back
     calibration samples, or on seeded random inputs where there is no calibration. ``simulation``
-    compares it with what its model was trained to give.
+    compares it with what its model was trained to give. ``c_source`` is there where the target asks
+    for it.
     """
 
     schema: int = SCHEMA
@@ -181,6 +200,7 @@ class Report:
     target: Target
     options: dict[str, Any]
     artifact: ArtifactFacts
+    c_source: CSourceFacts | None = None
     audit: AuditResult
     parity_sqnr_db: float
     parity_samples: str
@@ -200,6 +220,11 @@ class Report:
     stages: tuple[Stage, ...] = ()
     tools: dict[str, str] = field(default_factory=dict)
     command: str = ""
+
+    @property
+    def made_files(self) -> tuple[str, ...]:
+        """Every file that was made from the source model, the main one first."""
+        return (*self.artifact.files, *(self.c_source.files if self.c_source else ()))
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:

@@ -116,3 +116,25 @@ def test_a_file_that_was_never_quantized_is_given_no_advice_on_operators(results
     lines = broken_promises(results["tflite float"], Target.load("tflite-int8"))
     assert any("float operators" in line for line in lines)
     assert not any("no quantizer" in line for line in lines)
+
+
+def test_a_runtime_that_lacks_a_kernel_is_named_with_the_layer(results):
+    found, target = results["tflite float"], Target.load("micro-int8")
+    operators = (replace(found.operators[0], kind="TILE", layer="twice"), *found.operators[1:])
+    lines = broken_promises(replace(found, operators=operators), target)
+    assert "TensorFlow Lite Micro has no kernel for TILE (twice): replace those layers" in lines
+    assert not [line for line in broken_promises(found, target) if "no kernel" in line]
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((1, None, 3), "(1, ?, 3)"), ((None, 4, 3), "(?, 4, 3)"), ((2, 4, 3), "(2, 4, 3)")],
+)
+def test_inputs_that_are_not_one_sample_of_a_fixed_shape_are_named(results, shape, said):
+    found, target = results["tflite float"], Target.load("micro-int8")
+    moved = replace(found, inputs=(replace(found.inputs[0], shape=shape),))
+    lines = [line for line in broken_promises(moved, target) if "one sample" in line]
+    assert len(lines) == 1
+    assert f"{found.inputs[0].name!r} has the shape {said}" in lines[0]
+    assert not [line for line in broken_promises(moved, Target.load("tflite-int8"))
+                if "one sample" in line]  # fmt: skip

@@ -18,6 +18,7 @@ PROMISED = [
     "tflite-int8-float-io",
     "tflite-int16x8",
     "tflite-int4-weights",
+    "micro-int8",
     "openvino-fp32",
     "openvino-fp16",
     "openvino-int8",
@@ -48,7 +49,7 @@ def test_all_that_was_promised_is_shipped() -> None:
 def test_every_shipped_target(name: str) -> None:
     target = Target.load(name)
     assert target.name == name
-    assert name.startswith(target.format)
+    assert name.startswith(("micro",) if target.c_source else (target.format,))
     assert 10 < len(target.summary) <= 70
     assert not target.summary.endswith(".")
 
@@ -140,6 +141,20 @@ def test_contradictory_promises_name_the_choices(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD + "[audit]\nmin_integer_mac_share = 95\n")
     with pytest.raises(OptionError, match=r"audit.min_integer_mac_share is a share in \[0, 1\]"):
+        Target.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("c_source = true", "c_source = true needs format = 'tflite'"),
+        ('audit.operators = "tflite-micro"', "audit.operators = 'tflite-micro' needs format"),
+    ],
+)
+def test_what_is_of_microcontrollers_needs_tflite(tmp_path: Path, key: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'schema = 1\nname = "mine"\nsummary = "Mine"\nformat = "onnx"\n{key}\n')
+    with pytest.raises(OptionError, match=said):
         Target.load(str(path))
 
 

@@ -24,6 +24,8 @@ LEAST = {
     ("int8", "int8"): 20.0,
     ("int4", "dynamic"): 10.0,
 }
+# What a target's runtime has no kernel for, of (model, target): the promise that is broken then.
+LACKING = {("attention", "micro-int8"): "TensorFlow Lite Micro has no kernel for SELECT ("}
 TARGETS = [Target.load(name) for name in catalog.names("targets")]
 
 
@@ -109,7 +111,9 @@ def test_every_target_keeps_its_promises_and_agrees(kind, file_format, tmp_path,
     assert not done.failures, "\n".join(f"{f.target}: {f.error}" for f in done.failures)
     for report in done.reports:
         name, numbers = report.target.name, report.target.quantization
-        assert report.broken_promises == (), name
+        lacking = LACKING.get((kind, name))
+        assert len(report.broken_promises) == (lacking is not None), name
+        assert all(line.startswith(lacking) for line in report.broken_promises), name
         assert report.parity_sqnr_db >= LEAST[numbers.weights, numbers.activations], name
         assert {spec.name for spec in report.artifact.inputs} == {t.name for t in model.inputs}
 

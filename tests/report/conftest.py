@@ -15,11 +15,13 @@ from edgekit.auditing import AuditResult
 from edgekit.auditing.result import FloatIsland, Operator
 from edgekit.bench import HostFacts, Measurement
 from edgekit.calibrate.lint import Finding
+from edgekit.devices.figures import Agreement
 from edgekit.report.model import (
     ArtifactFacts,
     CalibrationFacts,
     Candidate,
     CompressionFacts,
+    CSourceFacts,
     Latency,
     ModelFigures,
     PassFacts,
@@ -115,6 +117,13 @@ def a_report(name: str = "conv2d/1", target: str = "tflite-int8") -> Report:
         artifact=ArtifactFacts(
             files={"model.tflite": 99936}, sha256="cd" * 32, size_bytes=99936,
             float_size_bytes=320512, inputs=audit.inputs, outputs=audit.outputs,
+        ),
+        c_source=CSourceFacts(
+            files={"resnet8_model.h": 1443, "resnet8_model.c": 599669}, arena_bytes=55936,
+            arena_bytes_least=54016, tensor_bytes=52096,
+            agreement=Agreement(samples=4, identical_share=0.75, largest_steps=1,
+                                largest_difference=0.00390625, same_top1_share=1.0,
+                                reference=f"kernels of {name}"),
         ),
         audit=audit,
         parity_sqnr_db=31.25,

@@ -84,6 +84,6 @@ def _numbers(counts: Counts) -> dict[str, int]:
         "stores": counts.stores,
         "load_bytes": counts.load_bytes,
         "store_bytes": counts.store_bytes,
-        "l1_miss": counts.l1_misses,
-        "l2_miss": counts.l2_misses,
+        "l1_miss": counts.l1_misses or 0,
+        "l2_miss": counts.l2_misses or 0,
     }

@@ -14,11 +14,17 @@ from edgekit.artifact import TensorSpec
 
 ALIGNMENT = 16
 _A_LINE = 12
+_LONGEST = 40
+# dtype -> the type of C that holds one element.
+_TYPES = {
+    "bool": "uint8_t", "float32": "float", "float64": "double", "float16": "uint16_t",
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class CSource:
-    """Two files: ``header`` declares, ``source`` defines; ``name`` is what they are called."""
+    """Two files: ``header`` declares, ``source`` defines; they are called ``name``.h and .c."""
 
     name: str
     header: str
@@ -31,78 +37,103 @@ def c_source(
     name: str,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
-    arena_bytes: int,
+    operators: Sequence[str] = (),
+    arena_bytes: int | None = None,
 ) -> CSource:
     """Write a file as C99 that is C++11 too; the same arguments give the same text.
 
-    The array is aligned to 16 bytes. Every name begins with the model's.
+    The array is aligned to 16 bytes. Every name begins with the model's. Files end in ``_model``,
+    so that none is called like a header of the standard library.
 
     Args:
         content: The TFLite file.
         name: Of the model; it is turned into an identifier.
         inputs: What the file takes.
         outputs: What the file gives.
-        arena_bytes: That TensorFlow Lite Micro needs at most.
+        operators: Kinds of operators, which an application has to register.
+        arena_bytes: That TensorFlow Lite Micro needs at most; None if it is not known.
     """
     plain = identifier(name)
+    file = plain if plain.endswith("model") else f"{plain}_model"
+    lines = [
+        *_sizes(plain.upper(), content, arena_bytes),
+        *_operators(plain.upper(), operators),
+        "",
+        "/* Of quantized tensors: real = SCALE * (stored - ZERO_POINT). */",
+        *_ends(plain.upper(), inputs, outputs),
+    ]
     return CSource(
-        name=plain,
-        header=_header(plain, content, (inputs, outputs), arena_bytes),
-        source="\n".join(_source(plain, content)) + "\n",
+        name=file,
+        header=_header(plain, file, content, lines),
+        source="\n".join(_source(plain, file, content)) + "\n",
     )
 
 
 def identifier(name: str) -> str:
     """Return a C identifier for a name: lower case, letters, digits and single underscores."""
     found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "model"
-    return f"model_{found}" if found[0].isdigit() else found
+    found = f"model_{found}" if found[0].isdigit() else found
+    return found[:_LONGEST].rstrip("_")
 
 
-def _header(
-    name: str,
-    content: bytes,
-    ends: tuple[Sequence[TensorSpec], Sequence[TensorSpec]],
-    arena_bytes: int,
-) -> str:
-    upper = name.upper()
+def _header(name: str, file: str, content: bytes, constants: Sequence[str]) -> str:
+    guard = f"EDGEKIT_{file.upper()}_H"
     lines = [
         f"/* Made by edgekit from a TFLite file, SHA-256 {hashlib.sha256(content).hexdigest()}. */",
-        f"#ifndef EDGEKIT_{upper}_H",
-        f"#define EDGEKIT_{upper}_H",
+        f"#ifndef {guard}",
+        f"#define {guard}",
         "",
         "#include <stdint.h>",
         "",
-        "/* What TensorFlow Lite Micro needs at most, in bytes; align it to 16. */",
-        f"#define {upper}_ARENA_BYTES {arena_bytes}",
-        f"#define {upper}_MODEL_BYTES {len(content)}",
-        "",
-        "/* Of quantized tensors: real = SCALE * (stored - ZERO_POINT). */",
-    ]
-    for end, specs in zip(("INPUT", "OUTPUT"), ends, strict=True):
-        lines.append(f"#define {upper}_{end}S {len(specs)}")
-        for place, spec in enumerate(specs):
-            lines += _tensor(f"{upper}_{end}_{place}", spec)
-    lines += [
+        *constants,
         "",
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
         "",
-        f"extern const uint8_t {name}_model[{upper}_MODEL_BYTES];",
+        f"extern const uint8_t {name}_model[{name.upper()}_MODEL_BYTES];",
         "",
         "#ifdef __cplusplus",
         "}",
         "#endif",
         "",
-        f"#endif /* EDGEKIT_{upper}_H */",
+        f"#endif /* {guard} */",
     ]
     return "\n".join(lines) + "\n"
 
 
+def _sizes(upper: str, content: bytes, arena_bytes: int | None) -> Iterator[str]:
+    if arena_bytes is None:
+        yield f"/* {upper}_ARENA_BYTES is left out: tflite-micro was not there to be asked. */"
+    else:
+        yield "/* What TensorFlow Lite Micro needs at most, in bytes; align it to 16. */"
+        yield f"#define {upper}_ARENA_BYTES {arena_bytes}"
+    yield f"#define {upper}_MODEL_BYTES {len(content)}"
+
+
+def _operators(upper: str, kinds: Sequence[str]) -> Iterator[str]:
+    distinct = sorted(set(kinds))
+    if distinct:
+        yield "/* Kinds of operators to register: */"
+        yield from (f"/*   {_comment(kind)} */" for kind in distinct)
+        yield f"#define {upper}_OPERATOR_KINDS {len(distinct)}"
+
+
+def _ends(upper: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Iterator[str]:
+    for end, specs in (("INPUT", inputs), ("OUTPUT", outputs)):
+        yield f"#define {upper}_{end}S {len(specs)}"
+        for place, spec in enumerate(specs):
+            yield from _tensor(f"{upper}_{end}_{place}", spec)
+
+
 def _tensor(name: str, spec: TensorSpec) -> Iterator[str]:
     shape = [size or 1 for size in spec.shape]
-    shown = "x".join(map(str, shape)) or "scalar"
-    yield f"/* {_comment(spec.name)}: {spec.dtype}, {shown} */"
+    yield f"/* {_comment(spec.name)} */"
+    if (kind := _TYPES.get(spec.dtype)) is not None:
+        yield f"#define {name}_TYPE {kind}"
+    yield f"#define {name}_RANK {len(shape)}"
+    if shape:
+        yield f"#define {name}_SHAPE {{{', '.join(map(str, shape))}}}"
     yield f"#define {name}_ELEMENTS {math.prod(shape)}"
     if spec.scale is not None:
         yield f"#define {name}_SCALE {_float(spec.scale)}"
@@ -120,9 +151,9 @@ def _comment(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_./:;+ -]", "_", text)
 
 
-def _source(name: str, content: bytes) -> Iterator[str]:
+def _source(name: str, file: str, content: bytes) -> Iterator[str]:
     upper = name.upper()
-    yield f'#include "{name}.h"'
+    yield f'#include "{file}.h"'
     yield ""
     yield "#if defined(__cplusplus)"
     yield f"#define {upper}_ALIGNED alignas({ALIGNMENT})"

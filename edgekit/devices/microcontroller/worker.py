@@ -80,6 +80,16 @@ class Loader:
         """Whether the file can be loaded."""
         return self.load(arena_bytes) is not None
 
+    def survives(self, arena_bytes: int) -> bool:
+        """Whether the file can be loaded; tried in a process apart.
+
+        In an arena that is too small for it, TensorFlow Lite Micro writes where there is nothing.
+        """
+        tried = os.fork()
+        if tried == 0:
+            os._exit(0 if self.fits(arena_bytes) else 1)
+        return os.waitpid(tried, 0)[1] == 0
+
 
 def work(job: Job, log: Log) -> Answer:
     """Find the smallest arena, if that is asked for, and run the samples."""
@@ -93,7 +103,7 @@ def work(job: Job, log: Log) -> Answer:
     arena, tensors = ample, None
     if job.search:
         total, tensors = _planned(loader, ample)
-        arena = smallest(loader.fits, most=ample, guess=total)
+        arena = smallest(loader.survives, most=ample, guess=total)
     log.lines()
     try:
         _run(job, loader.load(arena))
