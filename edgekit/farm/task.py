@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
@@ -15,8 +15,10 @@ from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
 from edgekit.farm.lease import leased
 from edgekit.files import scratch
-from edgekit.pipeline.device_accuracy import Scoring
 from edgekit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from edgekit.pipeline.device_accuracy import Scoring
 
 Verdict = Literal["done", "refused", "failed", "lost", "busy"]
 """done: measured. refused: the file or the request is at fault, and no device would do better.
