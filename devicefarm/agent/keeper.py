@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -51,8 +52,13 @@ def serve(job: dict[str, Any], folder: Path) -> None:
     say({"ready": {"python": sys.version.split()[0], "folder": str(folder)}})
     for file in job["files"]:
         receive(folder / Path(file["name"]).name, file["size"])
-    if job["files"]:
-        run(job, folder)
+    if not job["files"]:
+        return
+    with board_alone(folder.parent) as alone:
+        if alone:
+            run(job, folder)
+        else:
+            refuse("busy", "another edgekit measures there")
 
 
 def receive(path: Path, size: int) -> None:
@@ -108,6 +114,22 @@ def stop(child: Any) -> None:
     """End the agent and all that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def board_alone(place: Path) -> Iterator[bool]:
+    """Whether nobody else measures here while this lasts, whoever and from wherever.
+
+    A name in no file system is held: it leaves nothing, and goes with its process. Where the system
+    has no such names, nobody is kept away.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as held:
+        try:
+            held.bind(f"\0edgekit {place}")
+        except OSError as error:
+            yield error.errno != errno.EADDRINUSE
+        else:
+            yield True
 
 
 @contextlib.contextmanager

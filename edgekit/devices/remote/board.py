@@ -19,7 +19,7 @@ from edgekit.devices.remote.protocol import Answer, Ask, Refusal, Run
 from edgekit.devices.remote.results import measurement
 from edgekit.devices.remote.talk import Lacking, Opened, converse
 from edgekit.devices.stored import Samples, stored_batches
-from edgekit.errors import ArtifactError, DeviceError
+from edgekit.errors import ArtifactError, DeviceBusy, DeviceError
 from edgekit.files import scratch
 
 TIMEOUT_S = 900.0
@@ -69,7 +69,7 @@ def _named(device: Device, artifact: Artifact) -> Iterator[None]:
     try:
         yield
     except DeviceError as error:
-        raise DeviceError(f"{device.name}: {error}") from error
+        raise type(error)(f"{device.name}: {error}") from error
     except ArtifactError as error:
         raise ArtifactError(f"{artifact.path}: {device.name}: {error}") from error
 
@@ -136,7 +136,8 @@ def _run_of(artifact: Artifact, answer: Answer) -> Run:
     if answer.error is not None and answer.error.kind == "file":
         raise ArtifactError(" ".join(answer.error.text.split()))
     if answer.error is not None:
-        raise DeviceError(_said(answer.error))
+        kind = DeviceBusy if answer.error.kind == "busy" else DeviceError
+        raise kind(_said(answer.error))
     if answer.run is None:
         raise DeviceError(f"the agent said nothing of {artifact.path.name}; try again")
     return answer.run
@@ -148,6 +149,7 @@ def _said(refusal: Refusal) -> str:
         "full": "no room on the board's disk: {}; free some, or set TMPDIR there to another place",
         "died": "the agent died ({}); too little memory does that, or a runtime that was built for"
         " another processor",
+        "busy": "{}; try again later",
         "time": "{}; use a smaller model, or fewer runs",
         "system": "the board's system refused: {}",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -29,7 +30,7 @@ from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.remote import board
 from edgekit.devices.remote.ssh import opened
 from edgekit.devices.remote.talk import converse
-from edgekit.errors import ArtifactError, DeviceError, OptionError
+from edgekit.errors import ArtifactError, DeviceBusy, DeviceError, OptionError
 
 if TYPE_CHECKING:
     from loopback import Sshd
@@ -367,6 +368,23 @@ def test_nothing_stays_where_this_side_is_ended(
         ours.wait(timeout=120)
     wait_for(lambda: not sshd.agents())
     wait_for(lambda: not list(sshd.scratch.iterdir()))
+
+
+def test_two_do_not_measure_on_one_board(sshd: Sshd, tflite_file: Path) -> None:
+    def long() -> None:
+        with contextlib.suppress(DeviceError):
+            measure(sshd.device, tflite_file, LONG)
+
+    first = threading.Thread(target=long, daemon=True)
+    first.start()
+    wait_for(sshd.agents)
+    with pytest.raises(DeviceBusy, match="board: another edgekit measures there; try again later"):
+        measure(sshd.device, tflite_file)
+    for session in sshd.sessions():
+        session.kill()
+    first.join()
+    wait_for(lambda: not sshd.agents())
+    assert measure(sshd.device, tflite_file).latency is not None
 
 
 def test_what_killed_keepers_left_is_swept(sshd: Sshd, tflite_file: Path) -> None:
