@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from edgekit.artifact import Artifact
 from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
+from edgekit.devices.runtime_choice import for_format, install_command
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
@@ -61,7 +62,8 @@ def benchmark(
     found = [one if isinstance(one, Device) else load_device(one) for one in _several(devices)]
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device) for device in found]
+    kinds = {artifact.format for artifact in artifacts}
+    backends = [_ready(device, kinds) for device in found]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
@@ -101,15 +103,18 @@ def _judged(result: Benchmark) -> Benchmark:
     raise error
 
 
-def _ready(device: Device) -> Backend:
+def _ready(device: Device, kinds: Iterable[str]) -> Backend:
+    """Return what answers for a device, once it is ready for files of these formats."""
     backend = backend_of(device)
-    state = backend.state(device)
-    if state.readiness == "ready":
-        return backend
-    do = f"edgekit devices install {device.name}" if state.readiness == "needs install" else (
-        f"see `edgekit devices show {device.name}`"
-    )  # fmt: skip
-    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+    for chosen in [for_format(device, kind) for kind in sorted(kinds)]:
+        state = backend.state(chosen)
+        if state.readiness == "ready":
+            continue
+        do = install_command(device, chosen) if state.readiness == "needs install" else (
+            f"see `edgekit devices show {device.name}`"
+        )  # fmt: skip
+        raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+    return backend
 
 
 def _samples(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:

@@ -71,17 +71,22 @@ def show(name: str, as_json: bool) -> None:
 
 @command.command("install")
 @click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--runtime", "runtime", default="", metavar="NAME",
+    help="One that is brought on demand, or `all`; `devices show` lists them.",
+)  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Fetch without asking.")
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
-def install(names: tuple[str, ...], yes: bool, silent: bool) -> None:
+def install(names: tuple[str, ...], runtime: str, yes: bool, silent: bool) -> None:
     """Bring what devices need, into your cache folder; what is there already is left alone."""
     from edgekit.devices.backend import backend_of
     from edgekit.devices.declaration import load_device
+    from edgekit.devices.runtime_choice import with_runtimes
     from edgekit.errors import DeviceError
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
-    devices = [load_device(name) for name in names]
+    devices = [each for name in names for each in with_runtimes(load_device(name), runtime)]
     needed = {fetch: None for d in devices for fetch in backend_of(d).needs(d)}
     for fetch in needed:
         click.echo(_said(fetch))
@@ -97,7 +102,7 @@ def install(names: tuple[str, ...], yes: bool, silent: bool) -> None:
         f"{name}: {s.readiness}: {s.why}" for name, s in states if s.readiness != "ready"
     ]:
         raise DeviceError(" | ".join(lacking))
-    click.echo(f"ready: {', '.join(device.name for device in devices)}")
+    click.echo(f"ready: {', '.join(dict.fromkeys(device.name for device in devices))}")
 
 
 @command.command("check")

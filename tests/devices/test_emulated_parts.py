@@ -199,7 +199,7 @@ def test_the_prefix_tells_of_the_processor(tmp_path):
         architecture="aarch64", model="Cortex-A72", cores=2, clock_mhz=1500, part="0xd08",
         features=("fp", "asimd"), emulator="cortex-a72",
     )  # fmt: skip
-    make_prefix(tmp_path, cpu, None)
+    make_prefix(tmp_path, cpu, {})
     told = (tmp_path / "proc/cpuinfo").read_text()
     assert told.count("CPU part\t: 0xd08") == 2
     root = tmp_path / "sys/devices/system/cpu"

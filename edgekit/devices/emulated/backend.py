@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,17 +15,22 @@ from edgekit.devices.backend import Fetch, Request, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.emulated import probe
+from edgekit.devices.emulated.building import qemu_version
 from edgekit.devices.emulated.cost import is_beyond_fit, modelled
 from edgekit.devices.emulated.inference import computed, studied
-from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
+from edgekit.devices.emulated.part import Tools
+from edgekit.devices.emulated.tools import Kit, declared
 from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
-from edgekit.errors import ArtifactError, DeviceError
+from edgekit.devices.runtime_choice import FORMATS, for_format, runtimes_of, with_runtime
+from edgekit.errors import ArtifactError, DeviceError, MissingExtra
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
+_FITTED = "ai-edge-litert"  # whose counts every cost model was fitted on
+
 
 class EmulatedBackend:
-    """Runs LiteRT of the device's architecture under qemu, and counts.
+    """Runs runtimes of the device's architecture under qemu, and counts.
 
     Counts are of one inference with one thread, after one that warmed the caches up: exact, and the
     same on every machine. How long emulation takes is never told.
@@ -52,23 +58,20 @@ class EmulatedBackend:
         Kit(device).install(progress)
 
     def check(self, device: Device) -> Sequence[str]:
-        """Run a tiny int8 layer whose outputs are known; return what is wrong."""
-        try:
-            tools = Kit(device).tools()
-            with scratch() as folder:
-                path = folder / "probe.tflite"
-                probe.make(path)
-                return _wrong(device, tools, runtimes.describe(path))
-        except (DeviceError, ArtifactError) as error:
-            return [str(error)]
+        """Run a tiny layer whose outputs are known, in every runtime that is installed.
+
+        Return what is wrong.
+        """
+        said = []
+        for name in runtimes_of(device):
+            chosen = with_runtime(device, name)
+            if chosen.runtime == device.runtime or not Kit(chosen).needs():
+                said += _checked(chosen)
+        return said
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Count what a file costs; see ``Backend``."""
-        if artifact.format != "tflite":
-            raise ArtifactError(
-                f"{artifact.path}: {device.name} runs TFLite files, got {artifact.format};"
-                " convert the model with a tflite target"
-            )
+        device = _taking(device, artifact.format, artifact.path)
         cpu, runtime = declared(device)
         tools = Kit(device).tools()
         audited = audit(artifact.path, packed=False)
@@ -99,9 +102,9 @@ def _latency(
     device: Device, counts: Counts, audited: AuditResult, request: Request
 ) -> Latency | None:
     """Return a modelled latency, where the device has a model of it."""
-    if device.cost is None:
+    cpu, runtime = declared(device)
+    if device.cost is None or runtime.name != _FITTED:
         return None
-    cpu, _ = declared(device)
     threads = min(request.threads or device.cost.threads, cpu.cores)
     working = [one for one in audited.operators if not one.precision.startswith("constant")]
     return modelled(counts, device.cost, threads, clock_mhz=cpu.clock_mhz, operators=len(working))
@@ -109,7 +112,7 @@ def _latency(
 
 def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
     """Say what keeps a modelled latency from being worth much."""
-    if device.cost is None:
+    if device.cost is None or declared(device)[1].name != _FITTED:
         return
     if device.cost.borrowed:
         yield (
@@ -122,6 +125,30 @@ def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
             f" the {device.cost.fitted_from:,} of the smallest model that its cost was fitted on;"
             " compare instructions"
         )
+
+
+def _taking(device: Device, kind: str, path: Path) -> Device:
+    """Return the device with the runtime that takes a format."""
+    chosen = for_format(device, kind)
+    _, runtime = declared(chosen)
+    if FORMATS[runtime.name] != kind:
+        takes = ", ".join(sorted(FORMATS[name] for name in runtimes_of(device)))
+        raise ArtifactError(
+            f"{path}: {device.name} takes {takes} files, got {kind}; convert the model for it"
+        )
+    return chosen
+
+
+def _checked(device: Device) -> list[str]:
+    try:
+        tools, kind = Kit(device).tools(), FORMATS[declared(device)[1].name]
+        with scratch() as folder:
+            suffix = next(suffix for suffix, held in runtimes.SUFFIXES.items() if held == kind)
+            path = folder / f"probe{suffix}"
+            probe.make(path)
+            return _wrong(device, tools, runtimes.describe(path))
+    except (DeviceError, ArtifactError, MissingExtra) as error:
+        return [str(error)]
 
 
 def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:
@@ -138,6 +165,13 @@ def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:
     ]
 
 
+def _why_no_latency(device: Device) -> str:
+    if device.cost is None:
+        return ""
+    _, runtime = declared(device)
+    return "" if runtime.name == _FITTED else f"not modelled: the cost was fitted on {_FITTED}"
+
+
 def _facts(device: Device, tools: Tools) -> dict[str, str]:
     cpu, _ = declared(device)
     facts = {
@@ -150,5 +184,6 @@ def _facts(device: Device, tools: Tools) -> dict[str, str]:
         "L2": f"{cpu.l2_kib} KiB, {cpu.l2_ways} ways, {cpu.line_bytes} bytes a line",
         "clock_mhz": str(cpu.clock_mhz or ""),
         "threads counted": "1",
+        "latency": _why_no_latency(device),
     }
     return {name: text for name, text in facts.items() if text}

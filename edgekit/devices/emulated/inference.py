@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
 from edgekit.devices.agreement import SAMPLES, agreement, default_samples, here
@@ -22,8 +22,8 @@ from edgekit.devices.emulated.exchange import feed_of, outputs_of
 from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
+from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.spans import spans
-from edgekit.devices.emulated.tools import Tools
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
 from edgekit.errors import DeviceError
 from edgekit.files import scratch
@@ -32,7 +32,7 @@ from edgekit.files import scratch
 _STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
-_APART, _FEW = 0.005, 100_000
+_APART, _FEW = 0.005, 1_000_000
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -62,15 +62,15 @@ def studied(
     if any(word in each.kind for each in audited.operators for word in _STATEFUL):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
-    if request.operators:
+    if request.operators and tools.program.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
         reference = here(artifact, samples)
         results = {task: run.result() for task, run in runs.items()}
     outputs = outputs_of(artifact, samples, results["outputs"])
-    agreed = agreement(artifact, outputs, reference, against=_host())
+    agreed = agreement(artifact, outputs, reference, against=_host(artifact))
     warnings = list(warnings_of(artifact, agreed, outputs, reference))
-    total, doubts = _steady(results["count"].counted)
+    total, doubts = _steady(results["count"].counted, idle=tools.program.idle)
     warnings += doubts
     operators: tuple[OperatorCost, ...] = ()
     if "operators" in results:
@@ -102,25 +102,34 @@ def _running(
     feed = feed_of(artifact, samples)
     with scratch() as folder, contextlib.ExitStack() as running:
         yield {
-            task: running.enter_context(Run(task, tools, cpu, artifact.path, feed, folder / task))
+            task: running.enter_context(Run(task, tools, cpu, artifact, feed, folder / task))
             for task in tasks
         }
 
 
-def _steady(counted: Counted | None) -> tuple[Figures, list[str]]:
+def _steady(counted: Counted | None, *, idle: bool) -> tuple[Figures, list[str]]:
     """Return the figures of the last inference, and a warning if the one before had others.
+
+    Where calls that do nothing were marked off too, what these take is taken off.
 
     Misses differ, for the one before began with empty caches. Instructions may be a few apart: what
     the runtime allocates for each run moves, and so does what its tables of it look like.
     """
-    if counted is None or len(counted.totals) < 2:
+    totals = counted.totals if counted is not None else ()
+    if len(totals) < (4 if idle else 2):
         raise DeviceError("expected counts of several inferences, got fewer; install it again")
-    before, last = counted.totals[-2:]
+    before, last = totals[-4:-2] if idle else totals[-2:]
+    if idle:
+        before, last = (_without(one, totals[-1]) for one in (before, last))
     names = [name for name in last if not name.endswith("misses")]
     moved = [n for n in names if abs(last[n] - before[n]) > _APART * max(last[n], _FEW)]
     if not moved:
         return last, []
     return last, [f"the file does not do the same in each inference: {', '.join(moved)} change"]
+
+
+def _without(figures: Figures, less: Figures) -> Figures:
+    return {name: max(number - less[name], 0) for name, number in figures.items()}
 
 
 def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
@@ -139,6 +148,6 @@ def _main_operators(path: Path) -> int:
     return int(graph.OperatorsLength())
 
 
-def _host() -> str:
-    version = importlib.metadata.version("ai-edge-litert")
-    return f"this machine's LiteRT {version}"
+def _host(artifact: Artifact) -> str:
+    (name, version), *_ = runtimes.open_runner(artifact).versions.items()
+    return f"this machine's {name} {version}"

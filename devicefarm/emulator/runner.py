@@ -1,0 +1,94 @@
+"""Runs TFLite files in tflite-runtime's Python interface on the device; see ``runner.c``.
+
+    python3 runner.py FOLDER MODE SAMPLES MARKED
+
+tflite-runtime has no C interface. ``packages`` in the folder can be imported, and so can what
+Debian packages. MODE is ``outputs`` or ``count``; without one everything is imported, and no more.
+After MARKED inferences as many calls that do nothing are marked off, which tell what Python itself
+takes.
+"""
+
+import posix
+import sys
+
+# Paths stay relative: what lies in memory, and so what is counted, must not depend on where we are.
+posix.getcwd = lambda: "."
+sys.path_importer_cache.clear()
+sys.path[:0] = [sys.argv[1] + "/packages", sys.prefix + "/lib/python3/dist-packages"]
+
+import ctypes
+import gc
+from collections.abc import Callable
+
+import numpy as np
+from tflite_runtime.interpreter import Interpreter
+
+WHICH, READY, BEGIN, END = 0x5ED6E, 1, 2, 3
+GETPRIORITY = 96
+REFUSED = 3
+
+
+def placed(details: list[dict], names: list[str]) -> list[dict]:
+    """Return the file's inputs in the order of names; in its own if the names are others."""
+    by_name = {each["name"]: each for each in details}
+    return [by_name[name] for name in names] if set(names) == set(by_name) else list(details)
+
+
+def signed(interpreter: Interpreter, names: list[str]) -> tuple[list[dict], list[tuple]]:
+    """Return inputs and outputs as (name, details), by the first signature where there is one."""
+    outputs = interpreter.get_output_details()
+    signatures = interpreter._get_full_signature_list()
+    if not signatures:
+        return placed(interpreter.get_input_details(), names), [(o["name"], o) for o in outputs]
+    first = next(iter(signatures.values()))
+    known = {each["index"]: each for each in interpreter.get_tensor_details()}
+    inputs = [known[first["inputs"][name]] for name in names]
+    return inputs, [(name, known[index]) for name, index in sorted(first["outputs"].items())]
+
+
+def main(folder: str, mode: str, samples: str, marked: str) -> None:
+    """Run; the folder's files are those of ``runner.c``."""
+    with open(folder + "/names", encoding="utf-8") as file:
+        names = file.read().splitlines()
+    interpreter = Interpreter(model_path=folder + "/model.tflite", num_threads=1)
+    interpreter.allocate_tensors()
+    inputs, outputs = signed(interpreter, names)
+    invoke = interpreter._interpreter.Invoke
+    with open(folder + "/in", "rb") as given, open(folder + "/out", "r+b") as out:
+        for _ in range(int(samples)):
+            for each in inputs:
+                shape = interpreter.get_tensor(each["index"]).shape
+                size = int(np.prod(shape)) * np.dtype(each["dtype"]).itemsize
+                value = np.frombuffer(given.read(size), each["dtype"]).reshape(shape)
+                interpreter.set_tensor(each["index"], value)
+            if mode == "outputs":
+                invoke()
+                for _, each in outputs:
+                    out.write(interpreter.get_tensor(each["index"]).tobytes())
+    if mode != "outputs":
+        invoke()
+    for name, each in outputs:
+        print("output", interpreter.get_tensor(each["index"]).nbytes, name)
+    count(invoke, int(marked))
+    print("done", flush=True)
+
+
+def count(invoke: Callable[[], object], marked: int) -> None:
+    """Mark inferences off, and then as many calls of something that does nothing."""
+    call = ctypes.CDLL(None).syscall
+    nothing = [].clear  # C, like an interpreter's method
+    gc.collect()
+    gc.disable()
+    call(GETPRIORITY, WHICH, READY)
+    for work in [invoke] * marked + [nothing] * marked:
+        call(GETPRIORITY, WHICH, BEGIN)
+        work()
+        call(GETPRIORITY, WHICH, END)
+
+
+try:
+    if len(sys.argv) > 2:
+        main(*sys.argv[1:])
+except (ValueError, RuntimeError, KeyError) as error:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    sys.exit(REFUSED)
