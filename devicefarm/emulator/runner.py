@@ -28,31 +28,11 @@ GETPRIORITY = 96
 REFUSED = 3
 
 
-def placed(details: list[dict], names: list[str]) -> list[dict]:
-    """Return the file's inputs in the order of names; in its own if the names are others."""
-    by_name = {each["name"]: each for each in details}
-    return [by_name[name] for name in names] if set(names) == set(by_name) else list(details)
-
-
-def signed(interpreter: Interpreter, names: list[str]) -> tuple[list[dict], list[tuple]]:
-    """Return inputs and outputs as (name, details), by the first signature where there is one."""
-    outputs = interpreter.get_output_details()
-    signatures = interpreter._get_full_signature_list()
-    if not signatures:
-        return placed(interpreter.get_input_details(), names), [(o["name"], o) for o in outputs]
-    first = next(iter(signatures.values()))
-    known = {each["index"]: each for each in interpreter.get_tensor_details()}
-    inputs = [known[first["inputs"][name]] for name in names]
-    return inputs, [(name, known[index]) for name, index in sorted(first["outputs"].items())]
-
-
 def main(folder: str, mode: str, samples: str, marked: str) -> None:
     """Run; the folder's files are those of ``runner.c``."""
-    with open(folder + "/names", encoding="utf-8") as file:
-        names = file.read().splitlines()
     interpreter = Interpreter(model_path=folder + "/model.tflite", num_threads=1)
     interpreter.allocate_tensors()
-    inputs, outputs = signed(interpreter, names)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     invoke = interpreter._interpreter.Invoke
     with open(folder + "/in", "rb") as given, open(folder + "/out", "r+b") as out:
         for _ in range(int(samples)):
@@ -63,12 +43,12 @@ def main(folder: str, mode: str, samples: str, marked: str) -> None:
                 interpreter.set_tensor(each["index"], value)
             if mode == "outputs":
                 invoke()
-                for _, each in outputs:
+                for each in outputs:
                     out.write(interpreter.get_tensor(each["index"]).tobytes())
     if mode != "outputs":
         invoke()
-    for name, each in outputs:
-        print("output", interpreter.get_tensor(each["index"]).nbytes, name)
+    for number, each in enumerate(outputs):
+        print("output", interpreter.get_tensor(each["index"]).nbytes, number)
     count(invoke, int(marked))
     print("done", flush=True)
 

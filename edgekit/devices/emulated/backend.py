@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +18,9 @@ from edgekit.devices.emulated.building import qemu_version
 from edgekit.devices.emulated.cost import is_beyond_fit, modelled
 from edgekit.devices.emulated.inference import computed, studied
 from edgekit.devices.emulated.part import Tools
-from edgekit.devices.emulated.tools import Kit, declared
+from edgekit.devices.emulated.tools import Kit, declared, taking
 from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
-from edgekit.devices.runtime_choice import FORMATS, for_format, runtimes_of, with_runtime
+from edgekit.devices.runtime_choice import FORMATS, runtimes_of, with_runtime
 from edgekit.errors import ArtifactError, DeviceError, MissingExtra
 from edgekit.files import scratch
 from edgekit.progress import Progress
@@ -71,7 +70,7 @@ class EmulatedBackend:
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Count what a file costs; see ``Backend``."""
-        device = _taking(device, artifact.format, artifact.path)
+        device = taking(device, artifact)
         cpu, runtime = declared(device)
         tools = Kit(device).tools()
         audited = audit(artifact.path, packed=False)
@@ -125,18 +124,6 @@ def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
             f" the {device.cost.fitted_from:,} of the smallest model that its cost was fitted on;"
             " compare instructions"
         )
-
-
-def _taking(device: Device, kind: str, path: Path) -> Device:
-    """Return the device with the runtime that takes a format."""
-    chosen = for_format(device, kind)
-    _, runtime = declared(chosen)
-    if FORMATS[runtime.name] != kind:
-        takes = ", ".join(sorted(FORMATS[name] for name in runtimes_of(device)))
-        raise ArtifactError(
-            f"{path}: {device.name} takes {takes} files, got {kind}; convert the model for it"
-        )
-    return chosen
 
 
 def _checked(device: Device) -> list[str]:

@@ -96,17 +96,18 @@ class Build:
 
     @property
     def folder(self) -> Path:
-        """Where it lies once it is built; other sources give another folder."""
-        return store.place(self._name)
+        """Where it lies once it is built."""
+        return store.place(self.name)
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """What its folder is called; other sources give another."""
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_sources())))
         return f"emulator-{self.architecture}-{digest.hexdigest()[:12]}"
 
     def needs(self) -> list[Fetch]:
         """Return what ``fetch`` would build."""
-        if store.present(self._name):
+        if store.present(self.name):
             return []
         return [Fetch(source="built here", package="runner and qemu plugin")]
 
@@ -121,7 +122,7 @@ class Build:
         Raises:
             DeviceError: a compiler is missing, or failed.
         """
-        with progress.stage("building the runner"), store.making(self._name) as folder:
+        with progress.stage("building the runner"), store.making(self.name) as folder:
             if folder is not None:
                 for name in self.runners:
                     self._build_runner(name, folder)

@@ -22,6 +22,7 @@ class Engine:
         size_mb: Of the wheel, by architecture.
         operators: Whether the runner can tell the file's operators apart.
         environment: What the runtime is told besides.
+        marked: See ``Program``: ONNX Runtime and OpenVINO settle one inference later.
     """
 
     package: str
@@ -32,6 +33,7 @@ class Engine:
     size_mb: Mapping[str, float]
     operators: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    marked: int = 3
 
     @property
     def runner(self) -> str:
@@ -55,7 +57,7 @@ ENGINES = {
         Engine(
             package="ai-edge-litert", format="tflite", module="ai_edge_litert",
             libraries=("libLiteRt.so",), interface="libLiteRt.so",
-            size_mb={"aarch64": 14.4, "x86_64": 16.0}, operators=True,
+            size_mb={"aarch64": 14.4, "x86_64": 16.0}, operators=True, marked=2,
         ),
         Engine(
             package="onnxruntime", format="onnx", module="onnxruntime/capi",

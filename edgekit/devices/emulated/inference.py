@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
-from edgekit.devices.agreement import SAMPLES, agreement, default_samples, here
+from edgekit.devices.agreement import SAMPLES, agreement, default_samples
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Cpu
 from edgekit.devices.emulated.doubt import warnings_of
@@ -25,11 +25,12 @@ from edgekit.devices.emulated.matching import operator_costs
 from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.spans import spans
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
+from edgekit.devices.reference_kernels import by_reference_kernels
 from edgekit.errors import DeviceError
 from edgekit.files import scratch
 
 # Operators that remember what came before: of these, one sample after loading is compared.
-_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
+_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE", "ReadValue")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
 _APART, _FEW = 0.005, 1_000_000
@@ -65,10 +66,10 @@ def studied(
     if request.operators and tools.program.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
-        reference = here(artifact, samples)
+        reference, against = _here(artifact, samples, plain=tools.program.plain)
         results = {task: run.result() for task, run in runs.items()}
     outputs = outputs_of(artifact, samples, results["outputs"])
-    agreed = agreement(artifact, outputs, reference, against=_host(artifact))
+    agreed = agreement(artifact, outputs, reference, against=against)
     warnings = list(warnings_of(artifact, agreed, outputs, reference))
     total, doubts = _steady(results["count"].counted, idle=tools.program.idle)
     warnings += doubts
@@ -116,9 +117,10 @@ def _steady(counted: Counted | None, *, idle: bool) -> tuple[Figures, list[str]]
     the runtime allocates for each run moves, and so does what its tables of it look like.
     """
     totals = counted.totals if counted is not None else ()
-    if len(totals) < (4 if idle else 2):
+    ran = totals[: len(totals) // 2] if idle else totals
+    if len(ran) < 2:
         raise DeviceError("expected counts of several inferences, got fewer; install it again")
-    before, last = totals[-4:-2] if idle else totals[-2:]
+    before, last = ran[-2:]
     if idle:
         before, last = (_without(one, totals[-1]) for one in (before, last))
     names = [name for name in last if not name.endswith("misses")]
@@ -148,6 +150,10 @@ def _main_operators(path: Path) -> int:
     return int(graph.OperatorsLength())
 
 
-def _host(artifact: Artifact) -> str:
-    (name, version), *_ = runtimes.open_runner(artifact).versions.items()
-    return f"this machine's {name} {version}"
+def _here(artifact: Artifact, samples: Arrays, *, plain: bool) -> tuple[Arrays, str]:
+    """Return this host's outputs, and what computed them: reference kernels if ``plain``."""
+    runner = runtimes.open_runner(artifact)
+    named = ", ".join(f"{name} {each}" for name, each in runner.versions.items())
+    if plain:
+        return by_reference_kernels(artifact, samples), f"the reference kernels of {named} here"
+    return runner.run(samples), f"this machine's {named}"

@@ -25,7 +25,6 @@ _LENGTH = 200  # of the path of the folder that a program is started in
 _REFUSED = 3  # how the runner ends where the runtime does not take the file
 
 Task = Literal["outputs", "count", "operators"]
-_MARKED = {"outputs": 0, "count": 2, "operators": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +128,8 @@ def _command(task: Task, tools: Tools, cpu: Cpu, folder: Path, samples: int) -> 
     )
     plugin = [] if task == "outputs" else ["-plugin", f"./plugin.so,out=counts,{caches}"]
     words = [*plugin, "-s", _STACK]
-    after = [task, str(samples), str(_MARKED[task])]
+    marked = tools.program.marked if task == "count" else 0
+    after = [task, str(samples), str(marked)]
     return command(tools.qemu, cpu, tools.program, folder / "prefix", words, after)
 
 

@@ -56,6 +56,7 @@ class Native:
             system=self._system(),
             operators=self.engine.operators,
             environment=self.engine.environment,
+            marked=self.engine.marked,
         )
 
     def _system(self) -> Mapping[str, Path]:

@@ -14,7 +14,11 @@ ROOM = "edgekit"  # the folder of its own that a program has, below the prefix
 
 
 class Part(Protocol):
-    """Something in the store."""
+    """Something in the store, in the folder of its name."""
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
 
     def needs(self) -> list[Fetch]:
         """Return what ``fetch`` would bring; nothing once it is there."""
@@ -37,6 +41,8 @@ class Program:
         room: What the program sees in its folder, by path.
         system: What it sees below ``/``, by path.
         operators: Whether it tells operators apart.
+        marked: How many inferences are marked off, of which the last counts; at least 2.
+        plain: Whether it computes as TFLite's reference kernels do, not as XNNPACK.
         idle: Whether it marks off as many calls that do nothing, after the inferences.
         called: What it is told that its own name is; that of its file if empty.
         before: See ``file``.
@@ -49,6 +55,8 @@ class Program:
     room: Mapping[str, Path]
     system: Mapping[str, Path]
     operators: bool = False
+    marked: int = 2
+    plain: bool = False
     idle: bool = False
     called: str = ""
     before: tuple[str, ...] = ()

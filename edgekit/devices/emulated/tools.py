@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from edgekit.artifact import Artifact
 from edgekit.devices.backend import Fetch
 from edgekit.devices.declaration import Cpu, Device, Runtime
 from edgekit.devices.emulated.building import compiler, demand_qemu, search
@@ -12,7 +13,8 @@ from edgekit.devices.emulated.native import Native
 from edgekit.devices.emulated.part import Part, Tools
 from edgekit.devices.emulated.qemu import QEMU, qemu_of
 from edgekit.devices.emulated.userland import Userland
-from edgekit.errors import DeviceError, OptionError
+from edgekit.devices.runtime_choice import FORMATS, for_format, runtimes_of
+from edgekit.errors import ArtifactError, DeviceError, OptionError
 from edgekit.progress import Progress
 
 # architecture -> the runtimes that can be emulated on it.
@@ -51,6 +53,24 @@ def declared(device: Device) -> tuple[Cpu, Runtime]:
     return cpu, runtime
 
 
+def taking(device: Device, artifact: Artifact) -> Device:
+    """Return the device with the runtime that takes a file.
+
+    Raises:
+        ArtifactError: it has none.
+        OptionError: see ``declared``.
+    """
+    chosen = for_format(device, artifact.format)
+    _, runtime = declared(chosen)
+    if FORMATS[runtime.name] != artifact.format:
+        takes = ", ".join(sorted(FORMATS[name] for name in runtimes_of(device)))
+        raise ArtifactError(
+            f"{artifact.path}: {device.name} takes {takes} files, got {artifact.format};"
+            f" convert the model with a {takes.partition(',')[0]} target"
+        )
+    return chosen
+
+
 class Kit:
     """All that one device needs, with one runtime."""
 
@@ -74,6 +94,10 @@ class Kit:
         for part in self._parts():
             part.fetch(progress)
         demand_qemu(qemu_of(self.cpu), QEMU.root)
+
+    def folders(self) -> list[str]:
+        """Return the names of the store's folders that are used."""
+        return [part.name for part in self._parts()]
 
     def tools(self) -> Tools:
         """Return where everything lies.

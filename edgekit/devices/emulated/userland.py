@@ -128,6 +128,7 @@ def _program(room: Mapping[str, Path], plugin: Path) -> Program:
         file=PYTHON.root / "usr/bin/python3.11",
         plugin=plugin,
         idle=True,
+        plain=True,  # its kernels for integers give the same
         room=room,
         system={"usr": PYTHON.root / "usr", "lib": PYTHON.root / "lib"},
         called="prefix/usr/bin/python3.11",
