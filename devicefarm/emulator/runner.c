@@ -17,6 +17,8 @@
 #include "runner.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,36 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   now->tv_nsec = (long)(looks % 1000000) * 1000;
   if (profiling) mark(TICK);
   return 0;
+}
+
+/* One processor, whatever this host has, and none of its own to stay on. */
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set) {
+  (void)process;
+  memset(set, 0, size);
+  CPU_SET_S(0, size, set);
+  return 0;
+}
+
+int sched_setaffinity(pid_t process, size_t size, const cpu_set_t *set) {
+  (void)process, (void)size, (void)set;
+  return 0;
+}
+
+int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set) {
+  (void)thread;
+  return sched_getaffinity(0, size, set);
+}
+
+int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set) {
+  (void)thread;
+  return sched_setaffinity(0, size, set);
+}
+
+/* Nor does it tell where on this host we are: OpenVINO keeps such paths in memory. */
+char *getcwd(char *path, size_t size) {
+  if (!path && !(path = malloc(size ? size : sizeof "/"))) return NULL;
+  snprintf(path, size ? size : sizeof "/", "/");
+  return path;
 }
 
 void fail(const char *format, ...) {

@@ -75,6 +75,7 @@ def _system(cpu: Cpu) -> dict[str, str]:
     everyone = f"0-{cpu.cores - 1}" if cpu.cores > 1 else "0"
     files = {f"{root}/{name}": everyone for name in ("possible", "present", "online")}
     files[f"{root}/kernel_max"] = "255"
+    files["sys/devices/system/node/node0/cpulist"] = everyone
     for core in range(cpu.cores):
         found = _core(cpu, core, everyone)
         files |= {f"{root}/cpu{core}/{name}": text for name, text in found.items()}
