@@ -29,7 +29,7 @@ from edgekit.progress import Progress
 PYTHON = Bundle(
     name="python-armhf",
     packages=("python3.11-minimal", "libpython3.11-stdlib", "python3-numpy", "libstdc++6"),
-    size_mb=18.0,
+    size_mb=15.3,
     architecture="armhf",
     needless=(
         "dpkg|tar|python3|python3.11|(lib)?python3-(minimal|stdlib|pkg-resources)|media-types"
