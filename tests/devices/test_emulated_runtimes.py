@@ -112,6 +112,10 @@ def test_a_file_with_several_inputs_and_outputs_computes_what_it_does_here(tmp_p
     assert found.agreement.largest_difference < 1e-5
     assert found.warnings == ()
     assert found.counts.classes["float_mac"] * 4 >= 12 * 12 * 8 * 8 * 9
+    assert {each.kind for each in found.operators} >= {"Conv", "MatMul", "runtime"}
+    dearest = max(found.operators, key=lambda each: each.instructions or 0)
+    assert "Conv" in dearest.kind
+    assert sum(each.instructions or 0 for each in found.operators) == found.counts.instructions
     assert found.latency is None
     assert "latency" not in found.bases
     assert found.facts["latency"].startswith("not modelled")

@@ -62,7 +62,7 @@ ENGINES = {
         Engine(
             package="onnxruntime", format="onnx", module="onnxruntime/capi",
             libraries=("libonnxruntime.so.*",), interface="libonnxruntime.so",
-            size_mb={"aarch64": 21.4, "x86_64": 24.0},
+            size_mb={"aarch64": 21.4, "x86_64": 24.0}, operators=True,
             environment={"ORT_DISABLE_TELEMETRY": "1"},  # else a thread of it runs beside
         ),
         Engine(

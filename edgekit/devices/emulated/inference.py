@@ -22,6 +22,7 @@ from edgekit.devices.emulated.exchange import feed_of, outputs_of
 from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
+from edgekit.devices.emulated.onnx_profile import node_costs, nodes_of
 from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.spans import spans
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
@@ -137,6 +138,9 @@ def _without(figures: Figures, less: Figures) -> Figures:
 def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
+    if result.profile:
+        nodes = nodes_of(result.profile, result.told.profiled_from)
+        return node_costs(audited, nodes, result.counted.ticks, total)
     ran = spans(result.told.events, result.counted.ticks)
     main = _main_operators(Path(audited.path))
     return operator_costs(audited.operators[:main], ran, total)

@@ -38,11 +38,15 @@ class Feed:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one run gave; ``counted`` is None where nothing was counted."""
+    """What one run gave; ``counted`` is None where nothing was counted.
+
+    ``profile`` is what the runtime's profiler wrote into a file, empty if it wrote none.
+    """
 
     told: Told
     outputs: bytes
     counted: Counted | None
+    profile: bytes = b""
 
 
 class Run:
@@ -113,11 +117,12 @@ class Run:
         if code:
             raise DeviceError(f"the emulator ended with code {code}: {telling(err) or 'no reason'}")
         told = read_told(out.decode("utf-8", errors="replace"))
-        counts = self._folder / "counts"
+        counts, profiles = self._folder / "counts", sorted(self._folder.glob("profile*.json"))
         return Result(
             told=told,
             outputs=(self._room / "out").read_bytes(),
             counted=read_counts(counts.read_text("ascii")) if self._task != "outputs" else None,
+            profile=profiles[0].read_bytes() if profiles else b"",
         )
 
 

@@ -40,10 +40,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """``outputs`` are (bytes, name) in the order in which they are written."""
+    """``outputs`` are (bytes, name) in the order in which they are written.
+
+    ``profiled_from`` are the looks at the clock that a profile in a file counts before the
+    inference.
+    """
 
     outputs: tuple[tuple[int, str], ...]
     events: tuple[Event, ...]
+    profiled_from: int = 0
 
 
 def read_counts(text: str) -> Counted:
@@ -73,7 +78,7 @@ def read_told(text: str) -> Told:
     Raises:
         DeviceError: it did not come to its end, or printed something else.
     """
-    outputs, events, ended = [], [], False
+    outputs, events, ended, profiled_from = [], [], False, 0
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "output":
@@ -86,13 +91,15 @@ def read_told(text: str) -> Told:
             kind, start, elapsed, node, graph = map(_number, numbers)
             events.append(Event(kind=kind, start=start, elapsed=elapsed, node=node, graph=graph,
                                 tag=tag))  # fmt: skip
+        elif word == "profile":
+            profiled_from = _number(rest)
         elif word == "done":
             ended = True
         elif word != "input":
             raise _unexpected(line)
     if not ended:
         raise DeviceError("expected the runner to come to its end, it stopped before")
-    return Told(outputs=tuple(outputs), events=tuple(events))
+    return Told(outputs=tuple(outputs), events=tuple(events), profiled_from=profiled_from)
 
 
 def counts_of(figures: Figures) -> Counts:
