@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.runtime_choice import for_format, install_command
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.lease import leased
@@ -83,7 +84,8 @@ def benchmark(
     given += chosen
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device, name) for device, name in zip(found, given, strict=True)]
+    kinds = {artifact.format for artifact in artifacts}
+    backends = [_ready(device, name, kinds) for device, name in zip(found, given, strict=True)]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
@@ -160,16 +162,23 @@ def _judged(result: Benchmark) -> Benchmark:
     raise error
 
 
-def _ready(device: Device, given: Any) -> Backend:
-    """Return the code behind a device that is ready; ``given`` is what the user called it."""
+def _ready(device: Device, given: Any, kinds: Iterable[str]) -> Backend:
+    """Return the code behind a device that is ready for files of these formats.
+
+    ``given`` is what the user called it.
+    """
     backend = backend_of(device)
-    state = backend.state(device)
-    if state.readiness == "ready":
-        return backend
-    name = shlex.quote(device.name if isinstance(given, Device) else str(given))
-    installs = state.readiness == "needs install" and backend.needs(device)
-    verb = "edgekit devices install {}" if installs else "see `edgekit devices show {}`"
-    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {verb.format(name)}")
+    for chosen in [for_format(device, kind) for kind in sorted(kinds)]:
+        state = backend.state(chosen)
+        if state.readiness == "ready":
+            continue
+        name = shlex.quote(device.name if isinstance(given, Device) else str(given))
+        installs = state.readiness == "needs install" and backend.needs(chosen)
+        do = install_command(device, chosen, name) if installs else (
+            f"see `edgekit devices show {name}`"
+        )  # fmt: skip
+        raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
+    return backend
 
 
 def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
