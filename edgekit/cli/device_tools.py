@@ -38,7 +38,7 @@ def install(
     from edgekit.devices.runtime_choice import with_runtimes
 
     devices = [each for name in names for each in with_runtimes(load_device(name), runtime)]
-    before = removal(devices, shared=True) if again else Removal(freed_mb={})
+    before = removal(devices, shared=True, optional=False) if again else Removal(freed_mb={})
     _agree(before, f"Remove {_megabytes(before)} first?", yes=yes, as_json=as_json)
     before.carry_out()
     needed = list({fetch: None for d in devices for fetch in backend_of(d).needs(d)})

@@ -71,6 +71,10 @@ class FirmwareBackend:
         declared(device)
         Kit(device).install(progress)
 
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return Kit(device).folders()
+
     def check(self, device: Device) -> Sequence[str]:
         """Run a file of one product, whose outputs are known."""
         from edgekit.devices.firmware import known_file
