@@ -16,7 +16,7 @@ from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.devices.runtime_choice import for_format, install_command
+from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.lease import leased
@@ -80,11 +80,11 @@ def benchmark(
     given = [] if pools and devices == "host" else _several(devices)
     known = open_inventory(inventory)
     found = [one if isinstance(one, Device) else _named(str(one), known) for one in given]
-    found += (chosen := [known.free(pool) for pool in pools])
+    kinds = {artifact.format for artifact in artifacts}
+    found += (chosen := [known.free(pool, kinds) for pool in pools])
     given += chosen
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    kinds = {artifact.format for artifact in artifacts}
     backends = [_ready(device, name, kinds) for device, name in zip(found, given, strict=True)]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
@@ -167,18 +167,10 @@ def _ready(device: Device, given: Any, kinds: Iterable[str]) -> Backend:
 
     ``given`` is what the user called it.
     """
-    backend = backend_of(device)
-    for chosen in [for_format(device, kind) for kind in sorted(kinds)]:
-        state = backend.state(chosen)
-        if state.readiness == "ready":
-            continue
-        name = shlex.quote(device.name if isinstance(given, Device) else str(given))
-        installs = state.readiness == "needs install" and backend.needs(chosen)
-        do = install_command(device, chosen, name) if installs else (
-            f"see `edgekit devices show {name}`"
-        )  # fmt: skip
-        raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {do}")
-    return backend
+    called = shlex.quote(device.name if isinstance(given, Device) else str(given))
+    for why in see(device, kinds, called=called).lacking.values():
+        raise DeviceError(f"{device.name}: {why}")
+    return backend_of(device)
 
 
 def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:

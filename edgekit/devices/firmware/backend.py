@@ -57,10 +57,7 @@ class FirmwareBackend:
             why = f"compiler and emulator come as Debian packages, not for {platform.platform()}"
             return State(readiness="not here", why=why)
         named = ", ".join(each.package for each in wanted)
-        return State(
-            readiness="needs install",
-            why=f"{named} to be installed: edgekit devices install {device.name}",
-        )
+        return State(readiness="needs install", why=f"lacks {named}")
 
     def needs(self, device: Device) -> Sequence[Fetch]:
         """Return what is missing."""
