@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.lease import leased
@@ -79,11 +80,12 @@ def benchmark(
     given = [] if pools and devices == "host" else _several(devices)
     known = open_inventory(inventory)
     found = [one if isinstance(one, Device) else _named(str(one), known) for one in given]
-    found += (chosen := [known.free(pool) for pool in pools])
+    kinds = {artifact.format for artifact in artifacts}
+    found += (chosen := [known.free(pool, kinds) for pool in pools])
     given += chosen
     if not artifacts or not found:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device, name) for device, name in zip(found, given, strict=True)]
+    backends = [_ready(device, name, kinds) for device, name in zip(found, given, strict=True)]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
@@ -160,16 +162,15 @@ def _judged(result: Benchmark) -> Benchmark:
     raise error
 
 
-def _ready(device: Device, given: Any) -> Backend:
-    """Return the code behind a device that is ready; ``given`` is what the user called it."""
-    backend = backend_of(device)
-    state = backend.state(device)
-    if state.readiness == "ready":
-        return backend
-    name = shlex.quote(device.name if isinstance(given, Device) else str(given))
-    installs = state.readiness == "needs install" and backend.needs(device)
-    verb = "edgekit devices install {}" if installs else "see `edgekit devices show {}`"
-    raise DeviceError(f"{device.name}: {state.readiness}: {state.why}; {verb.format(name)}")
+def _ready(device: Device, given: Any, kinds: Iterable[str]) -> Backend:
+    """Return the code behind a device that is ready for files of these formats.
+
+    ``given`` is what the user called it.
+    """
+    called = shlex.quote(device.name if isinstance(given, Device) else str(given))
+    for why in see(device, kinds, called=called).lacking.values():
+        raise DeviceError(f"{device.name}: {why}")
+    return backend_of(device)
 
 
 def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:

@@ -56,8 +56,8 @@ static uint64_t figures[FIGURES], begun[FIGURES], ticked[FIGURES];
 static cache l1, l2;
 static uint64_t touched;
 static unsigned line_bits = 6, inferences;
-static int out = -1, arm;
-static bool on;
+static int out = -1, arm, get_priority; /* the number of the marks' system call */
+static bool on, other;
 
 /* The line that was touched last is in the cache, and is the one used last. */
 static void touch(uint64_t line) {
@@ -95,7 +95,7 @@ static void translate(uint64_t plugin, void *code) {
     const void *bytes = qemu_plugin_insn_data(at);
     uint32_t word;
     memcpy(&word, bytes, sizeof word * (arm != 0));
-    int kind = arm ? classify_arm(word) : classify_x86(bytes, qemu_plugin_insn_size(at));
+    int kind = arm ? classify_arm(word) : other ? OTHER : classify_x86(bytes, qemu_plugin_insn_size(at));
     made->held[kind]++;
     all[i].home = made;
     if (!arm || kind <= PREFETCH || kind == OTHER)
@@ -145,7 +145,7 @@ static void ready(uint64_t plugin) {
 static void call(uint64_t plugin, unsigned cpu, int64_t number, uint64_t which, uint64_t mark,
                  uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8) {
   (void)cpu, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
-  if (number != (arm ? 141 : 140) || (uint32_t)which != WHICH) return;
+  if (number != get_priority || (uint32_t)which != WHICH) return;
   if (mark == READY) qemu_plugin_reset(plugin, ready);
   if (mark < BEGIN || mark > TICK) return;
   add_up();
@@ -173,6 +173,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(
     for (int k = 0; k < 5; k++) sizes[k] = number(arguments[i], names[k], lengths[k], sizes[k]);
   }
   arm = !strcmp(information->target_name, "aarch64");
+  other = !strcmp(information->target_name, "arm"); /* which is not classified */
+  get_priority = arm ? 141 : other ? 96 : 140;
   if (out < 0 || information->system_mode || write(out, head, sizeof head - 1) < 0) return 1;
   cache_make(&l1, sizes[0], (unsigned)sizes[1], (unsigned)sizes[4]);
   cache_make(&l2, sizes[2], (unsigned)sizes[3], (unsigned)sizes[4]);

@@ -20,18 +20,25 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without askin
 
 @click.command("install")
 @click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--runtime", "runtime", default="", metavar="NAME",
+    help="One that is brought on demand, or `all`; `devices show` lists them.",
+)  # fmt: skip
 @yes_option
 @click.option("--again", is_flag=True, help="Remove what is there of them before, and fetch anew.")
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
-def install(names: tuple[str, ...], yes: bool, again: bool, silent: bool, as_json: bool) -> None:
+def install(
+    names: tuple[str, ...], runtime: str, yes: bool, again: bool, silent: bool, as_json: bool
+) -> None:
     """Bring what devices need, into your cache folder; what is there already is left alone."""
     from edgekit.devices.backend import backend_of
     from edgekit.devices.declaration import load_device
     from edgekit.devices.removal import Removal, removal
+    from edgekit.devices.runtime_choice import with_runtimes
 
-    devices = [load_device(name) for name in names]
-    before = removal(devices, shared=True) if again else Removal(freed_mb={})
+    devices = [each for name in names for each in with_runtimes(load_device(name), runtime)]
+    before = removal(devices, shared=True, optional=False) if again else Removal(freed_mb={})
     _agree(before, f"Remove {_megabytes(before)} first?", yes=yes, as_json=as_json)
     before.carry_out()
     needed = list({fetch: None for d in devices for fetch in backend_of(d).needs(d)})
@@ -42,7 +49,10 @@ def install(names: tuple[str, ...], yes: bool, again: bool, silent: bool, as_jso
     if needed and not (yes or again):
         _confirm(f"Fetch about {megabytes:.0f} MB?", as_json)
     _bring(devices, silent=silent or as_json)
-    states = {device.name: backend_of(device).state(device) for device in devices}
+    states: dict[str, State] = {}
+    for device in devices:
+        if device.name not in states or states[device.name].readiness == "ready":
+            states[device.name] = backend_of(device).state(device)
     if as_json:
         rows = [{"device": name, "state": state} for name, state in states.items()]
         print_json({"schema": 1, "fetched": needed, "devices": rows})

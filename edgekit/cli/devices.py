@@ -108,4 +108,8 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(values: Sequence[Any]) -> str:
-    return ", ".join(str(value) for value in values)
+    """Name what is in a list; of tables, their values."""
+    return ", ".join(
+        " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+        for value in values
+    )

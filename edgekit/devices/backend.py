@@ -141,7 +141,10 @@ class Stores(Protocol):
     """What a backend has besides, whose ``install`` puts folders into the store."""
 
     def folders(self, device: Device) -> Sequence[str]:
-        """Return the names of the store's folders that the device uses, there or not."""
+        """Return the names of the store's folders that the device uses, there or not.
+
+        Those of its ``runtime`` alone: for another one it is asked with that in its place.
+        """
 
 
 def require_tflite(device: Device, artifact: Artifact) -> None:

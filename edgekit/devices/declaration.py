@@ -134,6 +134,7 @@ class Device:
     """One device, and where each of its figures comes from.
 
     ``kind`` is one of ``edgekit.devices.kinds``, to which plugins add.
+    ``optional_runtimes`` run files that ``runtime`` does not take; each is brought on demand.
     ``provenance`` maps a key such as ``cpu.clock_mhz`` to a source in words. ``labels`` group
     devices. ``script`` says what a fake device does.
     """
@@ -142,6 +143,7 @@ class Device:
     kind: str
     description: str
     runtime: Runtime | None = None
+    optional_runtimes: tuple[Runtime, ...] = ()
     cpu: Cpu | None = None
     memory: Memory = field(default_factory=Memory)
     accelerator: Accelerator | None = None

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit import extras, runtimes
-from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
+from edgekit.devices.readiness import Seen
 from edgekit.errors import DeviceError, DeviceLost, OptionError, one_line
 from edgekit.farm.task import Outcome, Task, look, perform_far
 from edgekit.farm.workforce import processors
@@ -94,11 +94,12 @@ class Cluster:
         ref = self._perform.options(**options).remote(task, self._shipped(task.file))
         return self._watched(ref, task.device, timeout_s)
 
-    def look(self, device: Device, timeout_s: float) -> Future[State]:
+    def look(self, device: Device, formats: frozenset[str], timeout_s: float) -> Future[Seen]:
         """See ``Workforce``."""
         if device.name not in self.offered():
             return _gone(device)
-        ref = self._look.options(num_cpus=0, resources={resource(device): 1}).remote(device)
+        placed = self._look.options(num_cpus=0, resources={resource(device): 1})
+        ref = placed.remote(device, formats)
         return self._watched(ref, device, timeout_s)
 
     def close(self, *, now: bool) -> None:

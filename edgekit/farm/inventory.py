@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgekit.devices.backend import backend_of
 from edgekit.devices.declaration import Device, all_devices, load_device
+from edgekit.devices.readiness import see
 from edgekit.errors import DeviceError, OptionError, UnknownName
 from edgekit.farm.lease import holder
 from edgekit.farm.quarantine import quarantine_of
@@ -44,8 +44,10 @@ class Inventory:
             raise OptionError(f"pool {labels!r}: no device bears all of these labels")
         return sorted(found, key=lambda device: device.name)
 
-    def free(self, labels: str) -> Device:
+    def free(self, labels: str, formats: Iterable[str] = ()) -> Device:
         """Return the first device of a pool that is ready, and that nobody has or keeps apart.
+
+        Ready is one that takes files of all these formats now.
 
         Raises:
             UnknownName: no device bears a label.
@@ -53,20 +55,19 @@ class Inventory:
         """
         why = []
         for device in self.pool(labels):
-            if not (hindrance := _hindrance(device)):
+            if not (hindrance := _hindrance(device, formats)):
                 return device
             why.append(f"{device.name}: {hindrance}")
         raise DeviceError(f"pool {labels!r}: no device is free: {'; '.join(why)}")
 
 
-def _hindrance(device: Device) -> str:
+def _hindrance(device: Device, formats: Iterable[str]) -> str:
     """Return what keeps a device from being measured on now; nothing if it can be."""
     if apart := quarantine_of(device):
         return f"in quarantine: {apart.why}"
     if who := holder(device):
         return f"in use by {who}"
-    state = backend_of(device).state(device)
-    return "" if state.readiness == "ready" else f"{state.readiness}: {state.why}"
+    return next(iter(see(device, formats).lacking.values()), "")
 
 
 def split_labels(pool: str) -> frozenset[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE INDEX IF NOT EXISTS attempts_of ON attempts (key);
 """
 _BATCH = 500
+_ENDS = "EXISTS (SELECT 1 FROM json_each({}) WHERE jobs.file LIKE '%' || value)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,16 +131,20 @@ class Journal:
                 " WHERE wanted AND state != 'done'"
             )
 
-    def take(self, device: str, places: Mapping[str, bool]) -> Job | None:
+    def take(
+        self, device: str, places: Mapping[str, bool], without: Sequence[str] = ()
+    ) -> Job | None:
         """Give a device its next job, or None: jobs for it alone first, then those of its pools.
 
         Args:
             device: Who asks.
             places: Whose jobs it takes: its own name and its pools, each with whether others take
                 them as well. Then a job that this device tried last is left to the others.
+            without: Ends of the names of files that it does not take.
         """
-        row = self._next(device, {place: False for place in places if place == device})
-        row = row or self._next(device, {p: shared for p, shared in places.items() if p != device})
+        own = {place: False for place in places if place == device}
+        pools = {place: shared for place, shared in places.items() if place != device}
+        row = self._next(device, own, without) or self._next(device, pools, without)
         if row is None:
             return None
         job = Job(key=row[0], place=row[1], file=row[2])
@@ -173,14 +179,19 @@ class Journal:
         self._set(job, "queued" if again else "failed", device=device, error=error)
         return again
 
-    def give_up(self, place: str, error: str) -> None:
-        """Fail whatever is queued for a place; the reason stands behind what was tried."""
+    def give_up(self, place: str, error: str, ends: Sequence[str] = ("",)) -> int:
+        """Fail whatever is queued for a place; the reason stands behind what was tried.
+
+        Only files whose names end so. Return how many jobs failed.
+        """
         with self._db:
-            self._db.execute(
-                "UPDATE jobs SET state = 'failed', error = CASE error WHEN '' THEN ?"
-                " ELSE error || '; ' || ? END WHERE wanted AND state = 'queued' AND place = ?",
-                (error, error, place),
+            given_up = self._db.execute(
+                "UPDATE jobs SET state = 'failed', error = CASE error WHEN '' THEN ?1"
+                " ELSE error || '; ' || ?1 END WHERE wanted AND state = 'queued' AND place = ?2"
+                f" AND {_ENDS.format('?3')}",
+                (error, place, json.dumps(list(ends))),
             )
+        return given_up.rowcount
 
     def tried_by(self, job: Job) -> set[str]:
         """Return the devices that failed at a job."""
@@ -194,6 +205,11 @@ class Journal:
                 "SELECT place, COUNT(*) FROM jobs WHERE wanted AND state = 'queued' GROUP BY place"
             )
         )
+
+    def queued(self) -> Iterator[tuple[str, str]]:
+        """Yield place and file of each job that is queued."""
+        rows = self._db.execute("SELECT place, file FROM jobs WHERE wanted AND state = 'queued'")
+        return ((place, file) for place, file in rows)
 
     def counts(self) -> Mapping[State, int]:
         """Return how many jobs stand where."""
@@ -225,13 +241,16 @@ class Journal:
                 measurement=_measurement(result, key),
             )  # fmt: skip
 
-    def _next(self, device: str, places: Mapping[str, bool]) -> tuple[str, str, str] | None:
-        found = []
+    def _next(
+        self, device: str, places: Mapping[str, bool], without: Sequence[str]
+    ) -> tuple[str, str, str] | None:
+        found, ends = [], json.dumps(list(without))
         for place, shared in places.items():
             row = self._db.execute(
                 "SELECT key, place, file, number FROM jobs WHERE wanted = 1 AND state = 'queued'"
-                " AND place = ? AND (NOT ? OR device != ?) ORDER BY number LIMIT 1",
-                (place, shared, device),
+                " AND place = ? AND (NOT ? OR device != ?)"
+                f" AND NOT {_ENDS.format('?')} ORDER BY number LIMIT 1",
+                (place, shared, device, ends),
             ).fetchone()
             found += [row] if row else []
         return min(found, key=lambda row: row[3])[:3] if found else None

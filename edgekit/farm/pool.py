@@ -10,14 +10,15 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
+from edgekit.devices.readiness import Seen
 from edgekit.errors import DeviceError
 from edgekit.farm.task import Outcome, Task, look, perform
 
@@ -50,9 +51,9 @@ class Pool:
         """See ``Workforce``."""
         return self._begin(perform, task, timeout_s, task.device)
 
-    def look(self, device: Device, timeout_s: float) -> Future[State]:
+    def look(self, device: Device, formats: frozenset[str], timeout_s: float) -> Future[Seen]:
         """See ``Workforce``."""
-        return self._begin(look, device, timeout_s, device)
+        return self._begin(partial(look, formats=formats), device, timeout_s, device)
 
     def close(self, *, now: bool) -> None:
         """See ``Workforce``."""

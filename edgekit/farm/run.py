@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.devices.backend import State
+from edgekit.devices.readiness import Seen
 from edgekit.errors import DeviceError, DeviceLost, one_line
 from edgekit.farm import quarantine
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
 from edgekit.farm.schedule import Fleet, Member
-from edgekit.farm.task import Outcome, Task
+from edgekit.farm.task import Outcome, Task, formats, suffixes
 from edgekit.farm.workforce import Workforce
 from edgekit.progress import Progress
 
 _LOOK_S = 30.0
+_LACKING = ("needs install", "not here")
 
 
 @dataclass
@@ -43,7 +45,8 @@ class Run:
     timeout_s: float
     progress: Progress
     _working: dict[Future[Outcome], tuple[Member, Job]] = field(default_factory=dict)
-    _asked: dict[Future[State], Member] = field(default_factory=dict)
+    _asked: dict[Future[Seen], Member] = field(default_factory=dict)
+    _formats: Mapping[str, set[str]] = field(default_factory=dict)
 
     def work(self) -> None:
         """Return when no job is left; what was found is in the journal.
@@ -51,6 +54,7 @@ class Run:
         Raises:
             DeviceError: a device that jobs name lacks what it runs on; nothing was measured.
         """
+        self._formats = self._queued_formats()
         self._muster()
         while True:
             self._give_up()
@@ -65,33 +69,49 @@ class Run:
         """Ask every device whether it is there. What is not installed gets no work."""
         for member in self.fleet.living():
             self._ask(member)
-        lacking = []
+        lacking = {}
         for future in as_completed(list(self._asked)):
-            member, state = self._asked.pop(future), _state(future)
-            if state.readiness in ("needs install", "not here"):
-                self.fleet.part(member, f"{state.readiness}: {state.why}")
-                lacking.append(member)
-            else:
-                self._hear(member, state)
-        queued = self.journal.places()
-        if named := [m for m in lacking if m.device.name in queued]:
-            raise DeviceError(" | ".join(f"{m.device.name}: {m.why}" for m in named))
+            member, seen = self._asked.pop(future), _seen(future)
+            self._hear(member, seen)
+            name = member.device.name
+            wanted = seen.lacking.keys() & self._formats.get(name, set())
+            if wanted and seen.state.readiness in (*_LACKING, "ready"):
+                lacking[name] = " | ".join(dict.fromkeys(seen.lacking[k] for k in sorted(wanted)))
+        if lacking:
+            raise DeviceError(" | ".join(f"{name}: {why}" for name, why in lacking.items()))
+
+    def _queued_formats(self) -> Mapping[str, set[str]]:
+        """Return the formats of the files that are queued for each place."""
+        found: dict[str, set[str]] = {}
+        for place, file in self.journal.queued():
+            found.setdefault(place, set()).update(formats([file]))
+        return found
 
     def _ask(self, member: Member) -> None:
         member.standing = "asked"
-        self._asked[self.workforce.look(member.device, _LOOK_S)] = member
+        wanted = frozenset().union(*(self._formats.get(place, ()) for place in member.places))
+        self._asked[self.workforce.look(member.device, wanted, _LOOK_S)] = member
 
     def _start(self) -> None:
         for member in self.fleet.rested(time.monotonic()):
             self._ask(member)
-        for member in self.fleet.may_start(self.journal.places()):
-            job = self.journal.take(member.device.name, self.fleet.shares(member))
-            if job is None:
-                continue
-            member.standing = "working"
-            self.progress.note(f"{job.file} on {member.device.name}")
-            future = self.workforce.perform(self.task(job, member), self.timeout_s)
-            self._working[future] = (member, job)
+        idle = set[str]()
+        while able := self.fleet.may_start(self.journal.places(), idle):
+            for member in able:
+                if not self._begin(member):
+                    idle.add(member.device.name)
+
+    def _begin(self, member: Member) -> bool:
+        """Give a device its next job; whether there was one that it takes."""
+        shares, without = self.fleet.shares(member), suffixes(member.lacking)
+        job = self.journal.take(member.device.name, shares, without)
+        if job is None:
+            return False
+        member.standing = "working"
+        self.progress.note(f"{job.file} on {member.device.name}")
+        future = self.workforce.perform(self.task(job, member), self.timeout_s)
+        self._working[future] = (member, job)
+        return True
 
     def _wait(self) -> None:
         event = self.fleet.next_event_s()
@@ -104,13 +124,17 @@ class Run:
             if future in self._working:
                 self._conclude(*self._working.pop(future), _outcome(future))
             else:
-                self._hear(self._asked.pop(future), _state(future))
+                self._hear(self._asked.pop(future), _seen(future))
 
     def _conclude(self, member: Member, job: Job, outcome: Outcome) -> None:
         name = member.device.name
         if outcome.verdict == "busy":
             self.journal.again(job)
             self.fleet.busy(member, outcome.error, time.monotonic(), most_s=self.timeout_s)
+            return
+        if outcome.verdict == "unready":
+            self.journal.again(job)
+            self._ask(member)
             return
         if outcome.measurement is not None:
             self.journal.done(job, name, outcome.measurement)
@@ -128,9 +152,13 @@ class Run:
             member.standing = "free"
         self._remember(member)
 
-    def _hear(self, member: Member, state: State) -> None:
+    def _hear(self, member: Member, seen: Seen) -> None:
+        state = seen.state
         if state.readiness == "ready":
-            member.standing = "free"
+            member.standing, member.lacking = "free", seen.lacking
+        elif state.readiness in _LACKING:
+            self.fleet.part(member, next(iter(seen.lacking.values()), state.why))
+            return  # nothing is wrong with it
         else:
             self.fleet.absent(member, f"{state.readiness}: {state.why}", time.monotonic())
         self._remember(member)
@@ -146,6 +174,9 @@ class Run:
             if why is not None:
                 self.journal.give_up(place, why)
                 self.progress.advance(count)
+                continue
+            for kind, lacking in self.fleet.taken_by_nobody(place).items():
+                self.progress.advance(self.journal.give_up(place, lacking, suffixes([kind])))
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -158,8 +189,8 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     return Outcome(verdict="lost" if isinstance(error, DeviceLost) else "failed", error=told)
 
 
-def _state(future: Future[State]) -> State:
+def _seen(future: Future[Seen]) -> Seen:
     error = future.exception()
-    return future.result() if error is None else State(
-        readiness="unreachable", why=one_line(error)
-    )  # fmt: skip
+    if error is None:
+        return future.result()
+    return Seen(state=State(readiness="unreachable", why=one_line(error)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +23,7 @@ class Member:
 
     ``places`` are what it takes jobs for: its name and its pools. ``failed_at`` are the jobs that
     it failed at since it last did one; ``absences`` counts how often in a row it was not there.
+    ``lacking`` maps formats of files that it does not take now to why.
     """
 
     device: Device
@@ -33,6 +34,7 @@ class Member:
     failed_at: set[str] = field(default_factory=set)
     absences: int = 0
     busy_since_s: float | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fleet:
@@ -60,15 +62,18 @@ class Fleet:
         }
         self._cpus = cpus
 
-    def may_start(self, queued: Mapping[str, int]) -> list[Member]:
+    def may_start(self, queued: Mapping[str, int], idle: Container[str] = ()) -> list[Member]:
         """Return the free devices that have work, those first that need all processors.
+
+        Those named in ``idle`` have none, whatever is queued.
 
         Where one that is timed on this machine has work, nothing else that computes here is
         started until it is done: a measurement is not to be disturbed.
         """
         able = [
             member for member in self.members.values()
-            if member.standing == "free" and any(queued.get(place) for place in member.places)
+            if member.standing == "free" and member.device.name not in idle
+            and any(queued.get(place) for place in member.places)
         ]  # fmt: skip
         if self._cpus is None:
             return able
@@ -89,11 +94,9 @@ class Fleet:
         return processors(member.device, self._cpus or 0)
 
     def shares(self, member: Member) -> dict[str, bool]:
-        """Return the places of a device, each with whether another that lives takes its jobs."""
-        return {
-            place: any(place in o.places for o in self.living() if o is not member)
-            for place in member.places
-        }
+        """Return the places of a device, each with whether another takes all its jobs."""
+        others = [o for o in self.living() if o is not member and not o.lacking]
+        return {place: any(place in other.places for other in others) for place in member.places}
 
     def living(self) -> list[Member]:
         """Return the devices that get work, now or later."""
@@ -147,6 +150,17 @@ class Fleet:
         return min(
             (m.until_s for m in self.members.values() if m.standing == "resting"), default=None
         )
+
+    def taken_by_nobody(self, place: str) -> dict[str, str]:
+        """Return formats that none of a place's living devices takes now, each with why."""
+        takers = [member for member in self.living() if place in member.places]
+        if not takers:
+            return {}
+        every = set.intersection(*(set(member.lacking) for member in takers))
+        return {
+            kind: "; ".join(f"{m.device.name}: {m.lacking[kind]}" for m in takers)
+            for kind in sorted(every)
+        }
 
     def why_nobody(self, place: str) -> str | None:
         """Return why no device will ever take a place's jobs; None if one will."""

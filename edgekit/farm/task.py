@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Backend, Computes, Request, State, backend_of
+from edgekit.devices.backend import Backend, Computes, Readiness, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.readiness import Seen, see
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
 from edgekit.farm.lease import leased
 from edgekit.files import scratch
@@ -20,9 +21,10 @@ from edgekit.progress import Progress, Silent
 if TYPE_CHECKING:
     from edgekit.pipeline.device_accuracy import Scoring
 
-Verdict = Literal["done", "refused", "failed", "lost", "busy"]
+Verdict = Literal["done", "refused", "failed", "lost", "busy", "unready"]
 """done: measured. refused: the file or the request is at fault, and no device would do better.
-failed: the device is there, and failed. lost: it is not there any more. busy: somebody has it."""
+failed: the device is there, and failed. lost: it is not there any more. busy: somebody has it.
+unready: it lacks what files of this format run on, and nothing is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +58,19 @@ def perform(task: Task) -> Outcome:
     except DeviceBusy as error:
         return Outcome(verdict="busy", error=str(error))
     except DeviceError as error:
-        gone = isinstance(error, DeviceLost)
-        there = not gone and backend.state(task.device).readiness == "ready"
-        return Outcome(verdict="failed" if there else "lost", error=str(error))
+        return Outcome(verdict=_blame(task, error), error=str(error))
     except EdgekitError as error:
         return Outcome(verdict="refused", error=str(error))
     return Outcome(verdict="done", measurement=measured)
+
+
+def _blame(task: Task, error: DeviceError) -> Verdict:
+    if isinstance(error, DeviceLost):
+        return "lost"
+    told: Mapping[Readiness, Verdict] = {
+        "ready": "failed", "needs install": "unready", "not here": "unready",
+    }  # fmt: skip
+    return told.get(see(task.device, formats([task.file])).state.readiness, "lost")
 
 
 def scored(
@@ -93,6 +102,18 @@ def perform_far(task: Task, content: Mapping[str, bytes]) -> Outcome:
     return replace(outcome, measurement=replace(outcome.measurement, file=task.file))
 
 
-def look(device: Device) -> State:
-    """Say whether a device can be measured on."""
-    return backend_of(device).state(device)
+def look(device: Device, formats: Iterable[str]) -> Seen:
+    """Say whether a device can be measured on with files of these formats."""
+    return see(device, formats)
+
+
+def formats(files: Iterable[str]) -> set[str]:
+    """Return the formats of files, by their names."""
+    found = {runtimes.SUFFIXES.get(Path(file).suffix.lower()) for file in files}
+    return {kind for kind in found if kind is not None}
+
+
+def suffixes(formats: Iterable[str]) -> list[str]:
+    """Return how names of files of these formats end."""
+    wanted = set(formats)
+    return [suffix for suffix, kind in runtimes.SUFFIXES.items() if kind in wanted]

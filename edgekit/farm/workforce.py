@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Protocol
 
-from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
+from edgekit.devices.readiness import Seen
 from edgekit.farm.task import Outcome, Task
 
 _WAITING = frozenset({"fake", "ssh", "adb"})
@@ -27,8 +27,8 @@ class Workforce(Protocol):
         The future's error is ``DeviceLost`` where the device is gone.
         """
 
-    def look(self, device: Device, timeout_s: float) -> Future[State]:
-        """Ask whether a device can be measured on."""
+    def look(self, device: Device, formats: frozenset[str], timeout_s: float) -> Future[Seen]:
+        """Ask whether a device can be measured on with files of these formats."""
 
     def close(self, *, now: bool) -> None:
         """Let go of everything; ``now`` ends tasks in the middle."""

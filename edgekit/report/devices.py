@@ -223,8 +223,11 @@ def _cost_cell(operator: OperatorCost) -> str:
 
 def titles(measurements: Sequence[DeviceMeasurement]) -> list[str]:
     """Return one line a device: what it is, and what runs there."""
-    lines = {}
+    lines, runs = {}, dict[str, dict[str, None]]()
     for one in measurements:
-        runs = ", ".join(f"{name} {version}" for name, version in one.runtime.items())
-        lines[one.device] = f"{one.device}: {one.description}" + (f"; {runs}" if runs else "")
+        named = [f"{name} {version}" for name, version in one.runtime.items()]
+        known = runs.setdefault(one.device, {})
+        known.update(dict.fromkeys(named))
+        ran = f"; {', '.join(known)}" if known else ""
+        lines[one.device] = f"{one.device}: {one.description}{ran}"
     return [text.visible(line) for line in lines.values()]

@@ -19,6 +19,7 @@ from edgekit.devices.microcontroller.ask import MICRO
 from edgekit.devices.npu.compile import VELA
 from edgekit.devices.provision import store
 from edgekit.devices.removal import removal
+from edgekit.devices.runtime_choice import with_runtime
 
 HOSTILE = "\x1b[2J\x1b]0;gone\x07 \x9b31m \N{RIGHT-TO-LEFT OVERRIDE}ok\r\nfake: fine"
 
@@ -70,7 +71,13 @@ def test_a_device_that_is_not_whole_keeps_nothing() -> None:
     assert removal([load_device("raspberry-pi-4")]).freed_mb == {"qemu-user": 1.0}
 
 
-@pytest.mark.parametrize("name", ["raspberry-pi-4", "x86-haswell", "cortex-m4", "ethos-u55-128"])
+STORED = (
+    "raspberry-pi-4", "x86-haswell", "armv7", "cortex-m4", "ethos-u55-128", "chromium-wasm",
+    "firmware-m4",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STORED)
 def test_all_that_installing_would_make_can_be_removed(name: str) -> None:
     device = load_device(name)
     backend = backend_of(device)
@@ -80,6 +87,42 @@ def test_all_that_installing_would_make_can_be_removed(name: str) -> None:
     removal([device], shared=True).carry_out()
     assert [path.name for path in store.store().iterdir() if path.is_dir()] == []
     assert list(backend.needs(device))
+
+
+@pytest.mark.parametrize("name", ["chromium-wasm", "firmware-m4"])
+def test_commands_see_what_a_kind_has_in_the_store(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = load_device(name)
+    backend = backend_of(device)
+    assert isinstance(backend, Stores)
+    folders = list(backend.folders(device))
+    put(*folders)
+    monkeypatch.setattr(
+        type(backend), "install", lambda self, device, progress: put(*backend.folders(device))
+    )
+    (store.place(folders[0]) / "file").write_bytes(b"broken")
+    code, said, _ = run("devices", "install", name, "--again", "--yes", "-q")
+    assert (code, f"remove {folders[0]}, 0.0 MB" in said) == (0, True)
+    assert (store.place(folders[0]) / "file").stat().st_size == 1_000_000
+    code, said, _ = run("devices", "remove", name, "--shared", "--yes", "--json")
+    assert (code, json.loads(said)["freed_mb"]) == (0, dict.fromkeys(folders, 1.0))
+    assert not any(store.present(folder) for folder in folders)
+
+
+def test_runtimes_on_demand_go_with_their_device_and_keep_what_they_need() -> None:
+    board = load_device("raspberry-pi-4")
+    plain, more = board, with_runtime(board, "onnxruntime")
+    backend = backend_of(board)
+    assert isinstance(backend, Stores)
+    (wheel,) = set(backend.folders(more)) - set(backend.folders(plain))
+    put(*backend.folders(more))
+    assert "qemu-user" in removal([load_device("x86-haswell")], shared=True).freed_mb
+    kept = removal([load_device("x86-haswell")]).kept["qemu-user"]
+    assert "raspberry-pi-4" in kept
+    assert wheel not in removal([plain], shared=True, optional=False).freed_mb
+    removal([plain], shared=True).carry_out()
+    assert not store.present(wheel)
 
 
 def test_remove_says_what_it_frees_and_asks() -> None:

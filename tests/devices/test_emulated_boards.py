@@ -127,8 +127,8 @@ def test_a_file_that_the_runtime_refuses_is_named(board, artifact):
 
 def test_other_formats_are_refused(artifact):
     other = dataclasses.replace(artifact, format="onnx")
-    with pytest.raises(ArtifactError, match="takes TFLite files, got onnx"):
-        EmulatedBackend().measure(load_device("raspberry-pi-4"), other, Request())
+    with pytest.raises(ArtifactError, match="armv7 takes tflite files, got onnx"):
+        EmulatedBackend().measure(load_device("armv7"), other, Request())
 
 
 def test_a_device_that_computes_wrongly_is_caught(board, artifact, monkeypatch):
@@ -174,7 +174,9 @@ def test_a_runtime_that_cannot_be_loaded_is_not_the_files_fault(board, artifact,
 
     broken = tmp_path / "libLiteRt.so"
     broken.write_bytes(b"not a library")
-    tools = dataclasses.replace(Kit(board).tools(), runtime=broken)
+    tools = Kit(board).tools()
+    room = {**tools.program.room, broken.name: broken}
+    tools = dataclasses.replace(tools, program=dataclasses.replace(tools.program, room=room))
     samples = {"in": np.zeros((1, probe.WIDTH), np.float32)}
     with pytest.raises(DeviceError, match=r"does not work: .*install --again"):
         computed(declared(board)[0], tools, artifact, samples)

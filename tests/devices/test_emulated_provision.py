@@ -11,7 +11,7 @@ import pytest
 from edgekit.devices.provision import apt, store
 from edgekit.devices.provision.apt import Bundle
 from edgekit.devices.provision.command import output_of, telling
-from edgekit.devices.provision.wheel import WheelFile
+from edgekit.devices.provision.wheel import WheelFiles
 from edgekit.errors import DeviceError
 from edgekit.progress import Silent
 
@@ -100,8 +100,12 @@ def test_a_wheel_that_is_not_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    wheel = WheelFile(
-        package="ai-edge-litert", version="0.0.1", architecture="aarch64", member="a", size_mb=1.0
+    wheel = WheelFiles(
+        package="ai-edge-litert",
+        version="0.0.1",
+        architecture="aarch64",
+        members=("a",),
+        size_mb=1.0,
     )
     with pytest.raises(DeviceError, match="pip") as caught:
         wheel.fetch(Silent())

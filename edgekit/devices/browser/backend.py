@@ -57,6 +57,10 @@ class BrowserBackend:
         """Fetch the runtimes, and a browser unless the machine has one; see ``Backend``."""
         kit_of(device).install(progress)
 
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return kit_of(device).folders()
+
     def check(self, device: Device) -> Sequence[str]:
         """Run a convolution in int8, and an ONNX file where onnx is installed; both are known."""
         try:

@@ -10,6 +10,7 @@ from edgekit.catalog import shipped
 from edgekit.devices.backend import Fetch
 from edgekit.devices.browser.chromium import BUNDLE, Chromium, found
 from edgekit.devices.declaration import Device
+from edgekit.devices.provision import store
 from edgekit.devices.provision.npm import NpmPackage
 from edgekit.errors import DeviceError, OptionError
 from edgekit.progress import Progress
@@ -46,6 +47,12 @@ class Kit:
         """Return what ``install`` would fetch."""
         browser = [] if found() else BUNDLE.needs()
         return [*browser, *(one for package in self.packages.values() for one in package.needs())]
+
+    def folders(self) -> list[str]:
+        """Return the names of the store's folders that are used; not of a machine's own browser."""
+        own = found() is not None and not store.present(BUNDLE.name)
+        browser = [] if own else [BUNDLE.name]
+        return [*browser, *(package.stored for package in self.packages.values())]
 
     def install(self, progress: Progress) -> None:
         """Fetch what is missing.

@@ -10,23 +10,27 @@ import numpy as np
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult, audit
-from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State, require_tflite
+from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
 from edgekit.devices.emulated import probe
+from edgekit.devices.emulated.building import qemu_version
 from edgekit.devices.emulated.cost import is_beyond_fit, modelled
 from edgekit.devices.emulated.inference import computed, computed_in_parts, remembers, studied
-from edgekit.devices.emulated.tools import Kit, Tools, declared, qemu_version
+from edgekit.devices.emulated.part import Tools
+from edgekit.devices.emulated.tools import Kit, declared, taking
 from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
-from edgekit.errors import ArtifactError, DeviceError
+from edgekit.devices.runtime_choice import FORMATS, runtimes_of, with_runtime
+from edgekit.errors import ArtifactError, DeviceError, MissingExtra
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
+_FITTED = "ai-edge-litert"  # whose counts every cost model was fitted on
 _SAMPLES = 64  # a process: it starts in half a second, and may take half an hour
 
 
 class EmulatedBackend:
-    """Runs LiteRT of the device's architecture under qemu, and counts.
+    """Runs runtimes of the device's architecture under qemu, and counts.
 
     Counts are of one inference with one thread, after one that warmed the caches up: exact, and the
     same on every machine. How long emulation takes is never told.
@@ -58,19 +62,20 @@ class EmulatedBackend:
         return Kit(device).folders()
 
     def check(self, device: Device) -> Sequence[str]:
-        """Run a tiny int8 layer whose outputs are known; return what is wrong."""
-        try:
-            tools = Kit(device).tools()
-            with scratch() as folder:
-                path = folder / "probe.tflite"
-                probe.make(path)
-                return _wrong(device, tools, runtimes.describe(path))
-        except (DeviceError, ArtifactError) as error:
-            return [str(error)]
+        """Run a tiny layer whose outputs are known, in every runtime that is installed.
+
+        Return what is wrong.
+        """
+        said = []
+        for name in runtimes_of(device):
+            chosen = with_runtime(device, name)
+            if chosen.runtime == device.runtime or not Kit(chosen).needs():
+                said += _checked(chosen)
+        return said
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Count what a file costs; see ``Backend``."""
-        require_tflite(device, artifact)
+        device = taking(device, artifact)
         cpu, runtime = declared(device)
         tools = Kit(device).tools()
         audited = audit(artifact.path, packed=False)
@@ -98,7 +103,7 @@ class EmulatedBackend:
 
     def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
         """Run samples, many in one process; see ``Computes``."""
-        require_tflite(device, artifact)
+        device = taking(device, artifact)
         cpu, _ = declared(device)
         most = 1 if remembers(audit(artifact.path, packed=False)) else _SAMPLES
         return computed_in_parts(cpu, Kit(device).tools(), artifact, samples, most=most)
@@ -108,9 +113,9 @@ def _latency(
     device: Device, counts: Counts, audited: AuditResult, request: Request
 ) -> Latency | None:
     """Return a modelled latency, where the device has a model of it."""
-    if device.cost is None:
+    cpu, runtime = declared(device)
+    if device.cost is None or runtime.name != _FITTED:
         return None
-    cpu, _ = declared(device)
     threads = min(request.threads or device.cost.threads, cpu.cores)
     working = [one for one in audited.operators if not one.precision.startswith("constant")]
     return modelled(counts, device.cost, threads, clock_mhz=cpu.clock_mhz, operators=len(working))
@@ -118,7 +123,7 @@ def _latency(
 
 def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
     """Say what keeps a modelled latency from being worth much."""
-    if device.cost is None:
+    if device.cost is None or declared(device)[1].name != _FITTED:
         return
     if device.cost.borrowed:
         yield (
@@ -131,6 +136,18 @@ def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
             f" the {device.cost.fitted_from:,} of the smallest model that its cost was fitted on;"
             " compare instructions"
         )
+
+
+def _checked(device: Device) -> list[str]:
+    try:
+        tools, kind = Kit(device).tools(), FORMATS[declared(device)[1].name]
+        with scratch() as folder:
+            suffix = next(suffix for suffix, held in runtimes.SUFFIXES.items() if held == kind)
+            path = folder / f"probe{suffix}"
+            probe.make(path)
+            return _wrong(device, tools, runtimes.describe(path))
+    except (DeviceError, ArtifactError, MissingExtra) as error:
+        return [str(error)]
 
 
 def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:
@@ -147,6 +164,13 @@ def _wrong(device: Device, tools: Tools, artifact: Artifact) -> list[str]:
     ]
 
 
+def _why_no_latency(device: Device) -> str:
+    if device.cost is None:
+        return ""
+    _, runtime = declared(device)
+    return "" if runtime.name == _FITTED else f"not modelled: the cost was fitted on {_FITTED}"
+
+
 def _facts(device: Device, tools: Tools) -> dict[str, str]:
     cpu, _ = declared(device)
     facts = {
@@ -159,5 +183,6 @@ def _facts(device: Device, tools: Tools) -> dict[str, str]:
         "L2": f"{cpu.l2_kib} KiB, {cpu.l2_ways} ways, {cpu.line_bytes} bytes a line",
         "clock_mhz": str(cpu.clock_mhz or ""),
         "threads counted": "1",
+        "latency": _why_no_latency(device),
     }
     return {name: text for name, text in facts.items() if text}

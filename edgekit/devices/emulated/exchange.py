@@ -26,6 +26,7 @@ def feed_of(artifact: Artifact, samples: Arrays) -> Feed:
     batches = stored_batches(artifact, samples)
     return Feed(
         names=tuple(spec.name for spec in artifact.inputs),
+        shapes=tuple(array.shape for array in batches[0]),
         samples=tuple(b"".join(array.tobytes() for array in batch) for batch in batches),
     )
 

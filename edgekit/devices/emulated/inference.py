@@ -25,18 +25,20 @@ from edgekit.devices.emulated.exchange import feed_of, outputs_of
 from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
+from edgekit.devices.emulated.onnx_profile import node_costs, nodes_of
+from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.spans import spans
-from edgekit.devices.emulated.tools import Tools
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
+from edgekit.devices.reference_kernels import reference_outputs
 from edgekit.errors import DeviceError
 from edgekit.extras import load
 from edgekit.files import scratch
 
 # Operators that remember what came before: of these, each process runs one sample.
-_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE")
+_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE", "ReadValue")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
-_APART, _FEW = 0.005, 100_000
+_APART, _FEW = 0.005, 1_000_000
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -66,16 +68,15 @@ def studied(
     if remembers(audited):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
-    if request.operators:
+    if request.operators and tools.program.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
-        runner = runtimes.open_runner(artifact)
-        reference = runner.run(samples)
+        reference, against, weak = _here(artifact, samples, plain=tools.program.plain)
         results = {task: run.result() for task, run in runs.items()}
     outputs = outputs_of(artifact, samples, results["outputs"])
-    agreed = agreement(artifact, outputs, reference, against=_said(runner.versions))
-    warnings = list(warnings_of(artifact, agreed, outputs, reference))
-    total, doubts = _steady(results["count"].counted)
+    agreed = agreement(artifact, outputs, reference, against=against)
+    warnings = [*weak, *warnings_of(artifact, agreed, outputs, reference)]
+    total, doubts = _steady(results["count"].counted, idle=tools.program.idle)
     warnings += doubts
     operators: tuple[OperatorCost, ...] = ()
     if "operators" in results:
@@ -127,23 +128,29 @@ def _running(
     feed = feed_of(artifact, samples)
     with scratch() as folder, contextlib.ExitStack() as running:
         yield {
-            task: running.enter_context(Run(task, tools, cpu, artifact.path, feed, folder / task))
+            task: running.enter_context(Run(task, tools, cpu, artifact, feed, folder / task))
             for task in tasks
         }
 
 
-def _steady(counted: Counted | None) -> tuple[Figures, list[str]]:
+def _steady(counted: Counted | None, *, idle: bool) -> tuple[Figures, list[str]]:
     """Return the figures of the last inference, and a warning if the one before had others.
+
+    Where calls that do nothing were marked off too, what these take is taken off.
 
     Misses differ, for the one before began with empty caches. Instructions may be a few apart: what
     the runtime allocates for each run moves, and so does what its tables of it look like.
     """
-    if counted is None or len(counted.totals) < 2:
+    totals = counted.totals if counted is not None else ()
+    ran = totals[: len(totals) // 2] if idle else totals
+    if len(ran) < 2:
         raise DeviceError(
             "expected counts of several inferences, got fewer; fetch its tools again: edgekit"
             " devices install --again"
         )
-    before, last = counted.totals[-2:]
+    before, last = ran[-2:]
+    if idle:
+        before, last = (_without(one, totals[-1]) for one in (before, last))
     names = [name for name in last if not name.endswith("misses")]
     moved = [n for n in names if abs(last[n] - before[n]) > _APART * max(last[n], _FEW)]
     if not moved:
@@ -151,9 +158,16 @@ def _steady(counted: Counted | None) -> tuple[Figures, list[str]]:
     return last, [f"the file does not do the same in each inference: {', '.join(moved)} change"]
 
 
+def _without(figures: Figures, less: Figures) -> Figures:
+    return {name: max(number - less[name], 0) for name, number in figures.items()}
+
+
 def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
+    if result.profile:
+        nodes = nodes_of(result.profile, result.told.profiled_from)
+        return node_costs(audited, nodes, result.counted.ticks, total)
     ran = spans(result.told.events, result.counted.ticks)
     main = _main_operators(Path(audited.path))
     return operator_costs(audited.operators[:main], ran, total)
@@ -166,5 +180,18 @@ def _main_operators(path: Path) -> int:
     return int(graph.OperatorsLength())
 
 
-def _said(versions: Mapping[str, str]) -> str:
-    return "this machine's " + ", ".join(f"{name} {each}" for name, each in versions.items())
+def _here(artifact: Artifact, samples: Arrays, *, plain: bool) -> tuple[Arrays, str, list[str]]:
+    """Return this host's outputs, what computed them, and what keeps them from being a reference.
+
+    That are reference kernels if ``plain``, unless they fail.
+    """
+    runner = runtimes.open_runner(artifact)
+    named = ", ".join(f"{name} {each}" for name, each in runner.versions.items())
+    said = []
+    if plain:
+        try:
+            kernels = f"the reference kernels of {named} here"
+            return reference_outputs(artifact, samples), kernels, []
+        except DeviceError as error:
+            said = [f"outputs are compared with XNNPACK's, which may be some steps off: {error}"]
+    return runner.run(samples), f"this machine's {named}", said

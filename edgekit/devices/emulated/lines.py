@@ -41,10 +41,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """``outputs`` are (bytes, name) in the order in which they are written."""
+    """``outputs`` are (bytes, name) in the order in which they are written.
+
+    ``profiled_from`` are the looks at the clock that a profile in a file counts before the
+    inference.
+    """
 
     outputs: tuple[tuple[int, str], ...]
     events: tuple[Event, ...]
+    profiled_from: int = 0
 
 
 def read_counts(text: str) -> Counted:
@@ -74,7 +79,7 @@ def read_told(text: str) -> Told:
     Raises:
         DeviceError: it did not come to its end, or printed something else.
     """
-    outputs, events, ended = [], [], False
+    outputs, events, ended, profiled_from = [], [], False, 0
     for line in text.split("\n")[:-1]:
         word, _, rest = line.partition(" ")
         if word == "output":
@@ -87,19 +92,26 @@ def read_told(text: str) -> Told:
             kind, start, elapsed, node, graph = map(_number, numbers)
             events.append(Event(kind=kind, start=start, elapsed=elapsed, node=node, graph=graph,
                                 tag=_plain(tag)))  # fmt: skip
+        elif word == "profile":
+            profiled_from = _number(rest)
         elif word == "done":
             ended = True
         elif word != "input":
             raise _unexpected(line)
     if not ended:
         raise DeviceError("expected the runner to come to its end, it stopped before")
-    return Told(outputs=tuple(outputs), events=tuple(events))
+    return Told(outputs=tuple(outputs), events=tuple(events), profiled_from=profiled_from)
 
 
 def counts_of(figures: Figures) -> Counts:
-    """Return figures as they are reported; classes that did not occur are left out."""
+    """Return figures as they are reported; classes that did not occur are left out.
+
+    There are no classes where nothing tells them apart, and all instructions are of ``other``.
+    """
     fixed = {name: figures[name] for name in _FIXED}
     classes = {name: n for name, n in figures.items() if name not in _FIXED and n}
+    if set(classes) == {"other"}:
+        classes = {}
     return Counts(**fixed, classes=classes)
 
 

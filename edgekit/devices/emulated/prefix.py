@@ -14,11 +14,10 @@ from edgekit.devices.declaration import Cpu
 
 _LEAST_KHZ = 600_000
 _REVISION = 4
-_LOADER, _TRIPLET = "ld-linux-aarch64.so.1", "aarch64-linux-gnu"
 
 
-def make_prefix(folder: Path, cpu: Cpu, libraries: Path | None) -> None:
-    """Write the files that tell of a processor, and show the libraries of its architecture.
+def make_prefix(folder: Path, cpu: Cpu, system: Mapping[str, Path]) -> None:
+    """Write the files that tell of a processor, and show what ``system`` names, by path.
 
     This host's list of libraries is hidden: its size would shift what lies in memory after it.
     """
@@ -34,10 +33,14 @@ def make_prefix(folder: Path, cpu: Cpu, libraries: Path | None) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n", encoding="ascii")
-    if libraries is not None:
-        (folder / "lib").mkdir()
-        (folder / "lib" / _LOADER).symlink_to(libraries / _LOADER)
-        (folder / "lib" / _TRIPLET).symlink_to(libraries)
+    furnish(folder, system)
+
+
+def furnish(folder: Path, shown: Mapping[str, Path]) -> None:
+    """Make links to what a program is to see, by path."""
+    for name, path in shown.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(path.resolve())
 
 
 def _processors(cpu: Cpu) -> dict[str, str]:
@@ -72,6 +75,7 @@ def _system(cpu: Cpu) -> dict[str, str]:
     everyone = f"0-{cpu.cores - 1}" if cpu.cores > 1 else "0"
     files = {f"{root}/{name}": everyone for name in ("possible", "present", "online")}
     files[f"{root}/kernel_max"] = "255"
+    files["sys/devices/system/node/node0/cpulist"] = everyone
     for core in range(cpu.cores):
         found = _core(cpu, core, everyone)
         files |= {f"{root}/cpu{core}/{name}": text for name, text in found.items()}

@@ -57,10 +57,7 @@ class FirmwareBackend:
             why = f"compiler and emulator come as Debian packages, not for {platform.platform()}"
             return State(readiness="not here", why=why)
         named = ", ".join(each.package for each in wanted)
-        return State(
-            readiness="needs install",
-            why=f"{named} to be installed: edgekit devices install {device.name}",
-        )
+        return State(readiness="needs install", why=f"lacks {named}")
 
     def needs(self, device: Device) -> Sequence[Fetch]:
         """Return what is missing."""
@@ -70,6 +67,10 @@ class FirmwareBackend:
         """Fetch and build everything; see ``Backend``."""
         declared(device)
         Kit(device).install(progress)
+
+    def folders(self, device: Device) -> Sequence[str]:
+        """Return what it uses of the store; see ``Stores``."""
+        return Kit(device).folders()
 
     def check(self, device: Device) -> Sequence[str]:
         """Run a file of one product, whose outputs are known."""

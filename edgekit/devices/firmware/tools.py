@@ -38,6 +38,7 @@ GENERATOR = Tool(
     ),
 )
 _BUILD_TIMEOUT_S = 120.0
+_PLUGIN = "firmware-count-"
 
 
 def generator(device: Device) -> Tool:
@@ -57,6 +58,13 @@ class Kit:
         if not store.present(_plugin_name()):
             found.append(Fetch(source="built here", package="qemu plugin"))
         return found
+
+    def folders(self) -> list[str]:
+        """Return the names of the store's folders that are used, and of earlier builds."""
+        built = dict.fromkeys([_plugin_name(), *store.alike(_PLUGIN)])
+        tool = generator(self.device)
+        own = not store.present(tool.name) and not tool.missing()  # it can be imported here
+        return [QEMU.name, GCC.name, *([] if own else [tool.name]), *built]
 
     def install(self, progress: Progress) -> None:
         """Bring and build everything.
@@ -108,7 +116,7 @@ def environment(root: Path) -> dict[str, str]:
 
 def _plugin_name() -> str:
     digest = hashlib.sha256((sources() / "count.c").read_bytes()).hexdigest()
-    return f"firmware-count-{digest[:12]}"
+    return f"{_PLUGIN}{digest[:12]}"
 
 
 def _compiler() -> str:

@@ -31,7 +31,8 @@ class Bundle:
 
     What is installed on the machine is not fetched, but for what ``always`` matches; what
     ``needless`` matches is left out though others depend on it. Both are regular expressions over
-    names. ``size_mb`` is about what is fetched.
+    names. ``size_mb`` is about what is fetched. ``architecture`` is Debian's name of another one,
+    of which nothing counts as installed.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Bundle:
     size_mb: float
     always: str = _NEVER
     needless: str = _NEVER
+    architecture: str = ""
 
     @property
     def root(self) -> Path:
@@ -81,7 +83,10 @@ def _demand_apt(packages: Sequence[str]) -> None:
 
 
 def _fill(folder: Path, bundle: Bundle) -> None:
-    options = _private(folder, bundle.always)
+    options = _private(folder, ".*" if bundle.architecture else bundle.always)
+    if bundle.architecture:
+        options += ["-o", f"APT::Architecture={bundle.architecture}"]
+        options += ["-o", f"APT::Architectures={bundle.architecture}"]
     wanted = _resolve(folder, bundle, options)
     _download(folder / "debs", wanted, options)
     root = folder / "root"
@@ -125,10 +130,22 @@ def _resolve(folder: Path, bundle: Bundle, options: list[str]) -> list[_Deb]:
     try:
         told = _ask([*command, *options], f"resolving {bundle.name}")
     except DeviceError:
-        _update(folder, options)
-        told = _ask([*command, *options], f"resolving {bundle.name}")
+        told = _resolve_anew(folder, command, options, bundle.name)
     debs = [_deb(line) for line in told.splitlines() if line.startswith("'")]
     return [deb for deb in debs if not re.fullmatch(bundle.needless, deb.name)]
+
+
+def _resolve_anew(folder: Path, command: Sequence[str], options: list[str], name: str) -> str:
+    """Resolve with new lists; where a part of these cannot be fetched, the rest may do."""
+    failure = None
+    try:
+        _update(folder, options)
+    except DeviceError as error:
+        failure = error
+    try:
+        return _ask([*command, *options], f"resolving {name}")
+    except DeviceError as error:
+        raise failure or error from error
 
 
 def _update(folder: Path, options: list[str]) -> None:

@@ -32,15 +32,16 @@ class NpmPackage:
     @property
     def folder(self) -> Path:
         """Where the files lie, at the paths that they have in the package."""
-        return store.place(self._stored)
+        return store.place(self.stored)
 
     @property
-    def _stored(self) -> str:
+    def stored(self) -> str:
+        """What the folder is called in the store."""
         return f"npm-{self.name.removeprefix('@').replace('/', '-')}-{self.version}"
 
     def needs(self) -> list[Fetch]:
         """Return what ``fetch`` would bring."""
-        if store.present(self._stored):
+        if store.present(self.stored):
             return []
         return [Fetch(source="npm", package=self.name, version=self.version, size_mb=self.size_mb)]
 
@@ -52,9 +53,9 @@ class NpmPackage:
         Raises:
             DeviceError: there is no npm, no such package, or no such file in it.
         """
-        if store.present(self._stored):
+        if store.present(self.stored):
             return
-        with progress.stage(f"fetching {self.name}"), store.making(self._stored) as folder:
+        with progress.stage(f"fetching {self.name}"), store.making(self.stored) as folder:
             if folder is not None:
                 self._fill(folder)
 

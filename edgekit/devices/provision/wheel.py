@@ -1,7 +1,8 @@
-"""One file out of a wheel that was built for another machine."""
+"""Files out of a wheel that was built for another machine."""
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.util
 import shutil
 import sys
@@ -21,13 +22,16 @@ _GLIBC = range(36, 16, -1)  # pip takes no older platform than it is told: all a
 
 
 @dataclass(frozen=True, kw_only=True)
-class WheelFile:
-    """A file in the wheel of a distribution, for an architecture; the rest is not kept."""
+class WheelFiles:
+    """Files in the wheel of a distribution, for an architecture; the rest is not kept.
+
+    ``members`` are patterns of their paths in it, each of which has to match.
+    """
 
     package: str
     version: str
     architecture: str
-    member: str
+    members: tuple[str, ...]
     size_mb: float
 
     @property
@@ -36,9 +40,9 @@ class WheelFile:
         return f"{self.package}-{self.version}-{self.architecture}"
 
     @property
-    def path(self) -> Path:
-        """Where the file lies once it is there."""
-        return store.place(self.name) / Path(self.member).name
+    def folder(self) -> Path:
+        """Where the files lie, by their own names, once they are there."""
+        return store.place(self.name)
 
     def needs(self) -> list[Fetch]:
         """Return what ``fetch`` would bring."""
@@ -49,7 +53,7 @@ class WheelFile:
         ]
 
     def fetch(self, progress: Progress) -> None:
-        """Bring the file; if it is there it does nothing.
+        """Bring the files; if they are there it does nothing.
 
         Raises:
             DeviceError: there is no pip, no such wheel, or no such file in it.
@@ -73,12 +77,17 @@ class WheelFile:
         )  # fmt: skip
         (wheel,) = wheels.glob("*.whl")
         with zipfile.ZipFile(wheel) as opened:
-            if self.member not in opened.namelist():
-                raise DeviceError(
-                    f"{wheel.name}: expected {self.member} in it; take another version"
-                )
-            (folder / Path(self.member).name).write_bytes(opened.read(self.member))
+            for pattern in self.members:
+                self._extract(opened, pattern, folder)
         shutil.rmtree(wheels)
+
+    def _extract(self, wheel: zipfile.ZipFile, pattern: str, folder: Path) -> None:
+        found = fnmatch.filter(wheel.namelist(), pattern)
+        if not found:
+            raise DeviceError(f"{self.name}: expected {pattern} in it; take another version")
+        for member in found:
+            with wheel.open(member) as packed, (folder / Path(member).name).open("wb") as file:
+                shutil.copyfileobj(packed, file)
 
     def _platforms(self) -> list[str]:
         tags = [f"manylinux_2_{minor}_{self.architecture}" for minor in _GLIBC]

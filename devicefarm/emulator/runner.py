@@ -1,0 +1,84 @@
+"""Runs TFLite files in tflite-runtime's Python interface on the device; see ``runner.c``.
+
+    python3 runner.py FOLDER MODE SAMPLES MARKED
+
+tflite-runtime has no C interface. ``packages`` in the folder can be imported, and so can what
+Debian packages. MODE is ``outputs`` or ``count``; without one everything is imported, and no more.
+After MARKED inferences as many calls that do nothing are marked off, which tell what Python itself
+takes. Exit codes are those of ``runner.c``.
+"""
+
+import posix
+import sys
+
+# Paths stay relative: what lies in memory, and so what is counted, must not depend on where we are.
+posix.getcwd = lambda: "."
+sys.path_importer_cache.clear()
+sys.path[:0] = [sys.argv[1] + "/packages", sys.prefix + "/lib/python3/dist-packages"]
+
+REFUSED, BROKEN = 3, 4
+
+
+def fail(code: int, error: Exception) -> None:
+    """End with what is wrong on one line."""
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    sys.exit(code)
+
+
+try:
+    import ctypes
+    import gc
+    from collections.abc import Callable
+
+    import numpy as np
+    from tflite_runtime.interpreter import Interpreter
+except (ImportError, SyntaxError, ValueError) as error:
+    fail(BROKEN, error)
+
+WHICH, READY, BEGIN, END = 0x5ED6E, 1, 2, 3
+GETPRIORITY = 96
+
+
+def main(folder: str, mode: str, samples: str, marked: str) -> None:
+    """Run; the folder's files are those of ``runner.c``."""
+    interpreter = Interpreter(model_path=folder + "/model.tflite", num_threads=1)
+    interpreter.allocate_tensors()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    invoke = interpreter._interpreter.Invoke
+    with open(folder + "/in", "rb") as given, open(folder + "/out", "r+b") as out:
+        for _ in range(int(samples)):
+            for each in inputs:
+                shape = interpreter.get_tensor(each["index"]).shape
+                size = int(np.prod(shape)) * np.dtype(each["dtype"]).itemsize
+                value = np.frombuffer(given.read(size), each["dtype"]).reshape(shape)
+                interpreter.set_tensor(each["index"], value)
+            if mode == "outputs":
+                invoke()
+                for each in outputs:
+                    out.write(interpreter.get_tensor(each["index"]).tobytes())
+    if mode != "outputs":
+        invoke()
+    for number, each in enumerate(outputs):
+        print("output", interpreter.get_tensor(each["index"]).nbytes, number)
+    count(invoke, int(marked))
+    print("done", flush=True)
+
+
+def count(invoke: Callable[[], object], marked: int) -> None:
+    """Mark inferences off, and then as many calls of something that does nothing."""
+    call = ctypes.CDLL(None).syscall
+    nothing = [].clear  # C, like an interpreter's method
+    gc.collect()
+    gc.disable()
+    call(GETPRIORITY, WHICH, READY)
+    for work in [invoke] * marked + [nothing] * marked:
+        call(GETPRIORITY, WHICH, BEGIN)
+        work()
+        call(GETPRIORITY, WHICH, END)
+
+
+try:
+    if len(sys.argv) > 2:
+        main(*sys.argv[1:])
+except (ValueError, RuntimeError, KeyError) as error:
+    fail(REFUSED, error)
