@@ -24,12 +24,12 @@ from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
 with Journal.open(Path(sys.argv[1]) / "journal.db") as journal:
     journal.begin(
-        Job(key=f"{number:064}", place="one", file=f"{number}.tflite")
-        for number in range(int(sys.argv[2]))
+        (Job(key=f"{number:064}", place="one", file=f"{number}.tflite")
+         for number in range(int(sys.argv[2]))), {},
     )
     for _ in range(200):
         journal.again(journal.take("one", {"one": False}))
-        journal.places()
+        journal.waiting(["one"])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

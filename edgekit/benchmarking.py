@@ -5,35 +5,30 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
-from edgekit.devices.declaration import Device, load_device
+from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.readiness import see
-from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
+from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
 from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.lease import leased
-from edgekit.farm.task import scored
+from edgekit.pipeline.device_accuracy import Scoring, compared_on, scored
 from edgekit.progress import Progress, Silent
-from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
+from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets, require_budgets
 
-if TYPE_CHECKING:
-    from edgekit.pipeline.device_accuracy import Scoring
-
-SAMPLES = 8
 _LEASE_S = 600.0  # a measurement of somebody else rarely takes longer
 
 
 def benchmark(
     files: str | Path | Sequence[str | Path],
-    devices: str | Device | Sequence[str | Device] = "host", *,
+    devices: str | Device | Sequence[str | Device] | None = None, *,
     budget: Mapping[str, float] | None = None, data: Any = None, threads: int | None = None,
     warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
     evaluate: Any = None, metric: str | None = None, output: str | None = None,
@@ -47,7 +42,8 @@ def benchmark(
 
     Args:
         files: TFLite, OpenVINO or ONNX files.
-        devices: Names that ``edgekit devices`` lists, TOML files, or ``Device``s.
+        devices: Names that ``edgekit devices`` lists, TOML files, or ``Device``s; this host if
+            neither devices nor pools are given. A device is measured on once.
         budget: Most of a figure, by its name: ``latency_ms``, ``size_kib``, ``arena_kib``,
             ``ram_kib``, ``flash_kib``, ``peak_memory_mib``, ``instructions``, ``cycles``.
         data: Samples, of which 8 are taken for comparing outputs with this host's; in the forms of
@@ -65,7 +61,7 @@ def benchmark(
         evaluate_samples: How many of them; if left out 200 on emulated devices and
             microcontrollers, all on others. Stratified where labels are classes.
         pools: Labels, such as ``arm64`` or ``arm64+linux``: of each, the first device that is ready
-            and that nobody measures on. With pools, this host is measured on only if it is named.
+            and that nobody measures on.
         inventory: Devices of one's own, which names and pools find: TOML files and folders.
         progress: Who listens to the stages.
 
@@ -75,17 +71,14 @@ def benchmark(
             ``benchmark`` of these two errors holds what was found all the same.
         ArtifactError, OptionError, DataError: files, devices, budgets or data cannot be used.
     """
-    limits = _limits(budget or {})
+    limits = dict(budget or {})
+    require_budgets(limits)
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    given = [] if pools and devices == "host" else _several(devices)
-    known = open_inventory(inventory)
-    found = [one if isinstance(one, Device) else _named(str(one), known) for one in given]
     kinds = {artifact.format for artifact in artifacts}
-    found += (chosen := [known.free(pool, kinds) for pool in pools])
-    given += chosen
-    if not artifacts or not found:
+    called = _chosen(devices, pools, open_inventory(inventory), kinds)
+    if not artifacts or not called:
         raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device, name, kinds) for device, name in zip(found, given, strict=True)]
+    backends = [_ready(device, name, kinds) for device, name in called]
     asked = Request(
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators,
@@ -94,21 +87,25 @@ def benchmark(
     scoring = _scoring(evaluate, metric, output, evaluate_samples)
     if scoring is not None:
         scoring.check(artifacts)
-    places = list(zip(found, backends, strict=True))
+    places = [(device, backend) for (device, _), backend in zip(called, backends, strict=True)]
     told = progress or Silent()
     result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring)
     return _judged(replace(result, budget=limits))
 
 
-def _named(name: str, known: Inventory) -> Device:
-    return load_device(name) if name.endswith(".toml") else known.device(name)
-
-
-def _limits(budget: Mapping[str, float]) -> dict[str, float]:
-    for name in budget:
-        if name not in BUDGETS:
-            raise UnknownName("budget", name, BUDGETS)
-    return dict(budget)
+def _chosen(
+    devices: Any, pools: Sequence[str], known: Inventory, formats: Collection[str]
+) -> list[tuple[Device, Any]]:
+    """Return each device once, with what the user called it."""
+    given = ([] if pools else ["host"]) if devices is None else _several(devices)
+    found = [
+        (one if isinstance(one, Device) else known.called(str(one)), one) for one in given
+    ] + [(device, device) for device in (known.free(pool, formats) for pool in pools)]  # fmt: skip
+    first: dict[str, tuple[Device, Any]] = {}
+    for device, name in found:
+        if first.setdefault(device.name, (device, name))[0] != device:
+            raise OptionError(f"two devices are called {device.name!r}; give one another name")
+    return list(first.values())
 
 
 def _measured(
@@ -147,8 +144,6 @@ def _scoring(data: Any, metric: str | None, output: str | None, count: int | Non
         if metric or output or count:
             raise OptionError("metric, output and evaluate_samples need evaluate, the data")
         return None
-    from edgekit.pipeline.device_accuracy import Scoring
-
     return Scoring(data=data, metric=metric, output=output, samples=count)
 
 
@@ -171,20 +166,6 @@ def _ready(device: Device, given: Any, kinds: Iterable[str]) -> Backend:
     for why in see(device, kinds, called=called).lacking.values():
         raise DeviceError(f"{device.name}: {why}")
     return backend_of(device)
-
-
-def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
-    """Return the few samples on which outputs are compared; None without data.
-
-    Raises:
-        DataError: the data do not fit the file's inputs.
-    """
-    if data is None:
-        return None
-    from edgekit.pipeline.device_accuracy import real_inputs
-
-    samples = open_samples(data, real_inputs(artifact), count=SAMPLES, seed=0, options=None)
-    return next(iter(samples.batches(SAMPLES))).inputs
 
 
 def _several(given: Any) -> list[Any]:

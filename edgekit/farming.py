@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekit import runtimes
 from edgekit.api import convert
 from edgekit.artifact import Artifact
-from edgekit.benchmarking import compared_on
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Device
 from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
 from edgekit.farm.cluster import Cluster
 from edgekit.farm.inventory import Inventory, open_inventory
-from edgekit.farm.jobs import Job, Plan, jobs, load_plan
+from edgekit.farm.jobs import Job, jobs
 from edgekit.farm.journal import Journal
+from edgekit.farm.lease import device_key
+from edgekit.farm.plan import Model, Plan, load_plan
 from edgekit.farm.pool import Pool, prepare
 from edgekit.farm.quarantine import quarantine_of
-from edgekit.farm.results import missed, write_document
-from edgekit.farm.run import Run
+from edgekit.farm.results import missed, refuse_folder, write_document
+from edgekit.farm.run import Run, muster
 from edgekit.farm.schedule import Fleet, Member
-from edgekit.farm.task import Task
+from edgekit.farm.task import Task, formats
 from edgekit.farm.workforce import Workforce
+from edgekit.pipeline.device_accuracy import compared_on
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress, Silent
+from edgekit.target import Target
 
 JOURNAL = "journal.db"
 DOCUMENT = "report.json"
@@ -39,7 +42,8 @@ _NAMED = 5
 class FarmRun:
     """What came of a plan: how many jobs stand where, and the document that tells of each.
 
-    ``again`` counts the jobs that an earlier run had done. ``missed`` are the first budgets missed.
+    ``again`` counts the jobs that an earlier run had done. ``missed`` and ``failures`` are the
+    first of their kind; the document has all.
     """
 
     document: Path
@@ -63,8 +67,8 @@ def submit(
         plan: A TOML file, or a ``Plan``.
         out: The folder of ``journal.db`` and ``report.json``.
         address: Of an existing Ray cluster, whose nodes own the devices; this machine if None.
-        processes: That measure at once on this machine; as many as there are devices if None, and
-            at most 32.
+        processes: How many measure at once on this machine; if None one for each device, and at
+            most 32.
         progress: Who listens to the stages.
 
     Raises:
@@ -76,34 +80,51 @@ def submit(
         prepare()
     wanted = plan if isinstance(plan, Plan) else load_plan(Path(plan))
     folder, told = Path(out), progress or Silent()
-    inventory = open_inventory(wanted.inventory)
-    named, pools = _asked(wanted, inventory)
-    artifacts = _artifacts(wanted, folder, told)
-    if (scoring := wanted.measure.scoring()) is not None:
-        scoring.check(artifacts)
-    with Journal.open(folder / JOURNAL) as journal:
-        journal.begin(jobs(wanted, artifacts, inventory.devices))
+    refuse_folder(folder / DOCUMENT)
+    fleet = _asked(wanted, open_inventory(wanted.inventory))
+    with Journal.open(folder / JOURNAL) as journal, _workforce(address, processes, fleet) as force:
+        muster(force, fleet, _formats(wanted))
+        artifacts = _artifacts(wanted, folder, told)
+        _check_data(wanted, artifacts)
+        declared = {name: device_key(device) for name, device in fleet.all.items()}
+        journal.begin(jobs(wanted, artifacts), declared)
         before = journal.counts()["done"]
-        if any(journal.places().values()):
-            with _workforce(address, processes, named, pools) as force:
-                _work(wanted, journal, force, named, pools, told)
+        _work(wanted, journal, force, fleet, told)
         write_document(journal, wanted.budget, folder / DOCUMENT)
         return _judged(_found(wanted, journal, folder, before))
 
 
-def _asked(
-    plan: Plan, inventory: Inventory
-) -> tuple[Mapping[str, Device], Mapping[str, list[Device]]]:
-    """Return the devices that are named, and those of each pool, by what jobs call it."""
-    named = {name: inventory.device(name) for name in plan.devices}
-    return named, {f"pool:{pool}": inventory.pool(pool) for pool in plan.pools}
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The devices that a plan names, and those of its pools, by what jobs call them."""
+
+    named: Mapping[str, Device]
+    pools: Mapping[str, Sequence[Device]]
+
+    @property
+    def all(self) -> dict[str, Device]:
+        """Every device, by name."""
+        return {**self.named, **{d.name: d for d in itertools.chain(*self.pools.values())}}
+
+
+def _asked(plan: Plan, inventory: Inventory) -> _Asked:
+    return _Asked(
+        named={name: inventory.device(name) for name in plan.devices},
+        pools={f"pool:{pool}": inventory.pool(pool) for pool in plan.pools},
+    )
+
+
+def _formats(plan: Plan) -> set[str]:
+    """Return the formats of the files that will be measured, made already or not."""
+    targets = {target for model in plan.models for target in model.targets}
+    return formats(plan.files) | {Target.load(target).format for target in targets}
 
 
 def _artifacts(plan: Plan, folder: Path, progress: Progress) -> list[Artifact]:
     made: list[str | Path] = list(plan.files)
-    for model in plan.models:
+    for place, model in _places(plan, folder / "models").items():
         conversion = convert(
-            model.source, model.targets, out=folder / "models",
+            model.source, model.targets, out=place,
             calibration=model.calibration or None, recipe=model.recipe or None,
             options=Options(measure=False), progress=progress,
         )  # fmt: skip
@@ -111,19 +132,41 @@ def _artifacts(plan: Plan, folder: Path, progress: Progress) -> list[Artifact]:
     return [runtimes.describe(path) for path in made]
 
 
+def _places(plan: Plan, folder: Path) -> Mapping[Path, Model]:
+    """Return where each model's files go: no two to one place."""
+    found: dict[Path, Model] = {}
+    names: set[tuple[Path, str]] = set()
+    for model in plan.models:
+        recipe = Path(model.recipe).stem or "as-it-is"
+        place, name = folder / recipe, Path(model.source).stem
+        if (place, name) in names:
+            raise OptionError(
+                f"models: two are called {name!r} and have the recipe {recipe!r}; name one file"
+                " otherwise, or list all targets at one of them"
+            )
+        names.add((place, name))
+        found[place if place not in found else folder / f"{recipe}-{len(found)}"] = model
+    return found
+
+
+def _check_data(plan: Plan, artifacts: Sequence[Artifact]) -> None:
+    """Refuse data that do not fit a file, before anything is measured."""
+    if (scoring := plan.measure.scoring()) is not None:
+        scoring.check(list(artifacts))
+    if plan.measure.data:
+        for artifact in artifacts:
+            compared_on(plan.measure.data, artifact)
+
+
 @contextlib.contextmanager
-def _workforce(
-    address: str | None, processes: int | None, named: Mapping[str, Device],
-    pools: Mapping[str, list[Device]],
-) -> Iterator[Workforce]:  # fmt: skip
-    devices = {*named, *(device.name for device in itertools.chain(*pools.values()))}
+def _workforce(address: str | None, processes: int | None, asked: _Asked) -> Iterator[Workforce]:
     force: Workforce = (
-        Pool(min(processes or len(devices), _MOST_PROCESSES)) if address is None
+        Pool(min(processes or len(asked.all), processes or _MOST_PROCESSES)) if address is None
         else Cluster(address)
     )  # fmt: skip
     try:
         if isinstance(force, Cluster):
-            _refuse_unknown(force, named, pools)
+            _refuse_unknown(force, asked)
         yield force
     except BaseException:
         force.close(now=True)
@@ -131,15 +174,13 @@ def _workforce(
     force.close(now=False)
 
 
-def _refuse_unknown(
-    cluster: Cluster, named: Mapping[str, Device], pools: Mapping[str, list[Device]]
-) -> None:
+def _refuse_unknown(cluster: Cluster, asked: _Asked) -> None:
     """Refuse devices that no node owns: a task for them would wait for ever."""
     offered = cluster.offered()
-    for name in named:
+    for name in asked.named:
         if name not in offered:
             raise UnknownName("device of the cluster", name, offered)
-    for place, members in pools.items():
+    for place, members in asked.pools.items():
         if not offered & {device.name for device in members}:
             raise OptionError(
                 f"{place}: none of its devices is owned by a node of the cluster, which offers "
@@ -148,23 +189,21 @@ def _refuse_unknown(
 
 
 def _work(
-    plan: Plan, journal: Journal, force: Workforce, named: Mapping[str, Device],
-    pools: Mapping[str, list[Device]], progress: Progress,
-) -> None:  # fmt: skip
-    devices = {**named, **{d.name: d for d in itertools.chain(*pools.values())}}
+    plan: Plan, journal: Journal, force: Workforce, asked: _Asked, progress: Progress
+) -> None:
+    devices = asked.all
     if isinstance(force, Cluster):
         offered = force.offered()
         devices = {name: device for name, device in devices.items() if name in offered}
-    fleet = Fleet(devices.values(), pools, force.cpus)
+    fleet = Fleet(devices.values(), asked.pools, force.cpus)
     for member in fleet.members.values():
         if found := quarantine_of(member.device):
             fleet.part(member, f"in quarantine: {found.why}")
-    requests = _Requests(plan)
-    queued = sum(journal.places().values())
-    with progress.stage("measure", queued):
+    with progress.stage("measure", journal.counts()["queued"]):
         Run(
-            journal=journal, fleet=fleet, workforce=force, task=requests.task,
+            journal=journal, fleet=fleet, workforce=force, task=_Requests(plan).task,
             attempts=plan.measure.attempts, timeout_s=plan.measure.timeout_s, progress=progress,
+            places=[*asked.named, *asked.pools],
         ).work()  # fmt: skip
 
 
@@ -206,8 +245,11 @@ def _found(plan: Plan, journal: Journal, folder: Path, before: int) -> FarmRun:
 def _judged(run: FarmRun) -> FarmRun:
     if not run.failed and not run.missed:
         return run
+    more = f"; {run.failed - 1} more: edgekit farm status" if run.failed > 1 else ""
     error = (
-        DeviceError(f"{run.failed} of {run.failed + run.done} jobs failed: {run.failures[0]}")
+        DeviceError(
+            f"{run.failed} of {run.failed + run.done} jobs failed: {run.failures[0]}{more}"
+        )
         if run.failed else BudgetMissed("; ".join(run.missed))
     )  # fmt: skip
     error.farm = run

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_json, print_plain, wrapped
+from edgekit.cli.options import json_option, print_columns, print_json, print_plain, say, wrapped
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ def command() -> None:
               help="Of a Ray cluster whose nodes own the devices, such as ray://lab:10001 or "
               "10.0.0.5:6379.  [default: this machine]")  # fmt: skip
 @click.option("--processes", type=click.IntRange(min=1), metavar="N",
-              help="That measure at once on this machine.  [default: one a device, at most "
-              "32]")  # fmt: skip
+              help="How many measure at once on this machine.  [default: one for each device, at "
+              "most 32]")  # fmt: skip
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 def submit(
@@ -92,9 +94,9 @@ def status(folder: Path, as_json: bool) -> None:
     from edgekit.report.text import visible
 
     with Journal.read(folder / JOURNAL) as journal:
-        counts = journal.counts()
-        failed = [one for one, _ in zip(journal.results(state="failed"), range(_MOST_ROWS),
-                                        strict=False)]  # fmt: skip
+        counts, working = journal.counts(), journal.is_written()
+        most = None if as_json else _MOST_ROWS
+        failed = list(itertools.islice(journal.results(state="failed"), most))
     if as_json:
         told = [{"device": f.device, "place": f.job.place, "file": f.job.file, "error": f.error,
                  "attempts": f.attempts} for f in failed]  # fmt: skip
@@ -104,6 +106,10 @@ def status(folder: Path, as_json: bool) -> None:
     for one in failed:
         where = one.device or one.job.place
         click.echo(visible(f"failed: {where}: {Path(one.job.file).name}: {one.error}", most=400))
+    if (more := counts["failed"] - len(failed)) > 0:
+        click.echo(f"and {more} more: --json tells all")
+    if counts["running"] and not working:
+        click.echo("nobody is at work: the same command as before goes on")
 
 
 @command.command("devices")
@@ -127,18 +133,17 @@ def devices(places: tuple[Path, ...], pool: str | None, as_json: bool) -> None:
                                       for d, s, _ in rows)], WIDTH))  # fmt: skip
     for device, _, why in rows:
         if why:
-            click.echo(f"{device.name}: {why}")
+            say(textwrap.fill(f"{device.name}: {why}", WIDTH, subsequent_indent="    "))
 
 
 @command.command("release")
 @click.argument("names", nargs=-1, required=True)
-@inventory_option
-def release(names: tuple[str, ...], places: tuple[Path, ...]) -> None:
+def release(names: tuple[str, ...]) -> None:
     """Give devices work again that were kept apart because they failed again and again."""
     from edgekit.farm.quarantine import release as let_go
 
-    for device in _several(_inventory(places), names):
-        click.echo(f"{device.name}: {'released' if let_go(device) else 'was not in quarantine'}")
+    for name in names:
+        say(f"{name}: {'released' if let_go(name) else 'was not in quarantine'}")
 
 
 @command.command("resources")
@@ -151,21 +156,14 @@ def resources(names: tuple[str, ...], places: tuple[Path, ...]) -> None:
     """
     from edgekit.farm.cluster import resources as offered
 
-    click.echo(offered(_several(_inventory(places), names)))
+    known = _inventory(places)
+    click.echo(offered(known.called(name) for name in names))
 
 
 def _inventory(places: Iterable[Path]) -> Inventory:
     from edgekit.farm.inventory import open_inventory
 
     return open_inventory(places)
-
-
-def _several(inventory: Inventory, names: Iterable[str]) -> list[Device]:
-    from edgekit.devices.declaration import load_device
-
-    return [
-        load_device(name) if name.endswith(".toml") else inventory.device(name) for name in names
-    ]
 
 
 def _standing(device: Device) -> tuple[str, str]:

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from edgekit.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nature:
+    """What a kind of device is to those who share it out.
+
+    ``exact``: figures are the same whoever else is at work, so that nobody has to be kept away.
+    ``timed_here``: this machine's clock is read while it computes, so that nothing else may.
+    ``computes_here``: it takes a processor of this machine.
+    """
+
+    exact: bool = False
+    timed_here: bool = False
+    computes_here: bool = True
+
+
+NATURES: Mapping[str, Nature] = {
+    "host": Nature(timed_here=True),
+    "browser": Nature(timed_here=True),
+    "emulated": Nature(exact=True),
+    "microcontroller": Nature(exact=True),
+    "firmware": Nature(exact=True),
+    "npu": Nature(exact=True),
+    "fake": Nature(computes_here=False),
+}
+
+
+def nature(kind: str) -> Nature:
+    """Return what a kind is; of a plugin's nothing is known, so it is kept apart from others."""
+    return NATURES.get(kind, Nature())
+
 
 KINDS = Registry(
     kind="kind of device",

@@ -24,6 +24,8 @@ from edgekit.farm.workforce import processors
 
 _PREFIX = "edgekit:"
 _WATCH_S = 1.0
+_QUEUE_S = 3600.0  # that a task may wait for a device or a processor that others use
+_MOST_CONTENT = 16  # files that the cluster is made to keep
 _CONNECT_S = 10.0
 _HEALTH_S = 20.0
 
@@ -86,21 +88,34 @@ class Cluster:
             for name in self._ray.cluster_resources() if name.startswith(_PREFIX)
         }  # fmt: skip
 
-    def perform(self, task: Task, timeout_s: float) -> Future[Outcome]:
+    def _offered_now(self) -> set[str] | None:
+        """Return ``offered()``; None where the cluster does not answer."""
+        try:
+            return self.offered()
+        except (self._ray.exceptions.RayError, RuntimeError, ConnectionError, OSError):
+            return None
+
+    def perform(self, task: Task) -> Future[Outcome]:
         """See ``Workforce``."""
-        if task.device.name not in self.offered():
+        if task.device.name not in (self._offered_now() or ()):
             return _gone(task.device)
         options = self._options(task.device)
         ref = self._perform.options(**options).remote(task, self._shipped(task.file))
-        return self._watched(ref, task.device, timeout_s)
+        return self._watched(ref, task.device, task.most_s + _QUEUE_S)
 
     def look(self, device: Device, formats: frozenset[str], timeout_s: float) -> Future[Seen]:
         """See ``Workforce``."""
-        if device.name not in self.offered():
+        if device.name not in (self._offered_now() or ()):
             return _gone(device)
-        placed = self._look.options(num_cpus=0, resources={resource(device): 1})
-        ref = placed.remote(device, formats)
-        return self._watched(ref, device, timeout_s)
+        owner = self._owner(device)
+        if owner is None:
+            return _gone(device)
+        there = extras.load("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        # Not for the device itself: that somebody measures on it is no reason not to look.
+        placed = self._look.options(
+            num_cpus=0, scheduling_strategy=there(owner["NodeID"], soft=False)
+        )
+        return self._watched(placed.remote(device, formats), device, timeout_s)
 
     def close(self, *, now: bool) -> None:
         """See ``Workforce``; the cluster itself goes on, and ends tasks whose driver has left."""
@@ -108,19 +123,26 @@ class Cluster:
         self._watcher.join()
         self._ray.shutdown()
 
+    def _owner(self, device: Device) -> Mapping[str, Any] | None:
+        """Return the node that owns a device; None if there is none now."""
+        found: Mapping[str, Any] | None = next(
+            (n for n in self._ray.nodes() if n["Alive"] and resource(device) in n["Resources"]),
+            None,
+        )
+        return found
+
     def _options(self, device: Device) -> Mapping[str, Any]:
         """Ask for the device, and for all processors of its node where it is timed on it."""
-        owner: Mapping[str, Any] = next(
-            (n for n in self._ray.nodes() if n["Alive"] and resource(device) in n["Resources"]), {}
-        )
+        owner = self._owner(device) or {}
         of = int(owner.get("Resources", {}).get("CPU", 1))
-        need = processors(device, of)
-        return {"num_cpus": need, "resources": {resource(device): 1}}
+        return {"num_cpus": processors(device, of), "resources": {resource(device): 1}}
 
     def _shipped(self, file: str) -> Any:
         """Return a reference to the content of a file, of which the cluster holds one copy."""
         if file not in self._content:
             parts = runtimes.describe(file).files
+            while len(self._content) >= _MOST_CONTENT:
+                self._content.pop(next(iter(self._content)))
             self._content[file] = self._ray.put({path.name: path.read_bytes() for path in parts})
         return self._content[file]
 
@@ -145,11 +167,14 @@ class Cluster:
     def _watch(self) -> None:
         """End tasks that are late, and those whose device has left: they would wait for ever."""
         while not self._closed.wait(_WATCH_S):
-            offered = self.offered()
+            offered = self._offered_now()
             with self._lock:
                 pending = list(self._pending)
             for one in pending:
-                if time.monotonic() > one.late_s:
+                if offered is None:
+                    self._give_up(one, DeviceLost(
+                        f"{one.device.name}: the cluster does not answer any more"))  # fmt: skip
+                elif time.monotonic() > one.late_s:
                     self._give_up(one, DeviceError(
                         f"{one.device.name}: no answer within {one.timeout_s:g} s"))  # fmt: skip
                 elif one.device.name not in offered:

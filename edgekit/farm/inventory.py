@@ -29,6 +29,15 @@ class Inventory:
             raise UnknownName("device", name, self.devices)
         return self.devices[name]
 
+    def called(self, name: str) -> Device:
+        """Return a device by its name, or by the path of its TOML file.
+
+        Raises:
+            UnknownName: there is none of that name.
+            OptionError: the file is not there, or is no device.
+        """
+        return load_device(name) if name.endswith(".toml") else self.device(name)
+
     def pool(self, labels: str) -> list[Device]:
         """Return the devices of a pool, by name.
 
@@ -99,6 +108,8 @@ def open_inventory(places: Iterable[str | Path] = ()) -> Inventory:
                     f"{path}: a device {device.name!r} is there already ({origin[device.name]});"
                     " give it another name"
                 )
+            if device.name.startswith("pool:"):
+                raise OptionError(f"{path}: name: pool: is what pools begin with; choose another")
             found[device.name], origin[device.name] = device, str(path)
     return Inventory(devices=found)
 

@@ -1,186 +1,55 @@
-"""What a farm is to do, as a TOML file declares it."""
+"""What a farm is to do: each file on each device, and on one of each pool."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit import cache, table
+from edgekit import cache
 from edgekit.artifact import Artifact
-from edgekit.devices.backend import Request
-from edgekit.devices.declaration import Device
-from edgekit.errors import OptionError, UnknownName
-from edgekit.pipeline.device_accuracy import Scoring
-from edgekit.report.devices import BUDGETS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """A Keras model that is converted first; paths are relative to the file of the jobs.
-
-    ``calibration`` and ``recipe`` are as for ``edgekit convert``.
-    """
-
-    source: str
-    targets: tuple[str, ...]
-    calibration: str = ""
-    recipe: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """How to measure, as for ``edgekit bench``, and how long, and how often, to try.
-
-    On a cluster, ``evaluate`` is read on the nodes: it has to be at the same place there.
-    ``attempts`` counts all devices of a pool together. ``timeout_s`` is for one measurement.
-    """
-
-    threads: int = 0
-    warmup: int = 10
-    min_runs: int = 50
-    min_seconds: float = 1.0
-    operators: bool = True
-    data: str = ""
-    evaluate: str = ""
-    metric: str = ""
-    output: str = ""
-    evaluate_samples: int = 0
-    attempts: int = 3
-    timeout_s: float = 600.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no measurement can follow."""
-        least = {
-            "threads": 0,
-            "warmup": 0,
-            "min_runs": 1,
-            "min_seconds": 0,
-            "attempts": 1,
-            "evaluate_samples": 0,
-        }
-        for name, lowest in least.items():
-            if not getattr(self, name) >= lowest:
-                raise OptionError(
-                    f"measure.{name}: expected at least {lowest}, got {getattr(self, name)}"
-                )
-        if not 0 < self.timeout_s < float("inf"):
-            raise OptionError(
-                f"measure.timeout_s: expected seconds above 0, got {self.timeout_s:g}"
-            )
-
-    def scoring(self) -> Scoring | None:
-        """Return what files are scored with on devices; None where they are not.
-
-        Raises:
-            OptionError: a metric without data.
-        """
-        if not self.evaluate:
-            if self.metric or self.output or self.evaluate_samples:
-                raise OptionError("measure: metric, output and evaluate_samples need evaluate")
-            return None
-        return Scoring(
-            data=self.evaluate, metric=self.metric or None, output=self.output or None,
-            samples=self.evaluate_samples or None,
-        )  # fmt: skip
-
-    def request(self) -> Request:
-        """Return what a device is asked for."""
-        return Request(
-            threads=self.threads or None, warmup=self.warmup, min_runs=self.min_runs,
-            min_seconds=self.min_seconds, operators=self.operators,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Files and models, times devices and pools.
-
-    Each file is measured on each of ``devices``, and on one device, whichever is free, of each of
-    ``pools`` (a label, or several: ``arm64+linux``). ``inventory`` are files and folders of
-    devices besides the shipped ones. ``budget`` is as for ``edgekit bench``.
-    """
-
-    files: tuple[str, ...] = ()
-    models: tuple[Model, ...] = ()
-    devices: tuple[str, ...] = ()
-    pools: tuple[str, ...] = ()
-    inventory: tuple[str, ...] = ()
-    measure: Measure = field(default_factory=Measure)
-    budget: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse a plan that asks for nothing, or holds it against budgets that there are not."""
-        if not (self.files or self.models) or not (self.devices or self.pools):
-            raise OptionError(
-                "expected at least one of files or models, and one of devices or pools"
-            )
-        for name in self.budget:
-            if name not in BUDGETS:
-                raise UnknownName("budget", name, BUDGETS)
+from edgekit.farm.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One file on one device, or on one of a pool. ``key`` names it by everything it depends on."""
+    """One file on one device, or on one of a pool (``pool:`` and its labels).
+
+    ``key`` names it by all that its result depends on, but for the device that does it.
+    """
 
     key: str
     place: str
     file: str
 
 
-def load_plan(path: Path) -> Plan:
-    """Read a plan; what it names relative to its own folder becomes relative to the current one.
+def jobs(plan: Plan, artifacts: Iterable[Artifact]) -> Iterator[Job]:
+    """Yield one job after the other; nothing is kept.
 
-    Raises:
-        OptionError: it is no plan, or a pattern of files finds none; the text names the key.
+    The key is over the file's content, how it is measured, data by their content, the versions of
+    the tools that shape a figure, and edgekit's own code. Data that are code are never the same.
     """
-    plan = table.read(path, Plan)
-    return _placed(plan, path.parent, str(path))
-
-
-def jobs(plan: Plan, artifacts: Iterable[Artifact], devices: Mapping[str, Device]) -> Iterator[Job]:
-    """Yield one job after the other; nothing is kept."""
-    asked = cache.key("measure", measure=plan.measure, inventory=sorted(plan.inventory))
-    places = [(name, cache.key("device", device=devices[name])) for name in plan.devices]
-    places += [(f"pool:{pool}", pool) for pool in plan.pools]
+    measure = replace(plan.measure, timeout_s=1.0, attempts=1)  # no result depends on these
+    data = [_content(text) for text in (measure.data, measure.evaluate)]
+    asked = cache.key("measure", measure=measure, data=data, tools=cache.tool_versions())
+    places = [*plan.devices, *(f"pool:{pool}" for pool in plan.pools)]
     for artifact in artifacts:
         sha256 = artifact.sha256
-        for place, told in places:
-            text = "\0".join((sha256, str(artifact.path), place, told, asked))
-            yield Job(
-                key=hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
-                place=place, file=str(artifact.path),
-            )  # fmt: skip
+        for place in dict.fromkeys(places):
+            text = "\0".join((sha256, str(artifact.path), place, asked))
+            key = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+            yield Job(key=key, place=place, file=str(artifact.path))
 
 
-def _placed(plan: Plan, folder: Path, where: str) -> Plan:
-    def beside(text: str) -> str:
-        return str(folder / text) if text else ""
-
-    files = tuple(str(path) for text in plan.files for path in _matching(folder, text, where))
-    models = tuple(
-        replace(one, source=beside(one.source), calibration=_data(folder, one.calibration))
-        for one in plan.models
-    )
-    return replace(
-        plan, files=tuple(dict.fromkeys(files)), models=models,
-        inventory=tuple(beside(text) for text in plan.inventory),
-        measure=replace(plan.measure, data=_data(folder, plan.measure.data),
-                        evaluate=_data(folder, plan.measure.evaluate)),
-    )  # fmt: skip
-
-
-def _data(folder: Path, text: str) -> str:
-    """Return where data are: a file beside the plan, or a name or function as it is written."""
-    return str(folder / text) if text and (folder / text).exists() else text
-
-
-def _matching(folder: Path, text: str, where: str) -> list[Path]:
-    if Path(text).is_absolute() or not any(mark in text for mark in "*?["):
-        return [folder / text]
-    found = sorted(folder.glob(text))
-    if not found:
-        raise OptionError(f"{where}: files: no file matches {text!r}")
-    return found
+def _content(text: str) -> str:
+    path = Path(text)
+    if not text or not path.exists():
+        return secrets.token_hex(16) if ":" in text else text
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import sqlite3
@@ -21,12 +22,13 @@ from edgekit.report.plain import from_plain, to_plain
 State = Literal["queued", "running", "done", "failed"]
 
 _LAYOUT = 1
+_OURS = 0x65646765  # "edge", by which SQLite files of ours are known
 _TABLES = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, wanted INTEGER NOT NULL,
     state TEXT NOT NULL, place TEXT NOT NULL, file TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, device TEXT NOT NULL DEFAULT '',
-    error TEXT NOT NULL DEFAULT '', result BLOB
+    declaration TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', result BLOB
 );
 CREATE INDEX IF NOT EXISTS next_job ON jobs (wanted, state, place, number);
 CREATE INDEX IF NOT EXISTS by_file ON jobs (wanted, file, number);
@@ -58,7 +60,8 @@ class Journal:
     What it holds in memory does not grow with the number of jobs.
     """
 
-    def __init__(self, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+        self._path = path
         self._db = connection
         self._lock = lock
 
@@ -69,7 +72,7 @@ class Journal:
         Raises:
             DestinationError: another process writes it, it cannot be written, or is no journal.
         """
-        lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+        lock = FileLock(_lock_of(path), blocking=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -80,7 +83,7 @@ class Journal:
         except OSError as error:
             raise DestinationError(f"{path.parent}: cannot be written: {error.strerror}") from error
         try:
-            return cls(_connected(path, writes=True), lock)
+            return cls(path, _connected(path, writes=True), lock)
         except BaseException:
             lock.release()
             raise
@@ -97,7 +100,7 @@ class Journal:
                 f"{path.parent}: no farm has worked here (no {path.name}); "
                 "give the folder of -o of `edgekit farm submit`"
             )
-        return cls(_connected(path, writes=False), None)
+        return cls(path, _connected(path, writes=False), None)
 
     def __enter__(self) -> Self:
         """Return the journal."""
@@ -109,26 +112,31 @@ class Journal:
         if self._lock is not None:
             self._lock.release()
 
-    def begin(self, jobs: Iterable[Job]) -> None:
+    def begin(self, jobs: Iterable[Job], declared: Mapping[str, str]) -> None:
         """Take up jobs: what was done stays done, what failed or was cut off is queued again.
 
-        Jobs of an earlier plan that this one lacks are left alone, and are no longer told of.
+        ``declared`` maps each device to what names its declaration: what was done by another one is
+        queued again, too. Jobs of an earlier plan that this one lacks are left alone, and are no
+        longer told of.
         """
-        with self._db:
+        with self._change():
             self._db.execute("UPDATE jobs SET wanted = 0")
         jobs = iter(jobs)
         while batch := list(itertools.islice(jobs, _BATCH)):
-            with self._db:
+            with self._change():
                 self._db.executemany(
                     "INSERT INTO jobs (key, wanted, state, place, file)"
                     " VALUES (?, 1, 'queued', ?, ?)"
                     " ON CONFLICT (key) DO UPDATE SET wanted = 1, file = excluded.file",
                     [(job.key, job.place, job.file) for job in batch],
                 )
-        with self._db:
+        known = json.dumps([f"{name} {key}" for name, key in declared.items()])
+        with self._change():
             self._db.execute(
-                "UPDATE jobs SET state = 'queued', attempts = 0, error = '', device = ''"
-                " WHERE wanted AND state != 'done'"
+                "UPDATE jobs SET state = 'queued', attempts = 0, error = '', device = '',"
+                " result = NULL WHERE wanted AND (state != 'done' OR NOT EXISTS (SELECT 1 FROM"
+                " json_each(?) WHERE value = jobs.device || ' ' || jobs.declaration))",
+                (known,),
             )
 
     def take(
@@ -151,13 +159,13 @@ class Journal:
         self._set(job, "running", device=device)
         return job
 
-    def done(self, job: Job, device: str, measurement: DeviceMeasurement) -> None:
-        """Keep a result."""
-        with self._db:
+    def done(self, job: Job, device: str, declaration: str, measurement: DeviceMeasurement) -> None:
+        """Keep a result, and what names the declaration of the device that it is from."""
+        with self._change():
             self._db.execute(
-                "UPDATE jobs SET state = 'done', device = ?, error = '', result = ?,"
-                " attempts = attempts + 1 WHERE key = ?",
-                (device, msgspec.json.encode(to_plain(measurement)), job.key),
+                "UPDATE jobs SET state = 'done', device = ?, declaration = ?, error = '',"
+                " result = ?, attempts = attempts + 1 WHERE key = ?",
+                (device, declaration, msgspec.json.encode(to_plain(measurement)), job.key),
             )
 
     def again(self, job: Job) -> None:
@@ -166,7 +174,7 @@ class Journal:
 
     def failed(self, job: Job, device: str, verdict: str, error: str, *, most: int) -> bool:
         """Note that a try failed; whether the job is tried again: ``most`` times in all."""
-        with self._db:
+        with self._change():
             self._db.execute(
                 "INSERT INTO attempts (key, device, verdict, error) VALUES (?, ?, ?, ?)",
                 (job.key, device, verdict, error),
@@ -184,7 +192,7 @@ class Journal:
 
         Only files whose names end so. Return how many jobs failed.
         """
-        with self._db:
+        with self._change():
             given_up = self._db.execute(
                 "UPDATE jobs SET state = 'failed', error = CASE error WHEN '' THEN ?1"
                 " ELSE error || '; ' || ?1 END WHERE wanted AND state = 'queued' AND place = ?2"
@@ -193,23 +201,25 @@ class Journal:
             )
         return given_up.rowcount
 
-    def tried_by(self, job: Job) -> set[str]:
-        """Return the devices that failed at a job."""
-        rows = self._db.execute("SELECT DISTINCT device FROM attempts WHERE key = ?", (job.key,))
-        return {device for (device,) in rows}
-
-    def places(self) -> dict[str, int]:
-        """Return how many jobs are queued for each place that has any."""
-        return dict(
-            self._db.execute(
-                "SELECT place, COUNT(*) FROM jobs WHERE wanted AND state = 'queued' GROUP BY place"
-            )
-        )
+    def waiting(self, places: Iterable[str]) -> set[str]:
+        """Return those of the places that jobs are queued for."""
+        one = "SELECT 1 FROM jobs WHERE wanted = 1 AND state = 'queued' AND place = ? LIMIT 1"
+        return {place for place in places if self._db.execute(one, (place,)).fetchone()}
 
     def queued(self) -> Iterator[tuple[str, str]]:
         """Yield place and file of each job that is queued."""
         rows = self._db.execute("SELECT place, file FROM jobs WHERE wanted AND state = 'queued'")
         return ((place, file) for place, file in rows)
+
+    def is_written(self) -> bool:
+        """Whether a process has it open to write."""
+        if self._lock is not None:
+            return True
+        try:
+            with FileLock(_lock_of(self._path), blocking=False):
+                return False
+        except (Timeout, OSError):
+            return True
 
     def counts(self) -> Mapping[State, int]:
         """Return how many jobs stand where."""
@@ -228,12 +238,13 @@ class Journal:
 
     def results(self, file: str | None = None, state: State | None = None) -> Iterator[Result]:
         """Yield where jobs stand, in their order: all, those of a file, or those in a state."""
+        asked = {"file = ?": file, "state = ?": state}
+        given = {clause: value for clause, value in asked.items() if value is not None}
         rows = self._db.execute(
-            "SELECT key, place, file, state, attempts, device, error, result FROM jobs"
-            " WHERE wanted AND (?1 IS NULL OR file = ?1) AND (?2 IS NULL OR state = ?2)"
-            " ORDER BY number",
-            (file, state),
-        )
+            "SELECT key, place, file, state, attempts, device, error, result FROM jobs WHERE "
+            + " AND ".join(["wanted = 1", *given]) + " ORDER BY number",
+            tuple(given.values()),
+        )  # fmt: skip
         for key, place, path, stands, attempts, device, error, result in rows:
             yield Result(
                 job=Job(key=key, place=place, file=path), state=stands, attempts=attempts,
@@ -255,12 +266,32 @@ class Journal:
             found += [row] if row else []
         return min(found, key=lambda row: row[3])[:3] if found else None
 
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """Make a change whole or not at all.
+
+        Raises:
+            DestinationError: the disk is full, or what holds the journal went away.
+        """
+        try:
+            with self._db:
+                yield
+        except sqlite3.OperationalError as error:
+            raise DestinationError(
+                f"the journal cannot be written ({error}); what was kept stays: make room, and give"
+                " the same command again"
+            ) from error
+
     def _set(self, job: Job, state: State, *, device: str = "", error: str = "") -> None:
-        with self._db:
+        with self._change():
             self._db.execute(
                 "UPDATE jobs SET state = ?, device = ?, error = ? WHERE key = ?",
                 (state, device, error, job.key),
             )
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def _measurement(result: bytes | None, key: str) -> DeviceMeasurement | None:
@@ -271,24 +302,36 @@ def _measurement(result: bytes | None, key: str) -> DeviceMeasurement | None:
 
 def _connected(path: Path, *, writes: bool) -> sqlite3.Connection:
     place = path.resolve().as_uri() + ("" if writes else "?mode=ro")
-    connection = sqlite3.connect(place, timeout=30.0, uri=True)
-    try:
-        (layout,) = connection.execute("PRAGMA user_version").fetchone()
-        if layout not in ((0, _LAYOUT) if writes else (_LAYOUT,)):
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = sqlite3.connect(place, timeout=30.0, uri=True)
+            stack.callback(connection.close)
+            _refuse_other(connection, path, may_be_new=writes)
+            if writes:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.executescript(_TABLES)
+                connection.execute(f"PRAGMA application_id = {_OURS}")
+                connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+        except sqlite3.OperationalError as error:
+            raise DestinationError(f"{path}: cannot be opened or written: {error}") from error
+        except sqlite3.DatabaseError as error:
             raise DestinationError(
-                f"{path}: a journal of another version of edgekit; choose another folder"
-            )
-        if writes:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-            connection.execute(f"PRAGMA user_version = {_LAYOUT}")
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise DestinationError(
-            f"{path}: not a journal of edgekit, or damaged ({error}); choose another folder"
-        ) from error
-    except DestinationError:
-        connection.close()
-        raise
+                f"{path}: not a journal of edgekit, or damaged ({error}); choose another folder"
+            ) from error
+        stack.pop_all()
     return connection
+
+
+def _refuse_other(connection: sqlite3.Connection, path: Path, *, may_be_new: bool) -> None:
+    def told(question: str) -> int:
+        return int(connection.execute(question).fetchone()[0])
+
+    empty = told("SELECT COUNT(*) FROM sqlite_master") == 0
+    ours = told("PRAGMA application_id") == _OURS
+    if not ours and not (empty and may_be_new):
+        raise DestinationError(f"{path}: not a journal of edgekit; choose another folder")
+    if ours and told("PRAGMA user_version") != _LAYOUT:
+        raise DestinationError(
+            f"{path}: a journal of another version of edgekit; choose another folder"
+        )

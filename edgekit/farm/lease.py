@@ -12,11 +12,13 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
+from edgekit import cache
 from edgekit.devices.declaration import Device
+from edgekit.devices.kinds import nature
 from edgekit.errors import DeviceBusy, DeviceError
 
 _WHERE = "EDGEKIT_STATE"
-_EXACT = frozenset({"emulated", "microcontroller", "npu", "firmware"})
+_POLL_S = 0.002  # short: a farm that works on a device lets go of it for a moment only
 
 
 def state_folder() -> Path:
@@ -28,13 +30,18 @@ def state_folder() -> Path:
 def identity(device: Device) -> str:
     """Return what tells one thing that measures from another, whatever a TOML file calls it."""
     address = device.address
-    if device.kind in ("host", "browser"):  # both are this machine
+    if nature(device.kind).timed_here:
         return "host"
     if device.kind == "ssh" and address is not None:
         return f"ssh {address.host.lower()} {address.port or 22}"
     if device.kind == "adb" and address is not None:
         return f"adb {address.serial}"
     return f"{device.kind} {device.name}"
+
+
+def device_key(device: Device) -> str:
+    """Return what names a device's declaration, by all that it says."""
+    return cache.key("device", device=device)
 
 
 @contextlib.contextmanager
@@ -48,14 +55,14 @@ def leased(device: Device, *, wait_s: float = 0.0) -> Iterator[None]:
         DeviceBusy: another process has it, and kept it for ``wait_s`` seconds.
         DeviceError: the folder of leases cannot be written.
     """
-    if device.kind in _EXACT:
+    if nature(device.kind).exact:
         yield
         return
     path = _path(device)
     lock = FileLock(path, timeout=wait_s)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(poll_interval=_POLL_S)
     except Timeout as error:
         raise DeviceBusy(f"{device.name}: in use by {holder(device)}; try again later") from error
     except OSError as error:
@@ -74,8 +81,13 @@ def leased(device: Device, *, wait_s: float = 0.0) -> Iterator[None]:
 
 def holder(device: Device) -> str:
     """Return who measures on a device now; empty if nobody does."""
+    path = _path(device)
     try:
-        return _path(device).with_suffix(".holder").read_text(encoding="utf-8")
+        who = path.with_suffix(".holder").read_text(encoding="utf-8")
+        with FileLock(path, blocking=False):
+            return ""  # who held it was killed
+    except Timeout:
+        return who
     except OSError:
         return ""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from multiprocessing import forkserver
@@ -23,11 +25,12 @@ from edgekit.errors import DeviceError
 from edgekit.farm.task import Outcome, Task, look, perform
 
 T = TypeVar("T")
+_PR_SET_PDEATHSIG = 1
 
 
 def prepare() -> None:
     """Start the process that the others are forked from; it imports what they need meanwhile."""
-    multiprocessing.set_forkserver_preload(["edgekit.farm.task", "edgekit.devices.fake"])
+    multiprocessing.set_forkserver_preload(["edgekit.farm.task"])
     forkserver.ensure_running()
 
 
@@ -39,7 +42,7 @@ class Pool:
         prepare()
         context = multiprocessing.get_context("forkserver")
         self._main = contextlib.ExitStack()
-        self._main.enter_context(_no_main())
+        self._main.enter_context(_NO_MAIN)
         self._pool: Any = ProcessPool(
             max_workers=size,
             context=context,
@@ -47,9 +50,9 @@ class Pool:
             initargs=(dict(os.environ), str(Path.cwd())),
         )
 
-    def perform(self, task: Task, timeout_s: float) -> Future[Outcome]:
+    def perform(self, task: Task) -> Future[Outcome]:
         """See ``Workforce``."""
-        return self._begin(perform, task, timeout_s, task.device)
+        return self._begin(perform, task, task.most_s, task.device)
 
     def look(self, device: Device, formats: frozenset[str], timeout_s: float) -> Future[Seen]:
         """See ``Workforce``."""
@@ -104,14 +107,33 @@ def _begin(environment: dict[str, str], folder: str) -> None:
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if sys.platform == "linux":  # where the process that it is forked from ends, it does
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-@contextlib.contextmanager
-def _no_main() -> Iterator[None]:
-    """Keep processes from running the user's script again to import what they do not need."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+class _Hidden:
+    """Keeps processes from running the user's script again to import what they do not need.
+
+    Farms may run in several threads: the first hides it, the last one brings it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._main: types.ModuleType | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._main = sys.modules["__main__"]
+                sys.modules["__main__"] = types.ModuleType("__main__")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0 and self._main is not None:
+                sys.modules["__main__"] = self._main
+
+
+_NO_MAIN = _Hidden()

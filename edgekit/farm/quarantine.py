@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +13,21 @@ from filelock import FileLock
 
 from edgekit.devices.declaration import Device
 from edgekit.errors import DeviceError
-from edgekit.farm.lease import identity, state_folder
+from edgekit.farm.lease import device_key, identity, state_folder
 from edgekit.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantine:
-    """Why a device is kept apart, and since when, in seconds since 1970."""
+    """Why a device is kept apart, and since when, in seconds since 1970.
+
+    ``declaration`` names the TOML that it had then: a changed one has not failed yet.
+    """
 
     device: str
     why: str
     since_s: float
+    declaration: str = ""
 
 
 def quarantined() -> Mapping[str, Quarantine]:
@@ -42,29 +47,35 @@ def quarantined() -> Mapping[str, Quarantine]:
 
 def quarantine_of(device: Device) -> Quarantine | None:
     """Return a device's quarantine, or None."""
-    return quarantined().get(identity(device))
+    found = quarantined().get(identity(device))
+    return found if found is not None and found.declaration == device_key(device) else None
 
 
 def put(device: Device, why: str) -> None:
     """Keep a device apart from now on."""
-    _change(device, Quarantine(device=device.name, why=why, since_s=time.time()))
+    with _changing() as kept:
+        kept[identity(device)] = Quarantine(
+            device=device.name, why=why, since_s=time.time(), declaration=device_key(device)
+        )
 
 
-def release(device: Device) -> bool:
-    """Give a device work again; False if it was not kept apart."""
-    return _change(device, None)
+def release(name: str) -> bool:
+    """Give the devices of a name work again; False if none was kept apart."""
+    with _changing() as kept:
+        found = [key for key, one in kept.items() if one.device == name]
+        for key in found:
+            del kept[key]
+    return bool(found)
 
 
-def _change(device: Device, new: Quarantine | None) -> bool:
-    path, name = _path(), identity(device)
+@contextlib.contextmanager
+def _changing() -> Iterator[dict[str, Quarantine]]:
+    path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         kept = dict(quarantined())
-        was = kept.pop(name, None)
-        if new is not None:
-            kept[name] = new
+        yield kept
         write_atomically(path, msgspec.json.format(msgspec.json.encode(kept), indent=2))
-    return was is not None
 
 
 def _path() -> Path:

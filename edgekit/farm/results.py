@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgekit.errors import DestinationError
 from edgekit.farm.journal import Journal
 from edgekit.files import explained
 from edgekit.report.devices import SCHEMA, Benchmark, DeviceFailure, missed_budgets
@@ -33,6 +34,16 @@ def missed(journal: Journal, budget: Mapping[str, float]) -> Iterator[str]:
     if budget:
         for file in journal.files():
             yield from missed_budgets(of_file(journal, file, budget))
+
+
+def refuse_folder(path: Path) -> None:
+    """Refuse a place for the document where a folder is.
+
+    Raises:
+        DestinationError: there is one.
+    """
+    if path.is_dir():
+        raise DestinationError(f"{path}: expected a file, or nothing, found a folder; remove it")
 
 
 def write_document(journal: Journal, budget: Mapping[str, float], path: Path) -> None:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from edgekit.devices.backend import State
+from edgekit.devices.declaration import Device
 from edgekit.devices.readiness import Seen
-from edgekit.errors import DeviceError, DeviceLost, one_line
+from edgekit.errors import DeviceError, DeviceLost, EdgekitError, one_line
 from edgekit.farm import quarantine
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
+from edgekit.farm.lease import device_key
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Outcome, Task, formats, suffixes
 from edgekit.farm.workforce import Workforce
 from edgekit.progress import Progress
 
 _LOOK_S = 30.0
+_LEASE_S = 30.0  # that a measurement waits for somebody else's to end
 _LACKING = ("needs install", "not here")
+
+
+class Asked(Protocol):
+    """What a plan asks for."""
+
+    @property
+    def named(self) -> Mapping[str, Device]:
+        """Return its devices by name."""
 
 
 @dataclass
@@ -35,6 +46,7 @@ class Run:
         attempts: How often a job is tried, on all devices together.
         timeout_s: For one measurement.
         progress: Who listens.
+        places: What jobs are for: names of devices, and of pools.
     """
 
     journal: Journal
@@ -44,6 +56,7 @@ class Run:
     attempts: int
     timeout_s: float
     progress: Progress
+    places: Collection[str]
     _working: dict[Future[Outcome], tuple[Member, Job]] = field(default_factory=dict)
     _asked: dict[Future[Seen], Member] = field(default_factory=dict)
     _formats: Mapping[str, set[str]] = field(default_factory=dict)
@@ -57,12 +70,15 @@ class Run:
         self._formats = self._queued_formats()
         self._muster()
         while True:
-            self._give_up()
-            self._start()
+            waiting = self._give_up()
+            self._start(waiting)
+            if not self._working and not waiting:
+                return
             if not self._working and not self._asked and self.fleet.next_event_s() is None:
-                return
-            if not self._working and not self.journal.places():
-                return
+                raise DeviceError(
+                    f"jobs for {', '.join(sorted(waiting))} were begun by nobody: a fault of"
+                    " edgekit, please report it"
+                )
             self._wait()
 
     def _muster(self) -> None:
@@ -71,7 +87,9 @@ class Run:
             self._ask(member)
         lacking = {}
         for future in as_completed(list(self._asked)):
-            member, seen = self._asked.pop(future), _seen(future)
+            member = self._asked.pop(future)
+            _refuse_declaration(future)
+            seen = _seen(future)
             self._hear(member, seen)
             name = member.device.name
             wanted = seen.lacking.keys() & self._formats.get(name, set())
@@ -92,11 +110,11 @@ class Run:
         wanted = frozenset().union(*(self._formats.get(place, ()) for place in member.places))
         self._asked[self.workforce.look(member.device, wanted, _LOOK_S)] = member
 
-    def _start(self) -> None:
+    def _start(self, waiting: set[str]) -> None:
         for member in self.fleet.rested(time.monotonic()):
             self._ask(member)
         idle = set[str]()
-        while able := self.fleet.may_start(self.journal.places(), idle):
+        while able := self.fleet.may_start(waiting, idle):
             for member in able:
                 if not self._begin(member):
                     idle.add(member.device.name)
@@ -107,10 +125,14 @@ class Run:
         job = self.journal.take(member.device.name, shares, without)
         if job is None:
             return False
+        try:
+            task = replace(self.task(job, member), wait_s=_LEASE_S, timeout_s=self.timeout_s)
+        except EdgekitError as error:  # the file, or data for it, went meanwhile
+            self._conclude(member, job, Outcome(verdict="refused", error=str(error)))
+            return True
         member.standing = "working"
         self.progress.note(f"{job.file} on {member.device.name}")
-        future = self.workforce.perform(self.task(job, member), self.timeout_s)
-        self._working[future] = (member, job)
+        self._working[self.workforce.perform(task)] = (member, job)
         return True
 
     def _wait(self) -> None:
@@ -137,15 +159,15 @@ class Run:
             self._ask(member)
             return
         if outcome.measurement is not None:
-            self.journal.done(job, name, outcome.measurement)
+            self.journal.done(job, name, device_key(member.device), outcome.measurement)
             self.fleet.succeeded(member)
             self.progress.advance()
             return
-        most = 1 if outcome.verdict == "refused" else self.attempts
+        most = self.attempts if outcome.verdict in ("lost", "failed") else 1
         again = self.journal.failed(job, name, outcome.verdict, outcome.error, most=most)
         self.progress.advance(0 if again else 1)
         if outcome.verdict == "lost":
-            self.fleet.absent(member, outcome.error, time.monotonic())
+            self.fleet.lost(member, job.key, outcome.error, time.monotonic())
         elif outcome.verdict == "failed":
             self.fleet.failed(member, job.key, outcome.error)
         else:
@@ -155,28 +177,50 @@ class Run:
     def _hear(self, member: Member, seen: Seen) -> None:
         state = seen.state
         if state.readiness == "ready":
-            member.standing, member.lacking = "free", seen.lacking
+            self.fleet.back(member, seen.lacking)
         elif state.readiness in _LACKING:
             self.fleet.part(member, next(iter(seen.lacking.values()), state.why))
-            return  # nothing is wrong with it
         else:
             self.fleet.absent(member, f"{state.readiness}: {state.why}", time.monotonic())
-        self._remember(member)
 
     def _remember(self, member: Member) -> None:
-        if member.standing == "apart":
+        if member.faulty:
             quarantine.put(member.device, member.why)
 
-    def _give_up(self) -> None:
-        """Fail the jobs that nobody will ever do: waiting for a device that is gone has no end."""
-        for place, count in self.journal.places().items():
-            why = self.fleet.why_nobody(place)
-            if why is not None:
-                self.journal.give_up(place, why)
-                self.progress.advance(count)
+    def _give_up(self) -> set[str]:
+        """Fail the jobs that nobody will ever do; return the places that have others.
+
+        Waiting for a device that is gone has no end.
+        """
+        for place in self.journal.waiting(self.places):
+            if (why := self.fleet.why_nobody(place)) is not None:
+                self.progress.advance(self.journal.give_up(place, why))
                 continue
             for kind, lacking in self.fleet.taken_by_nobody(place).items():
                 self.progress.advance(self.journal.give_up(place, lacking, suffixes([kind])))
+        return self.journal.waiting(self.places)
+
+
+def muster(workforce: Workforce, asked: Asked, formats: Collection[str]) -> None:
+    """Ask each device that is named whether it takes files of these formats, all at once.
+
+    Raises:
+        DeviceError: one lacks what it runs on.
+        OptionError: a declaration cannot be.
+    """
+    looks = {
+        workforce.look(device, frozenset(formats), _LOOK_S): name
+        for name, device in asked.named.items()
+    }
+    lacking = []
+    for future, name in looks.items():
+        wait([future])
+        _refuse_declaration(future)
+        seen = _seen(future)
+        if seen.lacking and seen.state.readiness in (*_LACKING, "ready"):
+            lacking.append(f"{name}: {' | '.join(dict.fromkeys(seen.lacking.values()))}")
+    if lacking:
+        raise DeviceError(" | ".join(lacking))
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -186,7 +230,16 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     told = str(error) if isinstance(error, DeviceError) else (
         f"a fault of edgekit, please report it: {type(error).__name__}: {one_line(error)}"
     )  # fmt: skip
+    if not isinstance(error, DeviceError):
+        return Outcome(verdict="refused", error=told)
     return Outcome(verdict="lost" if isinstance(error, DeviceLost) else "failed", error=told)
+
+
+def _refuse_declaration(future: Future[Seen]) -> None:
+    """Raise what is wrong with a device's declaration: that is no device's fault, and no loss."""
+    error = future.exception()
+    if isinstance(error, EdgekitError) and not isinstance(error, DeviceError):
+        raise error
 
 
 def _seen(future: Future[Seen]) -> Seen:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.devices.declaration import Device
+from edgekit.devices.kinds import nature
 from edgekit.farm.workforce import processors
 
 Standing = Literal["free", "working", "resting", "asked", "apart"]
@@ -23,6 +24,7 @@ class Member:
 
     ``places`` are what it takes jobs for: its name and its pools. ``failed_at`` are the jobs that
     it failed at since it last did one; ``absences`` counts how often in a row it was not there.
+    ``faulty`` is one that is kept apart for what it did, and not for what it lacks.
     ``lacking`` maps formats of files that it does not take now to why.
     """
 
@@ -34,6 +36,7 @@ class Member:
     failed_at: set[str] = field(default_factory=set)
     absences: int = 0
     busy_since_s: float | None = None
+    faulty: bool = False
     lacking: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,10 +65,10 @@ class Fleet:
         }
         self._cpus = cpus
 
-    def may_start(self, queued: Mapping[str, int], idle: Container[str] = ()) -> list[Member]:
+    def may_start(self, waiting: Collection[str], idle: Container[str] = ()) -> list[Member]:
         """Return the free devices that have work, those first that need all processors.
 
-        Those named in ``idle`` have none, whatever is queued.
+        ``waiting`` are the places that have jobs; devices named in ``idle`` take none of these.
 
         Where one that is timed on this machine has work, nothing else that computes here is
         started until it is done: a measurement is not to be disturbed.
@@ -73,17 +76,18 @@ class Fleet:
         able = [
             member for member in self.members.values()
             if member.standing == "free" and member.device.name not in idle
-            and any(queued.get(place) for place in member.places)
+            and any(place in waiting for place in member.places)
         ]  # fmt: skip
         if self._cpus is None:
             return able
-        room = self._cpus - sum(
-            self._share(m) for m in self.members.values() if m.standing == "working"
-        )
+        working = [m for m in self.members.values() if m.standing == "working"]
+        room = self._cpus - sum(self._share(m) for m in working)
+        if any(nature(m.device.kind).timed_here for m in working):
+            room = 0  # whatever number of processors it was given
         started = []
         for member in sorted(able, key=self._share, reverse=True):
             need = self._share(member)
-            if need <= room:
+            if need <= max(room, 0):
                 started.append(member)
                 room -= need
             elif need:
@@ -111,13 +115,26 @@ class Fleet:
     def failed(self, member: Member, key: str, why: str) -> None:
         """A device failed at a job, and is there."""
         member.failed_at.add(key)
+        member.busy_since_s = None
         if len(member.failed_at) < _PATIENCE:
             member.standing, member.why = "free", why
         else:
+            member.faulty = True
             self.part(member, f"failed at {_PATIENCE} jobs in a row: {why}")
 
+    def lost(self, member: Member, key: str, why: str, now_s: float) -> None:
+        """A device went away in the middle of a job; it rests, and is asked whether it is back."""
+        self.failed(member, key, why)
+        if member.standing == "free":
+            self._rest(member, why, now_s + _REST_S[0])
+
+    def back(self, member: Member, lacking: Mapping[str, str]) -> None:
+        """A device is there; ``lacking`` are the formats that it does not take now."""
+        member.standing, member.why, member.lacking = "free", "", lacking
+        member.absences = 0
+
     def absent(self, member: Member, why: str, now_s: float) -> None:
-        """A device was lost, or is not back yet."""
+        """A device is not there."""
         member.absences += 1
         if member.absences >= _PATIENCE:
             self.part(member, f"not there {_PATIENCE} times in a row: {why}")
@@ -126,7 +143,8 @@ class Fleet:
 
     def busy(self, member: Member, why: str, now_s: float, *, most_s: float) -> None:
         """Somebody else has a device; it gets no more work if that lasts longer than ``most_s``."""
-        member.busy_since_s = now_s if member.busy_since_s is None else member.busy_since_s
+        if member.busy_since_s is None or member.why != why:  # somebody else has it now
+            member.busy_since_s = now_s
         if now_s - member.busy_since_s > most_s:
             self.part(member, f"still in use after {most_s:g} s: {why}")
         else:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import signal
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from edgekit import runtimes
-from edgekit.artifact import Artifact
-from edgekit.devices.backend import Backend, Computes, Readiness, Request, backend_of
+from edgekit.devices.backend import Readiness, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.readiness import Seen, see
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
 from edgekit.farm.lease import leased
 from edgekit.files import scratch
-from edgekit.progress import Progress, Silent
+from edgekit.progress import Silent
 
 if TYPE_CHECKING:
     from edgekit.pipeline.device_accuracy import Scoring
@@ -26,15 +27,28 @@ Verdict = Literal["done", "refused", "failed", "lost", "busy", "unready"]
 failed: the device is there, and failed. lost: it is not there any more. busy: somebody has it.
 unready: it lacks what files of this format run on, and nothing is wrong with it."""
 
+_GRACE_S = 5.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A file on a device."""
+    """A file on a device.
+
+    ``wait_s`` is how long somebody else may have the device before, ``timeout_s`` how long
+    measuring may take.
+    """
 
     device: Device
     file: str
     request: Request = field(default_factory=Request)
     scoring: Scoring | None = None
+    wait_s: float = 0.0
+    timeout_s: float = 600.0
+
+    @property
+    def most_s(self) -> float:
+        """Return when whoever carries it out is to be ended: it did not end itself."""
+        return self.wait_s + self.timeout_s + _GRACE_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +65,11 @@ def perform(task: Task) -> Outcome:
     backend = backend_of(task.device)
     try:
         artifact = runtimes.describe(task.file)
-        with leased(task.device):
+        with leased(task.device, wait_s=task.wait_s), _limited(task):
             measured = backend.measure(task.device, artifact, task.request)
             if task.scoring is not None:
+                from edgekit.pipeline.device_accuracy import scored
+
                 measured = scored(measured, task.device, backend, artifact, task.scoring, Silent())
     except DeviceBusy as error:
         return Outcome(verdict="busy", error=str(error))
@@ -73,21 +89,19 @@ def _blame(task: Task, error: DeviceError) -> Verdict:
     return told.get(see(task.device, formats([task.file])).state.readiness, "lost")
 
 
-def scored(
-    found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact,
-    scoring: Scoring, progress: Progress,
-) -> DeviceMeasurement:  # fmt: skip
-    """Add what the file scores there; or why that is not known.
+@contextlib.contextmanager
+def _limited(task: Task) -> Iterator[None]:
+    """Let a measurement fail that takes longer than it may; in the main thread of a process."""
 
-    Raises:
-        DeviceError, ArtifactError, DataError: see ``Scoring.score``.
-    """
-    if found.misfits:
-        return found
-    if not isinstance(backend, Computes):
-        said = f"not evaluated: devices of kind {device.kind} do not hand out what they compute"
-        return replace(found, warnings=(*found.warnings, said))
-    return replace(found, accuracy=scoring.score(device, backend, artifact, progress))
+    def late(*_: object) -> NoReturn:
+        raise DeviceError(f"{task.device.name}: no answer within {task.timeout_s:g} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, task.timeout_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def perform_far(task: Task, content: Mapping[str, bytes]) -> Outcome:

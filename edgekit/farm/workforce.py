@@ -6,11 +6,9 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from edgekit.devices.declaration import Device
+from edgekit.devices.kinds import nature
 from edgekit.devices.readiness import Seen
 from edgekit.farm.task import Outcome, Task
-
-_WAITING = frozenset({"fake", "ssh", "adb"})
-_TIMED_HERE = frozenset({"host", "browser"})
 
 
 class Workforce(Protocol):
@@ -21,7 +19,7 @@ class Workforce(Protocol):
 
     cpus: int | None
 
-    def perform(self, task: Task, timeout_s: float) -> Future[Outcome]:
+    def perform(self, task: Task) -> Future[Outcome]:
         """Begin a task; a process that dies, or is late and is ended, is a ``DeviceError``.
 
         The future's error is ``DeviceLost`` where the device is gone.
@@ -36,6 +34,5 @@ class Workforce(Protocol):
 
 def processors(device: Device, of: int) -> int:
     """Return how many of a machine's processors a measurement needs: all, if it is timed there."""
-    if device.kind in _WAITING:
-        return 0
-    return of if device.kind in _TIMED_HERE else 1
+    kind = nature(device.kind)
+    return of if kind.timed_here else int(kind.computes_here)

@@ -17,9 +17,9 @@ from edgekit.artifact import Artifact, TensorSpec
 from edgekit.calibrate.samples import Samples
 from edgekit.calibrate.sources import open_samples
 from edgekit.devices.accuracy import accuracy
-from edgekit.devices.backend import Computes
+from edgekit.devices.backend import Backend, Computes
 from edgekit.devices.declaration import Device
-from edgekit.devices.figures import DeviceAccuracy
+from edgekit.devices.figures import DeviceAccuracy, DeviceMeasurement
 from edgekit.errors import DataError, OptionError
 from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.learn import answers
@@ -28,6 +28,7 @@ from edgekit.progress import Progress
 SLOW_KINDS = ("emulated", "microcontroller")
 """Whose devices run on this host in software: one sample may take seconds."""
 SLOW_SAMPLES = 200
+_COMPARED = 8  # samples, of which outputs are shown beside this host's
 _BYTES, _MOST = 64 * 2**20, 512  # that a device is given at once: real values, and samples
 
 
@@ -118,6 +119,35 @@ class Scoring:
             raise DataError(f"{artifact.path}: gives NaN or infinity here; check file and samples")
         host = ", ".join(f"{name} {version}" for name, version in runner.versions.items())
         return Reference(samples=samples, outputs=outputs, labels=labels, host=host)
+
+
+def scored(
+    found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact,
+    scoring: Scoring, progress: Progress,
+) -> DeviceMeasurement:  # fmt: skip
+    """Add what the file scores there; or why that is not known.
+
+    Raises:
+        DeviceError, ArtifactError, DataError: see ``Scoring.score``.
+    """
+    if found.misfits:
+        return found
+    if not isinstance(backend, Computes):
+        said = f"not evaluated: devices of kind {device.kind} do not hand out what they compute"
+        return replace(found, warnings=(*found.warnings, said))
+    return replace(found, accuracy=scoring.score(device, backend, artifact, progress))
+
+
+def compared_on(data: Any, artifact: Artifact) -> Mapping[str, Any] | None:
+    """Return the few samples on which outputs are compared; None without data.
+
+    Raises:
+        DataError: the data do not fit the file's inputs.
+    """
+    if data is None:
+        return None
+    samples = open_samples(data, real_inputs(artifact), count=_COMPARED, seed=0, options=None)
+    return next(iter(samples.batches(_COMPARED))).inputs
 
 
 def at_once(artifact: Artifact) -> int:

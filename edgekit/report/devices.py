@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.devices.figures import DeviceMeasurement, OperatorCost
+from edgekit.errors import OptionError, UnknownName
 from edgekit.report import text
 from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
 from edgekit.version import VERSION
@@ -79,6 +80,20 @@ def is_whole(found: DeviceMeasurement) -> bool:
     return found.npu_share is None or not any(
         one.where in ("cpu", "cpu+npu") for one in found.operators
     )
+
+
+def require_budgets(limits: Mapping[str, float]) -> None:
+    """Refuse budgets that there are not, and limits that no figure can be held against.
+
+    Raises:
+        UnknownName: there is no budget of that name.
+        OptionError: a limit is not a number of at least 0.
+    """
+    for name, most in limits.items():
+        if name not in BUDGETS:
+            raise UnknownName("budget", name, BUDGETS)
+        if not most >= 0:
+            raise OptionError(f"budget {name}: expected a number of at least 0, got {most:g}")
 
 
 def missed_budgets(found: Benchmark) -> list[str]:

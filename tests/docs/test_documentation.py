@@ -21,7 +21,7 @@ from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
-from edgekit.farm.jobs import load_plan
+from edgekit.farm.plan import load_plan
 from edgekit.passes import PASSES, passes_of
 from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES

@@ -14,7 +14,7 @@ from edgekit.cli import main
 from edgekit.devices.declaration import load_device
 from edgekit.devices.emulated import probe
 from edgekit.farm import quarantine
-from edgekit.farm.jobs import load_plan
+from edgekit.farm.plan import load_plan
 
 Lab = Callable[..., Path]
 Files = Callable[[int], list[str]]
@@ -74,8 +74,8 @@ def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
     listed = run("devices", "--inventory", folder, "--pool", "mine").stdout
     assert "quarantine" in listed
     assert "one: it smoked; `edgekit farm release one`" in listed
-    assert run("release", "one", "--inventory", folder).stdout == "one: released\n"
-    assert run("release", "one", "--inventory", folder).stdout == "one: was not in quarantine\n"
+    assert run("release", "one").stdout == "one: released\n"
+    assert run("release", "one").stdout == "one: was not in quarantine\n"
     told = json.loads(run("devices", "--inventory", folder, "--json").stdout)
     assert {"name": "one", "kind": "fake", "labels": ["mine"], "state": "ready", "why": ""} in told[
         "devices"

@@ -132,7 +132,7 @@ def test_a_device_that_fails_at_three_files_is_kept_apart_until_it_is_released(
     still = failed(path, tmp_path / "out")
     assert "quarantine" in still.failures[0]
     assert (tmp_path / "weak.outcomes").stat().st_size == 3
-    assert release(weak)
+    assert release("weak")
     assert edgekit.submit(path, out=tmp_path / "out").done == 5
 
 

@@ -152,14 +152,14 @@ def peak_of(count: int, folder: Path) -> int:
     tracemalloc.start()
     with Journal.open(folder / JOURNAL) as journal:
         journal.begin(
-            Job(key=f"{number:064}", place="one", file=f"{number}.tflite")
-            for number in range(count)
-        )
+            (Job(key=f"{number:064}", place="one", file=f"{number}.tflite")
+            for number in range(count)), {"one": "declared"},
+        )  # fmt: skip
         for number in range(300):
             job = journal.take("one", {"one": False})
             assert job is not None
-            journal.done(job, "one", measurement(number))
-            journal.places()
+            journal.done(job, "one", "declared", measurement(number))
+            assert journal.waiting(["one", "two"]) == {"one"}
         _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
@@ -167,6 +167,6 @@ def peak_of(count: int, folder: Path) -> int:
 
 def test_memory_does_not_grow_with_the_queue(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "warm" / JOURNAL) as journal:
-        journal.begin([])
+        journal.begin([], {})
     few, many = peak_of(1_000, tmp_path / "few"), peak_of(20_000, tmp_path / "many")
     assert many < 1.2 * few + 100_000

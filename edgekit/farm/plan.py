@@ -1,0 +1,173 @@
+"""What a farm is to do, as a TOML file declares it."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edgekit import table
+from edgekit.devices.backend import Request
+from edgekit.errors import OptionError
+from edgekit.pipeline.device_accuracy import Scoring
+from edgekit.report.devices import require_budgets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A Keras model that is converted first; paths are relative to the file of the jobs.
+
+    ``targets``, ``calibration`` and ``recipe`` are as for ``edgekit convert``.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    calibration: str = ""
+    recipe: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """How to measure, as for ``edgekit bench``, and how long, and how often, to try.
+
+    On a cluster, ``evaluate`` is read on the nodes: it has to be at the same place there.
+    ``attempts`` counts all devices of a pool together. ``timeout_s`` is for one measurement.
+    """
+
+    threads: int = 0
+    warmup: int = 10
+    min_runs: int = 50
+    min_seconds: float = 1.0
+    operators: bool = True
+    data: str = ""
+    evaluate: str = ""
+    metric: str = ""
+    output: str = ""
+    evaluate_samples: int = 0
+    attempts: int = 3
+    timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no measurement can follow."""
+        least = {
+            "threads": 0,
+            "warmup": 0,
+            "min_runs": 1,
+            "min_seconds": 0,
+            "attempts": 1,
+            "evaluate_samples": 0,
+        }
+        for name, lowest in least.items():
+            if not getattr(self, name) >= lowest:
+                raise OptionError(
+                    f"measure.{name}: expected at least {lowest}, got {getattr(self, name)}"
+                )
+        if not 0 < self.timeout_s < float("inf"):
+            raise OptionError(
+                f"measure.timeout_s: expected seconds above 0, got {self.timeout_s:g}"
+            )
+
+    def scoring(self) -> Scoring | None:
+        """Return what files are scored with on devices; None where they are not.
+
+        Raises:
+            OptionError: a metric without data.
+        """
+        if not self.evaluate:
+            if self.metric or self.output or self.evaluate_samples:
+                raise OptionError("measure: metric, output and evaluate_samples need evaluate")
+            return None
+        return Scoring(
+            data=self.evaluate, metric=self.metric or None, output=self.output or None,
+            samples=self.evaluate_samples or None,
+        )  # fmt: skip
+
+    def request(self) -> Request:
+        """Return what a device is asked for."""
+        return Request(
+            threads=self.threads or None, warmup=self.warmup, min_runs=self.min_runs,
+            min_seconds=self.min_seconds, operators=self.operators,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Files and models, times devices and pools.
+
+    Each file is measured on each of ``devices``, and on one device, whichever is free, of each of
+    ``pools`` (a label, or several: ``arm64+linux``). ``inventory`` are files and folders of
+    devices besides the shipped ones. ``budget`` is as for ``edgekit bench``.
+    """
+
+    files: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
+    devices: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    inventory: tuple[str, ...] = ()
+    measure: Measure = field(default_factory=Measure)
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that asks for nothing, or holds it against budgets that there are not."""
+        if not (self.files or self.models) or not (self.devices or self.pools):
+            raise OptionError(
+                "expected at least one of files or models, and one of devices or pools"
+            )
+        require_budgets(self.budget)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan; what it names relative to its own folder becomes relative to the current one.
+
+    Raises:
+        OptionError: it is no plan, or a pattern of files finds none; the text names the key.
+    """
+    plan = table.read(path, Plan)
+    return _placed(plan, path.parent, str(path))
+
+
+def _placed(plan: Plan, folder: Path, where: str) -> Plan:
+    folder = folder.absolute()
+
+    def beside(text: str) -> str:
+        return str(folder / text) if text else ""
+
+    files = tuple(str(path) for text in plan.files for path in _matching(folder, text, where))
+    models = tuple(
+        replace(
+            one, source=beside(one.source), calibration=_found(folder, one.calibration),
+            recipe=_found(folder, one.recipe),
+            targets=tuple(_found(folder, target) for target in one.targets),
+        )
+        for one in plan.models
+    )  # fmt: skip
+    return replace(
+        plan, files=tuple(dict.fromkeys(files)), models=models,
+        inventory=tuple(beside(text) for text in plan.inventory),
+        measure=replace(plan.measure, data=_found(folder, plan.measure.data),
+                        evaluate=_found(folder, plan.measure.evaluate)),
+    )  # fmt: skip
+
+
+def _found(folder: Path, text: str) -> str:
+    """Return what lies beside the plan by its path, and a name or function as it is written."""
+    return str(folder / text) if text and (folder / text).exists() else text
+
+
+def _matching(folder: Path, text: str, where: str) -> list[Path]:
+    place = folder / text
+    if place.exists() or not glob.has_magic(text):
+        return [place]
+    try:
+        found = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+    except (ValueError, NotImplementedError) as error:
+        raise OptionError(f"{where}: files: {text!r} is no pattern: {error}") from error
+    if not found:
+        raise OptionError(f"{where}: files: no file matches {text!r}")
+    for path in found:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            raise OptionError(f"{str(path)!r}: expected a name in UTF-8; rename it") from error
+    return found
