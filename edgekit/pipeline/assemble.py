@@ -20,6 +20,7 @@ from edgekit.pipeline import learn
 from edgekit.pipeline.command import spell
 from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.data import doubts, linted
+from edgekit.pipeline.detail import gathered
 from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.made import Made
 from edgekit.pipeline.make import Division, make
@@ -34,6 +35,7 @@ from edgekit.report.model import (
     Report,
     SourceFacts,
 )
+from edgekit.report.pictured import Details
 from edgekit.report.plain import to_plain
 from edgekit.target import Target
 from edgekit.version import VERSION
@@ -122,26 +124,31 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
     )
 
 
-def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
-    """Make the artifact in a folder, learn everything about it, and return the report."""
+def learn_all(
+    prepared: Run, target: Target, folder: Path, name: str
+) -> tuple[Report, Details]:
+    """Make the artifact in a folder and learn everything about it.
+
+    Returns the report, and what its pictures are drawn from.
+    """
     doubtful = [f"{f.code}: {f.text}" for f in prepared.findings]  # first of all: it may raise
     with learn.measuring(
         prepared.workshop.options, target, plain=prepared.compressed is None
     ) as processes:
-        report = _learn(prepared, target, folder, name, processes)
-    return replace(report, warnings=(*doubtful, *report.warnings))
+        report, details = _learn(prepared, target, folder, name, processes)
+    return replace(report, warnings=(*doubtful, *report.warnings)), details
 
 
 def _learn(
     prepared: Run, target: Target, folder: Path, name: str, processes: Sequence[Waiting]
-) -> Report:
+) -> tuple[Report, Details]:
     workshop, options = prepared.workshop, prepared.workshop.options
     before = len(workshop.keeper.stages)
     made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
         found = audit(artifact.path, packed=prepared.compressed is not None)
-    evaluation = (
+    done = (
         learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None
         else None
@@ -163,7 +170,7 @@ def _learn(
         compression=compression_facts(prepared.plan, prepared.compressed),
         passes=prepared.compressed.story.passes if prepared.compressed else (),
         simulation=simulation,
-        evaluation=evaluation,
+        evaluation=done.found if done is not None else None,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
         layers=learn.layer_errors(workshop, artifact, data, target)
         if options.layers and data
@@ -183,12 +190,14 @@ def _learn(
         tools=tool_versions(),
         command=command(prepared, target),
     )
+    with workshop.keeper.timed(f"details {target.name}"):
+        details = gathered(artifact, target, made, done, options)
     shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []
     return replace(
         report,
         missed_budgets=learn.missed_budgets(report),
         stages=(*shared, *workshop.keeper.stages[before:]),
-    )
+    ), details
 
 
 def origin_of(given: Any) -> str:
@@ -278,6 +287,7 @@ def options_of(prepared: Run) -> dict[str, Any]:
         "layers": options.layers,
         "measure": options.measure,
         "threads": options.threads,
+        "thumbnails": options.thumbnails,
     }
 
 

@@ -41,6 +41,7 @@ FLAGS: Mapping[str, str] = {
     "offset": "--offset",
     "layers": "--layers",
     "measure": "--no-measure",
+    "thumbnails": "--thumbnails",
     "threads": "--threads",
     "seed": "--seed",
     "custom_objects": "--custom-objects",

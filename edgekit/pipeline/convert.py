@@ -24,14 +24,14 @@ from edgekit.pipeline.assemble import (
 from edgekit.pipeline.child import convert_in_child, foreign_backend
 from edgekit.pipeline.companion import made_together, worth_it
 from edgekit.pipeline.data import with_profile
-from edgekit.pipeline.deliver import deliver
+from edgekit.pipeline.deliver import Pages, deliver
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
-from edgekit.report import document
+from edgekit.report import document, pictured
 from edgekit.report.model import Report, Stage
 from edgekit.source import folder_name
 from edgekit.target import Target
@@ -79,6 +79,9 @@ def run(
     name, options = name_of(given), with_profile(options)
     places = [out / name / target.name for target in targets]
     passes = ask(given, options, targets, places)
+    pages = Pages(out / name) if options.html else None
+    if pages is not None:
+        pages.refuse_stranger()
     if foreign_backend() is not None:
         return _elsewhere(given, targets, out, options, keep=keep)
     with contextlib.ExitStack() as stack:
@@ -101,9 +104,11 @@ def run(
             except (ExportError, QuantizeError, MissingExtra) as error:
                 failures.append(Failure(target=target.name, error=error))
                 continue
-            deliver(report, made, place)
+            deliver(report, made, place, pages)
             reports.append(report)
             folders.append(place)
+        if pages is not None:
+            pages.all([(one.target, str(one.error)) for one in failures])
     return Conversion(reports=tuple(reports), folders=tuple(folders), failures=tuple(failures))
 
 
@@ -134,8 +139,9 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
         return _of_this_run(report, prepared, target, name), found
 
     def fill(folder: Path) -> None:
-        report = learn_all(prepared, target, folder, name)
+        report, details = learn_all(prepared, target, folder, name)
         (folder / "report.json").write_bytes(document.to_json(report))
+        (folder / pictured.FILE).write_bytes(pictured.to_json(details))
 
     if entry is None:
         place.mkdir()

@@ -1,0 +1,207 @@
+"""Puts a page together: everything is computed here, templates only lay it out."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from edgekit.devices.figures import DeviceMeasurement
+from edgekit.report import text
+from edgekit.report.html import answered, outcome, tables
+from edgekit.report.html.entry import Entry, Failed
+from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
+from edgekit.report.html.table import Table, table
+from edgekit.report.pictured import Spread
+from edgekit.report.terminal import notes
+from edgekit.version import VERSION
+
+MARK = "<!doctype html><!-- edgekit report -->"
+"""How every page begins; a file that begins otherwise is somebody else's."""
+
+_SPREADS = 24
+_COSTLIEST = 12
+_PARTS = ("weights", "activations", "answers", "thumbnails", "latency", "layers", "time", "devices")
+
+
+def render(
+    entries: Sequence[Entry], *, failed: Sequence[Failed] = (),
+    other_devices: Sequence[DeviceMeasurement] = (), sections: Sequence[Markup] | None = None,
+) -> str:  # fmt: skip
+    """Return one self-contained page; the same entries give the same page.
+
+    It asks for nothing, runs one script of its own (its hash is in the page's policy) and is whole
+    without that. Names from models, data and boards are shown, never obeyed.
+
+    Args:
+        entries: The artifacts, in order.
+        failed: Targets that could not be made, and files that could not be measured.
+        other_devices: Measurements of files that none of the reports is about.
+        sections: What ``section`` gave for each entry; drawn here if left out.
+    """
+    style, script = _part("style.css"), _part("sort.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    panels = tradeoff.panels(entries) if len(entries) > 1 or any(e.devices for e in entries) else []
+    bodies = sections or [section(at, entry) for at, entry in enumerate(entries)]
+    whole = _environment().get_template("page.html").render(
+        title=_title(entries),
+        entries=[_glance(at, entry) for at, entry in enumerate(entries)],
+        sources=list(dict.fromkeys(_source(entry) for entry in entries)),
+        bodies=bodies,
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=digest,
+        tradeoffs=[(panel, tradeoff.draw(panel)) for panel in panels],
+        points=_points(panels),
+        failed=failed,
+        strangers=tables.devices(tuple(other_devices)),
+        version=VERSION,
+    )
+    return MARK + whole
+
+
+def section(at: int, entry: Entry) -> Markup:
+    """Return everything that a page says of one artifact, the one at a place from 0."""
+    report = entry.report
+    found = report.evaluation
+    answers = entry.details.answers if entry.details else None
+    timed = latency.rows(entry)
+    works = [w for w in map(work.on_device, entry.devices) if w is not None]
+    if not works and (computed := work.by_macs(report)) is not None:
+        works = [computed]
+    graph = islands.blocks(report.audit)
+    html = _environment().get_template("artifact.html").render(
+        at=at + 1,
+        report=report,
+        verdict=report.verdict,
+        numbers=outcome.numbers(report),
+        budgets=list(outcome.budgets(report)),
+        notes=[(kind, text.visible(line, most=2000)) for kind, line in notes([report])],
+        latency=latency.draw(timed) if timed else None,
+        works=[(one, work.draw(one), _costliest(one)) for one in works],
+        answers=answers,
+        matrices=answered.matrices(answers) if answers else [],
+        changes=answered.changes(answers) if answers else None,
+        flips=answered.flipped(answers, found.flips.to_wrong, found.flips.to_right)
+        if answers and found else [],
+        layers=layers.draw(report.layers) if report.layers and report.layers.layers else None,
+        graph=islands.draw(graph) if graph else None,
+        graph_more=max(0, len(graph) - islands.MOST),
+        weights=_spreads(entry.details.weights if entry.details else ()),
+        activations=_spreads(entry.details.activations if entry.details else ()),
+        more_weights=_more(entry.details and entry.details.weights,
+                           entry.details.more_weights if entry.details else 0),
+        more_activations=_more(entry.details and entry.details.activations,
+                               entry.details.more_activations if entry.details else 0),
+        missing=_missing(entry),
+        tables=tables,
+        entry=entry,
+        text=text,
+    )  # fmt: skip
+    return Markup(html)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return the templates; every value is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+@functools.cache
+def _part(name: str) -> str:
+    place = resources.files("edgekit.report.html") / "templates" / name
+    return place.read_text(encoding="utf-8")
+
+
+def _title(entries: Sequence[Entry]) -> str:
+    names = list(dict.fromkeys(text.visible(e.report.source.name, most=80) for e in entries))
+    targets = [text.visible(e.report.target.name, most=40) for e in entries]
+    return f"{', '.join(names[:3])} for {text.brief(targets, most=3)}"
+
+
+def _source(entry: Entry) -> str:
+    facts, found = entry.report.source, entry.report.evaluation
+    said = f"{text.visible(facts.name, most=80)}: {facts.parameters:,} parameters, "
+    said += f"SHA-256 {facts.sha256[:12]}…"
+    if entry.report.compression is not None:
+        said += f", after the recipe {text.visible(entry.report.compression.recipe, most=80)}"
+    if found is not None:
+        data = text.visible(entry.report.evaluation_data or "the evaluation data", most=120)
+        said += f"; evaluated on {found.samples:,} samples of {data}"
+    return said
+
+
+def _glance(at: int, entry: Entry) -> dict[str, Any]:
+    report = entry.report
+    return {
+        "number": at + 1,
+        "name": text.visible(report.target.name, most=60),
+        "model": text.visible(report.source.name, most=60),
+        "verdict": report.verdict,
+        "faults": len(report.broken_promises) + len(report.missed_budgets),
+        "numbers": outcome.numbers(report),
+        "budgets": list(outcome.budgets(report)),
+    }
+
+
+def _points(panels: Sequence[tradeoff.Panel]) -> Table | None:
+    rows = (
+        (str(point.number or "f"), point.name, f"{panel.device} ({panel.basis})", point.quality,
+         point.latency_ms, point.size_kib, "yes" if point.front else "")
+        for panel in panels
+        for point in panel.points
+    )  # fmt: skip
+    name = panels[0].quality.name if panels else ""
+    heading = ("mark", "file", "on", text.visible(name, most=60), "latency, ms", "size, KiB",
+               "on the front")  # fmt: skip
+    return table("The same as figures", heading, rows)
+
+
+def _costliest(found: work.Work) -> Table | None:
+    ranked = sorted(found.parts, key=lambda part: -part.cost)[:_COSTLIEST]
+    rows = (
+        (part.kind, part.layer, part.where, part.cost, f"{part.cost / (found.total or 1):.1%}")
+        for part in ranked
+    )
+    heading = ("operator", "layer", "where", found.unit, "share")
+    return table("The costliest operators", heading, rows)
+
+
+def _spreads(found: Sequence[Spread]) -> list[tuple[str, Markup, Spread]]:
+    return [(text.visible(one.name, most=60), spread.draw(one), one) for one in found[:_SPREADS]]
+
+
+def _more(found: Any, rest: int) -> int:
+    return max(0, len(found or ()) - _SPREADS) + rest
+
+
+def _missing(entry: Entry) -> dict[str, str]:
+    """Say of each part that was not collected which option collects it."""
+    report = entry.report
+    why = "there is no details.json beside the report: convert again with this edgekit"
+    found = dict.fromkeys(_PARTS, "")
+    found |= entry.details.missing if entry.details else dict.fromkeys(_PARTS[:3], why)
+    if report.latency is None:
+        found["latency"] = "latency was not measured: leave --no-measure out"
+    if report.layers is None:
+        found["layers"] = "errors layer by layer were not compared: give --layers"
+    if not any(work.on_device(one) for one in entry.devices):
+        found["time"] = (
+            "time by operator was not measured: `edgekit bench FILE -d DEVICE -o bench.json` on a "
+            "device that tells operators apart, then `edgekit report … --devices bench.json`"
+        )
+    if not entry.devices:
+        found["devices"] = (
+            "no device was asked: `edgekit bench FILE -d DEVICE -o bench.json`, then "
+            "`edgekit report … --devices bench.json`"
+        )
+    return found

@@ -1,0 +1,101 @@
+"""The file's graph in blocks: runs of operators alike, float islands apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from edgekit.auditing import AuditResult
+from edgekit.auditing.result import Operator
+from edgekit.report.html.pictures.canvas import Canvas, move
+
+MOST = 60
+_WIDTH, _ROW, _LEFT = 420.0, 34.0, 64.0
+
+Sort = Literal["integer", "float", "island", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Consecutive operators of one sort; ``island`` is its number from 1, 0 for none."""
+
+    sort: Sort
+    operators: tuple[Operator, ...]
+    island: int = 0
+
+
+def blocks(found: AuditResult) -> list[Block]:
+    """Return the main graph's operators in the file's order, constants left out."""
+    islands = {
+        (kind, layer): number
+        for number, island in enumerate(found.float_islands, 1)
+        for layer in island.layers
+        for kind in island.operators
+    }
+    done: list[Block] = []
+    for operator in found.operators:
+        if operator.precision.startswith("constant"):
+            continue
+        number = islands.get((operator.kind, operator.layer), 0)
+        number = number if operator.numbers == "float" else 0
+        sort: Sort = "island" if number else operator.numbers
+        if done and (done[-1].sort, done[-1].island) == (sort, number):
+            last = done.pop()
+            done.append(Block(sort=sort, island=number, operators=(*last.operators, operator)))
+        else:
+            done.append(Block(sort=sort, island=number, operators=(operator,)))
+    return done
+
+
+def edges(found: Sequence[Block]) -> list[tuple[int, int]]:
+    """Return which blocks read what others give, but for neighbours."""
+    maker: dict[str, int] = {}
+    joined: set[tuple[int, int]] = set()
+    for place, block in enumerate(found):
+        for operator in block.operators:
+            joined |= {(maker[name], place) for name in operator.inputs if name in maker}
+            maker |= dict.fromkeys(operator.outputs, place)
+    return sorted(pair for pair in joined if pair[1] - pair[0] > 1)
+
+
+def draw(found: Sequence[Block]) -> Markup:
+    """Draw the first ``MOST`` blocks from top to bottom; arcs are what passes others by."""
+    shown = found[:MOST]
+    canvas = Canvas(_WIDTH, _ROW * len(shown) + 4, _said(found), "graph")
+    for place, block in enumerate(shown):
+        top = place * _ROW + 2
+        if place:
+            canvas.line(_LEFT + 20, top - 8, _LEFT + 20, top, "flow")
+        canvas.box(_LEFT, top, _WIDTH - _LEFT - 2, _ROW - 8, f"block {block.sort}",
+                   tip=_named(block))  # fmt: skip
+        canvas.say(_LEFT + 8, top + 17, words(block), "on-block", most=54)
+    for start, end in edges(shown):
+        _arc(canvas, start * _ROW + 15, end * _ROW + 15)
+    return canvas.svg()
+
+
+def words(block: Block) -> str:
+    """Say what a block holds, such as ``island 1: SOFTMAX, EXP`` or ``CONV_2D x5, ADD x2``."""
+    kinds = Counter(operator.kind for operator in block.operators)
+    said = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in kinds.items())
+    if block.island:
+        return f"island {block.island}: {said}"
+    return f"{'' if block.sort == 'integer' else 'float: ' if block.sort == 'float' else ''}{said}"
+
+
+def _arc(canvas: Canvas, first: float, last: float) -> None:
+    reach = min(_LEFT - 8, 10 + (last - first) / 5)
+    steps = f"C{_LEFT - reach:.1f} {first:.1f} {_LEFT - reach:.1f} {last:.1f} {_LEFT:.1f} {last:.1f}"
+    canvas.path((move(_LEFT, first), steps), "arc")
+
+
+def _named(block: Block) -> str:
+    return ", ".join(dict.fromkeys(operator.layer for operator in block.operators))
+
+
+def _said(found: Sequence[Block]) -> str:
+    return "The graph in blocks, from input to output: " + "; ".join(map(words, found[:12]))
