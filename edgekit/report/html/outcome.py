@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekit.accuracy import Evaluation
 from edgekit.report import text
 from edgekit.report.figures import compression_ratio, speedup
 from edgekit.report.model import Report
@@ -40,6 +41,39 @@ class Budget:
 def numbers(report: Report) -> tuple[Number, Number, Number, Number]:
     """Return accuracy, latency, size and memory."""
     return _accuracy(report), _latency(report), _size(report), _memory(report)
+
+
+def story(report: Report) -> str:
+    """Return in two or three sentences what was gained, what was lost, and where."""
+    said = [f"{_cost(report)}."]
+    found = report.evaluation
+    if found is None or found.drop_pp is None:
+        said.append("Whether accuracy was lost was not measured on labelled data.")
+    else:
+        said.append(f"Accuracy: {_lost(found)}.")
+    if report.layers is not None and (worst := report.layers.worst_drop) is not None:
+        name = text.visible(worst.name.partition(";")[0], most=80)
+        said.append(f"Most of the error arises at {name}.")
+    return " ".join(said)
+
+
+def _cost(report: Report) -> str:
+    size, time = _size(report), _latency(report)
+    parts = [f"{size.change} than the float file" if size.kind != "same" else "as large as the "
+             "float file"]  # fmt: skip
+    if time.change:
+        parts.append("as fast on this host" if time.kind == "same" else f"{time.change} on this host")
+    return f"The file is {' and '.join(parts)}"
+
+
+def _lost(found: Evaluation) -> str:
+    low, high = found.drop_low_pp, found.drop_high_pp
+    if low is None or high is None:
+        return f"the drop is {text.drop(found)}, with no interval"
+    sure = f"{text.drop(found)} with 95 % confidence, on {found.samples:,} samples"
+    if low <= 0 <= high:
+        return f"no loss can be told; the drop is {sure}"
+    return f"a {'loss' if low > 0 else 'gain'}; the drop is {sure}"
 
 
 def budgets(report: Report) -> Iterator[Budget]:

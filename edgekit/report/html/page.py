@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
@@ -27,7 +27,7 @@ MARK = "<!doctype html><!-- edgekit report -->"
 
 _SPREADS = 24
 _COSTLIEST = 12
-_PARTS = ("weights", "activations", "answers", "thumbnails", "latency", "layers", "time", "devices")
+_PARTS = ("weights", "activations", "answers", "thumbnails", "latency", "layers", "devices")
 
 
 def render(
@@ -92,6 +92,8 @@ def section(at: int, entry: Entry) -> Markup:
         if answers and found else [],
         layers=layers.draw(report.layers) if report.layers and report.layers.layers else None,
         graph=islands.draw(graph) if graph else None,
+        story=outcome.story(report),
+        short=short,
         graph_more=max(0, len(graph) - islands.MOST),
         weights=_spreads(entry.details.weights if entry.details else ()),
         activations=_spreads(entry.details.activations if entry.details else ()),
@@ -110,10 +112,12 @@ def section(at: int, entry: Entry) -> Markup:
 @functools.cache
 def _environment() -> jinja2.Environment:
     """Return the templates; every value is escaped."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["quoted"] = _quoted
+    return environment
 
 
 @functools.cache
@@ -149,13 +153,14 @@ def _glance(at: int, entry: Entry) -> dict[str, Any]:
         "verdict": report.verdict,
         "faults": len(report.broken_promises) + len(report.missed_budgets),
         "numbers": outcome.numbers(report),
+        "story": outcome.story(report),
         "budgets": list(outcome.budgets(report)),
     }
 
 
 def _points(panels: Sequence[tradeoff.Panel]) -> Table | None:
     rows = (
-        (str(point.number or "f"), point.name, f"{panel.device} ({panel.basis})", point.quality,
+        (tradeoff.mark(point), point.name, f"{panel.device} ({panel.basis})", point.quality,
          point.latency_ms, point.size_kib, "yes" if point.front else "")
         for panel in panels
         for point in panel.points
@@ -169,15 +174,32 @@ def _points(panels: Sequence[tradeoff.Panel]) -> Table | None:
 def _costliest(found: work.Work) -> Table | None:
     ranked = sorted(found.parts, key=lambda part: -part.cost)[:_COSTLIEST]
     rows = (
-        (part.kind, part.layer, part.where, part.cost, f"{part.cost / (found.total or 1):.1%}")
+        (part.kind, part.layer, part.where,
+         part.cost if found.unit == "ms" else int(part.cost), f"{part.cost / (found.total or 1):.1%}")
         for part in ranked
-    )
+    )  # fmt: skip
     heading = ("operator", "layer", "where", found.unit, "share")
     return table("The costliest operators", heading, rows)
 
 
 def _spreads(found: Sequence[Spread]) -> list[tuple[str, Markup, Spread]]:
-    return [(text.visible(one.name, most=60), spread.draw(one), one) for one in found[:_SPREADS]]
+    return [(short(one.name), spread.draw(one), one) for one in found[:_SPREADS]]
+
+
+def short(name: str) -> str:
+    """Return the first of the names that a converter joined, and its last parts if it is long."""
+    shown = text.visible(name.partition(";")[0], most=300)
+    while len(shown) > 40 and "/" in shown:
+        shown = shown.partition("/")[2]
+    return text.visible(shown, most=60)
+
+
+def _quoted(words: str) -> Markup:
+    """Return a text whose parts between backticks are code."""
+    parts = enumerate(words.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in parts
+    )
 
 
 def _more(found: Any, rest: int) -> int:
@@ -194,14 +216,9 @@ def _missing(entry: Entry) -> dict[str, str]:
         found["latency"] = "latency was not measured: leave --no-measure out"
     if report.layers is None:
         found["layers"] = "errors layer by layer were not compared: give --layers"
-    if not any(work.on_device(one) for one in entry.devices):
-        found["time"] = (
-            "time by operator was not measured: `edgekit bench FILE -d DEVICE -o bench.json` on a "
-            "device that tells operators apart, then `edgekit report … --devices bench.json`"
-        )
+    then = "`edgekit bench FILE -d DEVICE -o bench.json`, then `edgekit report … --devices bench.json`"
     if not entry.devices:
-        found["devices"] = (
-            "no device was asked: `edgekit bench FILE -d DEVICE -o bench.json`, then "
-            "`edgekit report … --devices bench.json`"
-        )
+        found["devices"] = f"figures of devices and time by operator: {then}"
+    elif not any(work.on_device(one) for one in entry.devices):
+        found["devices"] = f"time by operator, which none of these devices tells apart: {then}"
     return found

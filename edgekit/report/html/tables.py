@@ -25,9 +25,9 @@ def operators(report: Report) -> Table | None:
 def audit_facts(report: Report) -> Table | None:
     """Return what the audit counts."""
     found = report.audit
-    packed = "-" if found.gzip_bytes is None else f"{found.gzip_bytes:,}"
+    packed = "" if found.gzip_bytes is None else f" ({found.gzip_bytes:,} with gzip)"
     return table("Audit", ("what", "count", "share in integers"), (
-        ("bytes of the file", f"{found.file_bytes:,} ({packed} with gzip)", None),
+        ("bytes of the file", f"{found.file_bytes:,}{packed}", None),
         ("multiply-accumulates", f"{found.macs:,}", f"{found.integer_mac_share:.1%}"),
         ("operators", f"{len(found.operators):,}", f"{found.integer_op_share:.1%}"),
         ("bytes of weights", f"{found.weight_bytes:,}", f"{found.integer_weight_share:.1%}"),

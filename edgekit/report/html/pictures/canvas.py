@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
@@ -9,8 +10,7 @@ from markupsafe import Markup
 
 from edgekit.report import text
 
-CHARACTER = 6.3
-"""Width of a character of the usual size, in units of the picture: for what fits, not exact."""
+_NARROW, _WIDE = 6.6, 8.6
 
 
 class Canvas:
@@ -64,6 +64,17 @@ class Canvas:
         places = {"x": _number(x), "y": _number(y), "text-anchor": anchor}
         self._add("text", kind, places, tip, text.visible(words, most=most))
 
+    def say_within(
+        self, x: float, y: float, width: float, height: float, words: str, kind: str
+    ) -> None:
+        """Write as much as fits a box, if that is at least three characters; the rest is cut."""
+        if not (shown := fitting(words, width - 8)):
+            return
+        frame = {"x": x, "y": y, "width": width - 2, "height": height}
+        held = ElementTree.SubElement(self._root, "svg", {k: _number(v) for k, v in frame.items()})
+        places = {"x": "4", "y": _number(height / 2 + 4), "class": kind}
+        ElementTree.SubElement(held, "text", places).text = shown
+
     def svg(self) -> Markup:
         """Return the picture as safe markup."""
         return Markup(ElementTree.tostring(self._root, encoding="unicode"))
@@ -93,8 +104,12 @@ def to(x: float, y: float) -> str:
 
 def fitting(words: str, width: float) -> str:
     """Return as much of a text as fits a width; nothing where not even three characters do."""
-    room = int(width / CHARACTER)
-    return text.visible(words, most=room) if room >= 3 else ""
+    shown = text.visible(words, most=300)
+    widths = [_WIDE if char.isupper() or not char.isascii() else _NARROW for char in shown]
+    if sum(widths) <= width:
+        return shown
+    room = sum(total <= width - _NARROW for total in itertools.accumulate(widths))
+    return f"{shown[:room]}…" if room >= 3 else ""
 
 
 def _number(value: float) -> str:

@@ -14,7 +14,8 @@ from edgekit.auditing.result import Operator
 from edgekit.report.html.pictures.canvas import Canvas, move
 
 MOST = 60
-_WIDTH, _ROW, _LEFT = 420.0, 34.0, 64.0
+_EACH = 40  # operators up to which every one is a block of its own
+_WIDTH, _ROW, _LEFT = 560.0, 34.0, 64.0
 
 Sort = Literal["integer", "float", "island", "none"]
 
@@ -29,7 +30,10 @@ class Block:
 
 
 def blocks(found: AuditResult) -> list[Block]:
-    """Return the main graph's operators in the file's order, constants left out."""
+    """Return the operators in the file's order, constants left out.
+
+    Of long files, neighbours of one sort are one block.
+    """
     islands = {
         (kind, layer): number
         for number, island in enumerate(found.float_islands, 1)
@@ -37,13 +41,13 @@ def blocks(found: AuditResult) -> list[Block]:
         for kind in island.operators
     }
     done: list[Block] = []
-    for operator in found.operators:
-        if operator.precision.startswith("constant"):
-            continue
+    computed = [one for one in found.operators if not one.precision.startswith("constant")]
+    for operator in computed:
         number = islands.get((operator.kind, operator.layer), 0)
         number = number if operator.numbers == "float" else 0
         sort: Sort = "island" if number else operator.numbers
-        if done and (done[-1].sort, done[-1].island) == (sort, number):
+        alike = done and (done[-1].sort, done[-1].island) == (sort, number)
+        if alike and len(computed) > _EACH:
             last = done.pop()
             done.append(Block(sort=sort, island=number, operators=(*last.operators, operator)))
         else:
@@ -72,19 +76,23 @@ def draw(found: Sequence[Block]) -> Markup:
             canvas.line(_LEFT + 20, top - 8, _LEFT + 20, top, "flow")
         canvas.box(_LEFT, top, _WIDTH - _LEFT - 2, _ROW - 8, f"block {block.sort}",
                    tip=_named(block))  # fmt: skip
-        canvas.say(_LEFT + 8, top + 17, words(block), "on-block", most=54)
+        canvas.say_within(_LEFT, top, _WIDTH - _LEFT - 2, _ROW - 8, words(block), "on-block")
     for start, end in edges(shown):
         _arc(canvas, start * _ROW + 15, end * _ROW + 15)
     return canvas.svg()
 
 
 def words(block: Block) -> str:
-    """Say what a block holds, such as ``island 1: SOFTMAX, EXP`` or ``CONV_2D x5, ADD x2``."""
+    """Say what a block holds, such as ``island 1: EXP`` or ``7 operators: CONV_2D x5, ADD x2``."""
+    if len(block.operators) == 1:
+        (one,) = block.operators
+        before = f"island {block.island}: " if block.island else ""
+        return f"{before}{one.kind} · {one.precision} · {one.layer}"
     kinds = Counter(operator.kind for operator in block.operators)
     said = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in kinds.items())
     if block.island:
         return f"island {block.island}: {said}"
-    return f"{'' if block.sort == 'integer' else 'float: ' if block.sort == 'float' else ''}{said}"
+    return f"{len(block.operators)} operators: {said}"
 
 
 def _arc(canvas: Canvas, first: float, last: float) -> None:

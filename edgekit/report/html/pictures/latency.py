@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from edgekit.report.html.entry import Entry
 from edgekit.report.html.pictures.axis import Scale, over
 from edgekit.report.html.pictures.canvas import Canvas, move, to
 
-_WIDTH, _ROW, _TOP, _BOTTOM = 420.0, 58.0, 6.0, 40.0
+_WIDTH, _ROW, _TOP, _BOTTOM = 480.0, 66.0, 6.0, 40.0
 _LEFT, _RIGHT = 8.0, 8.0
-_DRAWN = 400
+_HIGH = 36.0
+_BINS = 90
+_SHOWN = 0.995
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +55,13 @@ def _rows(entry: Entry) -> Iterator[Row]:
 
 
 def draw(found: Sequence[Row]) -> Markup:
-    """Draw one strip a row on a common axis; by ratios, so that tails do not hide the rest."""
+    """Draw one strip a row on a common axis up to the longest p99.5; it says what lies beyond."""
     height = _TOP + _ROW * len(found) + _BOTTOM
     canvas = Canvas(_WIDTH, height, "; ".join(map(describe, found)), "latency")
-    ends = [value for row in found for value in (min(row.samples_ms), max(row.samples_ms))]
+    ends = [value for row in found for value in (min(row.samples_ms), row.at(_SHOWN))]
     x = over(ends, _LEFT, _WIDTH - _RIGHT, log=True, margin=0.03)
     floor = height - _BOTTOM
-    for value, label in x.ticks():
+    for value, label in x.ticks(4):
         canvas.line(x(value), _TOP, x(value), floor, "grid")
         canvas.say(x(value), floor + 16, label, "tick", anchor="middle")
     canvas.line(_LEFT, floor, _WIDTH - _RIGHT, floor, "axis")
@@ -69,20 +72,30 @@ def draw(found: Sequence[Row]) -> Markup:
 
 
 def _strip(canvas: Canvas, row: Row, x: Scale, top: float) -> None:
-    low, high = top + 22, top + 46
-    middle = (low + high) / 2
+    floor = top + _ROW - 8
     kind = "now" if row.now else "was"
-    canvas.say(_LEFT, top + 15, f"{row.name}: median {text.milliseconds(row.at(0.5))}", most=58)
-    ordered = sorted(row.samples_ms)
-    step = max(1, -(-len(ordered) // _DRAWN))
-    drawn = ordered if step == 1 else [*ordered[::step], ordered[-1]]
-    ticks = (part for one in drawn for part in (move(x(one), low), to(x(one), high)))
-    canvas.path(ticks, f"sample {kind}")
+    beyond = sum(value > x.high for value in row.samples_ms)
+    said = f"{row.name}: median {text.milliseconds(row.at(0.5))}"
+    tail = f"; {beyond} beyond, up to {text.milliseconds(max(row.samples_ms))}" if beyond else ""
+    canvas.say(_LEFT, top + 15, said + tail, most=66)
+    canvas.path(_area(row, x, floor), f"sample {kind}", tip=describe(row))
     first, third = x(row.at(0.25)), x(row.at(0.75))
-    canvas.line(x(row.at(0.01)), middle, x(row.at(0.99)), middle, "whisker")
-    canvas.box(first, middle - 7, max(third - first, 1.5), 14, f"quartiles {kind}",
+    canvas.box(first, floor - 8, max(third - first, 2.0), 8, f"quartiles {kind}",
                tip=describe(row))  # fmt: skip
-    canvas.line(x(row.at(0.5)), low - 2, x(row.at(0.5)), high + 2, "median")
+    canvas.line(x(row.at(0.5)), floor - _HIGH, x(row.at(0.5)), floor, "median")
+
+
+def _area(row: Row, x: Scale, floor: float) -> list[str]:
+    """Return the outline of how many samples lie at each place of the axis."""
+    places = [x(value) for value in row.samples_ms if value <= x.high]
+    width = (_WIDTH - _RIGHT - _LEFT) / _BINS
+    counts = Counter(min(int((place - _LEFT) / width), _BINS - 1) for place in places)
+    most = max(counts.values(), default=1)
+    steps = [move(_LEFT, floor)]
+    for at in range(_BINS):
+        level = floor - _HIGH * counts[at] / most
+        steps += [to(_LEFT + at * width, level), to(_LEFT + (at + 1) * width, level)]
+    return [*steps, to(_WIDTH - _RIGHT, floor), "Z"]
 
 
 def describe(row: Row) -> str:

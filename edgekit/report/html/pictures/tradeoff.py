@@ -12,7 +12,7 @@ from edgekit.report import text
 from edgekit.report.html.entry import Entry
 from edgekit.report.html.front import pareto
 from edgekit.report.html.pictures.axis import Scale, over
-from edgekit.report.html.pictures.canvas import Canvas, move, to
+from edgekit.report.html.pictures.canvas import Canvas
 
 _WIDTH, _HEIGHT = 420.0, 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 16.0, 16.0, 44.0
@@ -30,10 +30,14 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A file on a device: its number in the report (0 for a float file) and its figures."""
+    """A file on a device: the number of its artifact in the report, and its figures.
+
+    ``is_float`` is the float file of that artifact's format.
+    """
 
     number: int
     name: str
+    is_float: bool = False
     quality: float
     quality_low: float | None = None
     quality_high: float | None = None
@@ -91,7 +95,7 @@ def _points(
         was = _source_quality(entry, quality)
         if base is not None and was is not None:
             yield here, Point(
-                number=0, name=f"float {report.target.format}", quality=was,
+                number=number, is_float=True, name=f"float {report.target.format}", quality=was,
                 latency_ms=base.median_ms, size_kib=report.artifact.float_size_bytes / 1024,
             )  # fmt: skip
     elif not entry.devices:
@@ -148,8 +152,6 @@ def draw(panel: Panel) -> Markup:
     x = over(across, _LEFT + 14, _WIDTH - _RIGHT - 14, log=True, margin=0.12)
     y = _upright(panel)
     _axes(canvas, panel, x, y, "latency, ms" if timed else "size, KiB")
-    _front(canvas, [(x(a), y(p.quality)) for a, p in zip(across, panel.points, strict=True)
-                    if p.front])  # fmt: skip
     largest = max(point.size_kib for point in panel.points) or 1.0
     for place, point in sorted(zip(across, panel.points, strict=True), key=_by_size):
         radius = max(_LEAST, _MOST * math.sqrt(point.size_kib / largest))
@@ -189,12 +191,6 @@ def _axes(canvas: Canvas, panel: Panel, x: Scale, y: Scale, name: str) -> None:
     canvas.say(_LEFT + 4, _TOP - 4, f"{panel.quality.name} ({better})", "tick")
 
 
-def _front(canvas: Canvas, places: Sequence[tuple[float, float]]) -> None:
-    ordered = sorted(places)
-    if len(ordered) > 1:
-        canvas.path((move(*ordered[0]), *(to(*place) for place in ordered[1:])), "front")
-
-
 def _mark(
     canvas: Canvas, point: Point, x: Scale, down: float, across: float, radius: float, y: Scale
 ) -> None:
@@ -202,11 +198,15 @@ def _mark(
         canvas.line(across, y(point.quality_low), across, y(point.quality_high), "whisker")
     if point.latency_low_ms is not None and point.latency_high_ms is not None:
         canvas.line(x(point.latency_low_ms), down, x(point.latency_high_ms), down, "whisker")
-    kind = "float" if not point.number else f"series s{(point.number - 1) % 8}"
+    kind = "float" if point.is_float else f"series s{(point.number - 1) % 8}"
     canvas.circle(across, down, radius, f"{kind}{' on-front' if point.front else ''}",
                   tip=describe(point))  # fmt: skip
-    label = "f" if not point.number else str(point.number)
-    canvas.say(across, down + 4, label, "inside", anchor="middle")
+    canvas.say(across, down + 4, mark(point), "inside", anchor="middle")
+
+
+def mark(point: Point) -> str:
+    """Return what stands in a point's disc: its number, with an f if it is the float file."""
+    return f"{'f' if point.is_float else ''}{point.number}"
 
 
 def describe(point: Point) -> str:

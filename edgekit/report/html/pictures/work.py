@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.report.html.pictures.canvas import Canvas, fitting
+from edgekit.report.html.pictures.canvas import Canvas
 from edgekit.report.model import Report
 
 _WIDTH, _LEVEL, _GAP = 640.0, 30.0, 2.0
@@ -103,8 +103,7 @@ def _bar(
 ) -> None:
     top = level * (_LEVEL + _GAP)
     canvas.box(x, top, max(width - 1, 0.5), _LEVEL, kind, tip=tip or words)
-    if shown := fitting(words, width - 8):
-        canvas.say(x + 4, top + 19, shown, "on-bar")
+    canvas.say_within(x, top, width, _LEVEL, words, "on-light" if "light" in kind else f"on-{kind[:5]}")
 
 
 def _said(work: Work, ranked: Sequence[tuple[str, list[Part]]]) -> str:
