@@ -17,7 +17,7 @@ Examples:
 @click.command("report", epilog=EXAMPLES)
 @click.argument("reports", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--devices", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="What `edgekit bench -o` or a farm has written; goes to the artifacts that it is "
+              help="What `edgekit bench -o` or a farm has written, for the artifacts that it is "
               "about. Repeatable.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"),
               metavar="FILE", show_default=True, help="Where the page goes.")  # fmt: skip

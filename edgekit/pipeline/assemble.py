@@ -124,9 +124,7 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
     )
 
 
-def learn_all(
-    prepared: Run, target: Target, folder: Path, name: str
-) -> tuple[Report, Details]:
+def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> tuple[Report, Details]:
     """Make the artifact in a folder and learn everything about it.
 
     Returns the report, and what its pictures are drawn from.

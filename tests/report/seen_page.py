@@ -1,4 +1,4 @@
-"""Opens a report in headless Chromium, as a reader would, and notes whatever it asks or complains."""
+"""Opens a report in headless Chromium; notes what it asks for and complains of."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _cost(report: Report) -> str:
     parts = [f"{size.change} than the float file" if size.kind != "same" else "as large as the "
              "float file"]  # fmt: skip
     if time.change:
-        parts.append("as fast on this host" if time.kind == "same" else f"{time.change} on this host")
+        parts.append(f"{'as fast' if time.kind == 'same' else time.change} on this host")
     return f"The file is {' and '.join(parts)}"
 
 
@@ -70,10 +70,10 @@ def _lost(found: Evaluation) -> str:
     low, high = found.drop_low_pp, found.drop_high_pp
     if low is None or high is None:
         return f"the drop is {text.drop(found)}, with no interval"
-    sure = f"{text.drop(found)} with 95 % confidence, on {found.samples:,} samples"
+    sure = f"{text.drop(found)}, the interval at 95 %"
     if low <= 0 <= high:
-        return f"no loss can be told; the drop is {sure}"
-    return f"a {'loss' if low > 0 else 'gain'}; the drop is {sure}"
+        return f"{found.samples:,} samples cannot tell a loss or gain; the drop is {sure}"
+    return f"{found.samples:,} samples show a {'loss' if low > 0 else 'gain'}; the drop is {sure}"
 
 
 def budgets(report: Report) -> Iterator[Budget]:

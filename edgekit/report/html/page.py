@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
@@ -18,6 +18,7 @@ from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
 from edgekit.report.html.table import Table, table
+from edgekit.report.html.words import missing, quoted, short
 from edgekit.report.pictured import Spread
 from edgekit.report.terminal import notes
 from edgekit.version import VERSION
@@ -27,7 +28,6 @@ MARK = "<!doctype html><!-- edgekit report -->"
 
 _SPREADS = 24
 _COSTLIEST = 12
-_PARTS = ("weights", "activations", "answers", "thumbnails", "latency", "layers", "devices")
 
 
 def render(
@@ -49,19 +49,23 @@ def render(
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     panels = tradeoff.panels(entries) if len(entries) > 1 or any(e.devices for e in entries) else []
     bodies = sections or [section(at, entry) for at, entry in enumerate(entries)]
-    whole = _environment().get_template("page.html").render(
-        title=_title(entries),
-        entries=[_glance(at, entry) for at, entry in enumerate(entries)],
-        sources=list(dict.fromkeys(_source(entry) for entry in entries)),
-        bodies=bodies,
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=digest,
-        tradeoffs=[(panel, tradeoff.draw(panel)) for panel in panels],
-        points=_points(panels),
-        failed=failed,
-        strangers=tables.devices(tuple(other_devices)),
-        version=VERSION,
+    whole = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=_title(entries),
+            entries=[_glance(at, entry) for at, entry in enumerate(entries)],
+            sources=list(dict.fromkeys(_source(entry) for entry in entries)),
+            bodies=bodies,
+            style=Markup(style),
+            script=Markup(script),
+            script_hash=digest,
+            tradeoffs=[(panel, tradeoff.draw(panel)) for panel in panels],
+            points=_points(panels),
+            failed=failed,
+            strangers=tables.devices(tuple(other_devices)),
+            version=VERSION,
+        )
     )
     return MARK + whole
 
@@ -101,7 +105,7 @@ def section(at: int, entry: Entry) -> Markup:
                            entry.details.more_weights if entry.details else 0),
         more_activations=_more(entry.details and entry.details.activations,
                                entry.details.more_activations if entry.details else 0),
-        missing=_missing(entry),
+        missing=missing(entry),
         tables=tables,
         entry=entry,
         text=text,
@@ -116,7 +120,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["quoted"] = _quoted
+    environment.filters["quoted"] = quoted
     return environment
 
 
@@ -173,9 +177,10 @@ def _points(panels: Sequence[tradeoff.Panel]) -> Table | None:
 
 def _costliest(found: work.Work) -> Table | None:
     ranked = sorted(found.parts, key=lambda part: -part.cost)[:_COSTLIEST]
+    whole = found.total or 1.0
     rows = (
         (part.kind, part.layer, part.where,
-         part.cost if found.unit == "ms" else int(part.cost), f"{part.cost / (found.total or 1):.1%}")
+         part.cost if found.unit == "ms" else int(part.cost), f"{part.cost / whole:.1%}")
         for part in ranked
     )  # fmt: skip
     heading = ("operator", "layer", "where", found.unit, "share")
@@ -186,39 +191,5 @@ def _spreads(found: Sequence[Spread]) -> list[tuple[str, Markup, Spread]]:
     return [(short(one.name), spread.draw(one), one) for one in found[:_SPREADS]]
 
 
-def short(name: str) -> str:
-    """Return the first of the names that a converter joined, and its last parts if it is long."""
-    shown = text.visible(name.partition(";")[0], most=300)
-    while len(shown) > 40 and "/" in shown:
-        shown = shown.partition("/")[2]
-    return text.visible(shown, most=60)
-
-
-def _quoted(words: str) -> Markup:
-    """Return a text whose parts between backticks are code."""
-    parts = enumerate(words.split("`"))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in parts
-    )
-
-
 def _more(found: Any, rest: int) -> int:
     return max(0, len(found or ()) - _SPREADS) + rest
-
-
-def _missing(entry: Entry) -> dict[str, str]:
-    """Say of each part that was not collected which option collects it."""
-    report = entry.report
-    why = "there is no details.json beside the report: convert again with this edgekit"
-    found = dict.fromkeys(_PARTS, "")
-    found |= entry.details.missing if entry.details else dict.fromkeys(_PARTS[:3], why)
-    if report.latency is None:
-        found["latency"] = "latency was not measured: leave --no-measure out"
-    if report.layers is None:
-        found["layers"] = "errors layer by layer were not compared: give --layers"
-    then = "`edgekit bench FILE -d DEVICE -o bench.json`, then `edgekit report … --devices bench.json`"
-    if not entry.devices:
-        found["devices"] = f"figures of devices and time by operator: {then}"
-    elif not any(work.on_device(one) for one in entry.devices):
-        found["devices"] = f"time by operator, which none of these devices tells apart: {then}"
-    return found

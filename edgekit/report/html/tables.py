@@ -150,8 +150,8 @@ def mends(report: Report) -> Table | None:
 
 def environment(report: Report) -> list[Table]:
     """Return the host and the versions."""
-    tools = table("Versions", ("tool", "version"), [("edgekit", report.edgekit),
-                  *((k, v) for k, v in sorted(report.tools.items()) if k != "edgekit")])  # fmt: skip
+    versions = {"edgekit": report.edgekit} | dict(sorted(report.tools.items()))
+    tools = table("Versions", ("tool", "version"), versions.items())
     host = None
     if report.latency is not None:
         taken = report.latency.artifact

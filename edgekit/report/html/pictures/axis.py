@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LEADING = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +63,15 @@ def _round_figures(low: float, high: float, count: int) -> list[float]:
 
 
 def _powers(low: float, high: float) -> list[float]:
-    """Return figures 1, 2, 5 of every power of ten; only the powers where there are many."""
+    """Return round figures in every power of ten: as few of each as give three in all."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    leading = (1.0,) if last - first > 3 else (1.0, 2.0, 5.0)
-    found = [lead * 10.0**power for power in range(first, last + 1) for lead in leading]
-    return [value for value in found if low <= value <= high]
+    found: list[float] = []
+    for leading in _LEADING:
+        every = [lead * 10.0**power for power in range(first, last + 1) for lead in leading]
+        found = [value for value in every if low <= value <= high]
+        if len(found) >= 3:
+            break
+    return found
 
 
 def _label(value: float) -> str:

@@ -97,8 +97,9 @@ def words(block: Block) -> str:
 
 def _arc(canvas: Canvas, first: float, last: float) -> None:
     reach = min(_LEFT - 8, 10 + (last - first) / 5)
-    steps = f"C{_LEFT - reach:.1f} {first:.1f} {_LEFT - reach:.1f} {last:.1f} {_LEFT:.1f} {last:.1f}"
-    canvas.path((move(_LEFT, first), steps), "arc")
+    left = _LEFT - reach
+    curve = f"C{left:.1f} {first:.1f} {left:.1f} {last:.1f} {_LEFT:.1f} {last:.1f}"
+    canvas.path((move(_LEFT, first), curve), "arc")
 
 
 def _named(block: Block) -> str:

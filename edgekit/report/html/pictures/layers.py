@@ -34,7 +34,7 @@ def draw(found: LayerErrors) -> Markup:
         canvas.say(_LEFT - 6, y(value) + 4, tick, "tick", anchor="end")
     canvas.line(_LEFT, floor, _WIDTH - _RIGHT, floor, "axis")
     canvas.say(4, 14, "SQNR, dB (more is better)", "tick")
-    canvas.say((_LEFT + _WIDTH) / 2, _HEIGHT - 8, "tensors, in the order in which they are computed",
+    canvas.say((_LEFT + _WIDTH) / 2, _HEIGHT - 8, "tensors, in the order of execution",
                "tick", anchor="middle")  # fmt: skip
     places = [(x(at), y(_shown(layer))) for at, layer in enumerate(layers)]
     if len(places) > 1:

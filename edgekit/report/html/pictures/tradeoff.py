@@ -83,9 +83,7 @@ def _quality(entries: Sequence[Entry]) -> Quality:
     return Quality(name="SQNR, dB")
 
 
-def _points(
-    number: int, entry: Entry, quality: Quality
-) -> Iterator[tuple[tuple[str, str], Point]]:
+def _points(number: int, entry: Entry, quality: Quality) -> Iterator[tuple[tuple[str, str], Point]]:
     report = entry.report
     own = _point(number, entry, quality)
     if report.latency is not None:
@@ -134,10 +132,7 @@ def _source_quality(entry: Entry, quality: Quality) -> float | None:
 
 def _marked(points: Sequence[Point], quality: Quality) -> tuple[Point, ...]:
     sign = -1.0 if quality.higher_is_better else 1.0
-    costs = [
-        (sign * point.quality, point.size_kib, 0.0 if point.latency_ms is None else point.latency_ms)
-        for point in points
-    ]
+    costs = [(sign * point.quality, point.size_kib, point.latency_ms or 0.0) for point in points]
     return tuple(
         replace(point, front=front) for point, front in zip(points, pareto(costs), strict=True)
     )

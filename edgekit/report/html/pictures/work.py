@@ -103,7 +103,8 @@ def _bar(
 ) -> None:
     top = level * (_LEVEL + _GAP)
     canvas.box(x, top, max(width - 1, 0.5), _LEVEL, kind, tip=tip or words)
-    canvas.say_within(x, top, width, _LEVEL, words, "on-light" if "light" in kind else f"on-{kind[:5]}")
+    ground = "whole" if kind == "whole" else "light" if "light" in kind else "series"
+    canvas.say_within(x, top, width, _LEVEL, words, f"on-{ground}")
 
 
 def _said(work: Work, ranked: Sequence[tuple[str, list[Part]]]) -> str:
