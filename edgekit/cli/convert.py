@@ -160,10 +160,10 @@ def _show(conversion: Any) -> None:
     from edgekit.report.terminal import summary
 
     Console(highlight=False).print(summary(conversion.reports))
+    if conversion.page is not None:
+        click.echo(f"wrote {conversion.page}")
     for folder in conversion.folders:
         click.echo(f"wrote {folder}")
-    if conversion.folders and (page := conversion.folders[0].parent / "report.html").is_file():
-        click.echo(f"look at {page}")
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -24,7 +24,7 @@ from edgekit.pipeline.assemble import (
 from edgekit.pipeline.child import convert_in_child, foreign_backend
 from edgekit.pipeline.companion import made_together, worth_it
 from edgekit.pipeline.data import with_profile
-from edgekit.pipeline.deliver import Pages, deliver
+from edgekit.pipeline.deliver import PAGE, Pages, deliver
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.prepare import prepare
@@ -47,11 +47,15 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What a conversion handed over: a report and a folder for each target that could be made."""
+    """What a conversion handed over: a report and a folder for each target that could be made.
+
+    ``page`` is the HTML report over all of them, if one was written.
+    """
 
     reports: tuple[Report, ...]
     folders: tuple[Path, ...]
     failures: tuple[Failure, ...] = ()
+    page: Path | None = None
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -107,9 +111,10 @@ def run(
             deliver(report, made, place, pages)
             reports.append(report)
             folders.append(place)
-        if pages is not None:
-            pages.all([(one.target, str(one.error)) for one in failures])
-    return Conversion(reports=tuple(reports), folders=tuple(folders), failures=tuple(failures))
+        page = pages.all([(f.target, str(f.error)) for f in failures]) if pages else None
+    return Conversion(
+        reports=tuple(reports), folders=tuple(folders), failures=tuple(failures), page=page
+    )
 
 
 def _elsewhere(
@@ -121,6 +126,7 @@ def _elsewhere(
         reports=tuple(document.from_json(content) for content in documents),
         folders=tuple(folders),
         failures=tuple(Failure(target=name, error=error) for name, error in failures),
+        page=folders[0].parent / PAGE if options.html and folders else None,
     )
 
 

@@ -60,19 +60,22 @@ class Pages:
         self.sections.append(body)
         (folder / PAGE).write_text(render([entry], sections=[body]), encoding="utf-8")
 
-    def all(self, failures: Sequence[tuple[str, str]]) -> None:
+    def all(self, failures: Sequence[tuple[str, str]]) -> Path | None:
         """Write the page of all artifacts of this run, and of the targets that failed.
+
+        Returns where it is; None if there is no artifact.
 
         Raises:
             DestinationError: it cannot be written.
         """
         if not self.entries:
-            return
+            return None
         from edgekit.report.html import Failed, render
 
         failed = [Failed(name=name, why=why) for name, why in failures]
         page = render(self.entries, sections=self.sections, failed=failed)
         write_atomically(self.place / PAGE, page.encode())
+        return self.place / PAGE
 
 
 def deliver(report: Report, made: Path, destination: Path, pages: Pages | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.errors import ExportError
 
-FILES = ["manifest.json", "model.tflite", "report.json", "report.md"]
+FILES = ["details.json", "manifest.json", "model.tflite", "report.html", "report.json", "report.md"]
 
 
 def test_json_is_alone_on_stdout_in_a_new_process(bench, here: Path, process, tree) -> None:

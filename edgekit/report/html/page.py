@@ -18,7 +18,7 @@ from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
 from edgekit.report.html.table import Table, table
-from edgekit.report.html.words import missing, quoted, short
+from edgekit.report.html.words import command, missing, quoted, short, shown, thumbnail
 from edgekit.report.pictured import Spread
 from edgekit.report.terminal import notes
 from edgekit.version import VERSION
@@ -86,7 +86,8 @@ def section(at: int, entry: Entry) -> Markup:
         verdict=report.verdict,
         numbers=outcome.numbers(report),
         budgets=list(outcome.budgets(report)),
-        notes=[(kind, text.visible(line, most=2000)) for kind, line in notes([report])],
+        notes=[(kind, Markup.escape(text.visible(line, most=2000)))
+               for kind, line in notes([report])],
         latency=latency.draw(timed) if timed else None,
         works=[(one, work.draw(one), _costliest(one)) for one in works],
         answers=answers,
@@ -115,12 +116,12 @@ def section(at: int, entry: Entry) -> Markup:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """Return the templates; every value is escaped."""
+    """Return the templates; every value is escaped, and every text made visible and short."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=shown,
     )  # fmt: skip
-    environment.filters["quoted"] = quoted
+    environment.filters |= {"quoted": quoted, "command": command, "thumbnail": thumbnail}
     return environment
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from markupsafe import Markup, escape
 
 from edgekit.report import text
@@ -11,6 +14,10 @@ from edgekit.report.html.pictures import work
 _FROM_DETAILS = ("weights", "activations", "answers")
 _PARTS = (*_FROM_DETAILS, "thumbnails", "latency", "layers", "devices")
 _LONG = 40
+_MOST = 600
+_LONGEST_COMMAND = 4000
+_MOST_THUMBNAIL = 100_000
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
 def short(name: str) -> str:
@@ -19,6 +26,24 @@ def short(name: str) -> str:
     while len(shown) > _LONG and "/" in shown:
         shown = shown.partition("/")[2]
     return text.visible(shown, most=60)
+
+
+def shown(value: Any) -> Any:
+    """Return what a template writes: a text on one line, nothing in it that is obeyed, not long."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return text.visible(value, most=_MOST)
+    return value
+
+
+def command(words: str) -> Markup:
+    """Return a command as it may be copied: its line breaks stay; at most 4,000 characters."""
+    return escape(text.printable(words, spare="\n")[:_LONGEST_COMMAND])
+
+
+def thumbnail(content: str) -> Markup:
+    """Return a picture's address; an empty picture for what is no base64 or is too long."""
+    sound = len(content) <= _MOST_THUMBNAIL and _BASE64.fullmatch(content)
+    return Markup("data:image/png;base64,") + (content if sound else "")
 
 
 def quoted(words: str) -> Markup:

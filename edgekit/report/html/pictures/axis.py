@@ -65,9 +65,10 @@ def _round_figures(low: float, high: float, count: int) -> list[float]:
 def _powers(low: float, high: float) -> list[float]:
     """Return round figures in every power of ten: as few of each as give three in all."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, max(1, (last - first) // 8))
     found: list[float] = []
     for leading in _LEADING:
-        every = [lead * 10.0**power for power in range(first, last + 1) for lead in leading]
+        every = [lead * 10.0**power for power in powers for lead in leading]
         found = [value for value in every if low <= value <= high]
         if len(found) >= 3:
             break

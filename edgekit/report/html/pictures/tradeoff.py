@@ -64,7 +64,9 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
     found: dict[tuple[str, str], list[Point]] = {}
     for number, entry in enumerate(entries, 1):
         for place, point in _points(number, entry, quality):
-            found.setdefault(place, []).append(point)
+            known = found.setdefault(place, [])
+            if not (point.is_float and any(p.name == point.name for p in known)):
+                known.append(point)
     return [
         Panel(device=device, basis=basis, quality=quality, points=_marked(points, quality))
         for (device, basis), points in found.items()
