@@ -20,6 +20,7 @@ BENCHMARKS = {
     "second_run": "the same conversion again",
     "convert_speed": "tflite-int8 against TensorFlow's converter, whole processes",
     "three_formats": "three int8 formats against the three documented scripts",
+    "html_report": "a page of ten artifacts: writing it, its size, opening it in Chromium",
     "calibration": "ranges of every activation against litert-quantizer and NNCF; memory",
     "accuracy": "four real models, every target: points lost, beside the documented routes",
     "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",

@@ -68,7 +68,7 @@ Examples:
 @option("thumbnails", is_flag=True,
         help="Let the HTML report show small pictures of the evaluation samples whose answer "
         "changed; without, none leave the data.")  # fmt: skip
-@click.option("--no-html", is_flag=True, help="Do not write report.html.")
+@click.option(FLAGS["html"], "no_html", is_flag=True, help="Do not write report.html.")
 @option("threads", type=int, metavar="N", default=1, show_default=True,
         help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
 @option("seed", type=int, metavar="N",

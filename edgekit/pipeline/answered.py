@@ -24,6 +24,7 @@ MOST_FLIPS = 12
 MOST_SIDE = 64
 """Pixels that a thumbnail is wide or high at most."""
 
+_OF_NUMBERS = ("mse", "mae")
 Classes = NDArray[np.int64]
 
 
@@ -38,6 +39,8 @@ def answers(done: Evaluated, *, thumbnails: bool) -> Answers | str:
     output = done.found.output
     if done.labels is None or output is None:
         return "the evaluation data have no labels"
+    if done.found.metric in _OF_NUMBERS:
+        return f"{done.found.metric} compares numbers, not classes"
     given = done.labels
     labels = given.get(output) if isinstance(given, Mapping) else given
     reference, own = np.asarray(done.reference[output]), np.asarray(done.outputs[output])
@@ -62,6 +65,7 @@ def answers(done: Evaluated, *, thumbnails: bool) -> Answers | str:
 
     return Answers(
         classes=before.shape[-1], samples=len(actual), tallies=tallies, rest=rest,
+        became_wrong=len(wrong), became_right=len(right),
         to_wrong=flips(wrong), to_right=flips(right),
     )  # fmt: skip
 

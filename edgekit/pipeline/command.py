@@ -42,6 +42,7 @@ FLAGS: Mapping[str, str] = {
     "layers": "--layers",
     "measure": "--no-measure",
     "thumbnails": "--thumbnails",
+    "html": "--no-html",
     "threads": "--threads",
     "seed": "--seed",
     "custom_objects": "--custom-objects",

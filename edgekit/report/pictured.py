@@ -71,13 +71,16 @@ class Answers:
     """Confusions of the source model and of the artifact on the same samples.
 
     ``tallies`` leaves out pairs that never occurred; ``rest`` counts those that were left out to
-    keep the document small.
+    keep the document small. ``became_wrong`` and ``became_right`` count the samples whose answer
+    flipped, ``to_wrong`` and ``to_right`` are the first of them.
     """
 
     classes: int
     samples: int
     tallies: tuple[Tally, ...]
     rest: int = 0
+    became_wrong: int = 0
+    became_right: int = 0
     to_wrong: tuple[Flip, ...] = ()
     to_right: tuple[Flip, ...] = ()
 

@@ -33,7 +33,7 @@ def details(name: str = "conv", **changes: Any) -> Details:
     flip = Flip(sample=3, actual=1, before=1, after=0, before_score=0.6, after_score=0.5,
                 thumbnail=PIXEL)  # fmt: skip
     answers = Answers(
-        classes=2, samples=500, to_wrong=(flip,),
+        classes=2, samples=500, became_wrong=7, to_wrong=(flip,),
         tallies=(Tally(actual=0, answer=0, before=250, after=249),
                  Tally(actual=1, answer=0, before=10, after=12)),
     )  # fmt: skip

@@ -37,10 +37,10 @@ class Seen:
         self.call("Page.navigate", url=path.as_uri())
         self.tools.wait_for("Page.loadEventFired", timeout_s=30)
 
-    def ask(self, expression: str) -> Any:
+    def ask(self, expression: str, *, timeout_s: float = 300) -> Any:
         """Return what an expression gives; promises are waited for."""
         told = self.call("Runtime.evaluate", expression=expression, awaitPromise=True,
-                         returnByValue=True)  # fmt: skip
+                         returnByValue=True, timeout_s=timeout_s)  # fmt: skip
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

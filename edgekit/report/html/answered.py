@@ -75,9 +75,9 @@ def changes(found: Answers) -> Table | None:
                  ("class", "taken for", "was", "is", "change"), rows)  # fmt: skip
 
 
-def flipped(found: Answers, to_wrong: int, to_right: int) -> list[Flipped]:
+def flipped(found: Answers) -> list[Flipped]:
     """Return the samples that became wrong, and those that became right."""
     return [
-        Flipped(title="Became wrong", count=to_wrong, shown=found.to_wrong),
-        Flipped(title="Became right", count=to_right, shown=found.to_right),
+        Flipped(title="Became wrong", count=found.became_wrong, shown=found.to_wrong),
+        Flipped(title="Became right", count=found.became_right, shown=found.to_right),
     ]

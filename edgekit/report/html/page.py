@@ -73,7 +73,6 @@ def render(
 def section(at: int, entry: Entry) -> Markup:
     """Return everything that a page says of one artifact, the one at a place from 0."""
     report = entry.report
-    found = report.evaluation
     answers = entry.details.answers if entry.details else None
     timed = latency.rows(entry)
     works = [w for w in map(work.on_device, entry.devices) if w is not None]
@@ -93,8 +92,7 @@ def section(at: int, entry: Entry) -> Markup:
         answers=answers,
         matrices=answered.matrices(answers) if answers else [],
         changes=answered.changes(answers) if answers else None,
-        flips=answered.flipped(answers, found.flips.to_wrong, found.flips.to_right)
-        if answers and found else [],
+        flips=answered.flipped(answers) if answers else [],
         layers=layers.draw(report.layers) if report.layers and report.layers.layers else None,
         graph=islands.draw(graph) if graph else None,
         story=outcome.story(report),

@@ -18,7 +18,7 @@ _WIDTH, _ROW, _TOP, _BOTTOM = 480.0, 66.0, 6.0, 40.0
 _LEFT, _RIGHT = 8.0, 8.0
 _HIGH = 36.0
 _BINS = 90
-_SHOWN = 0.995
+_SHOWN = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def _rows(entry: Entry) -> Iterator[Row]:
 
 
 def draw(found: Sequence[Row]) -> Markup:
-    """Draw one strip a row on a common axis up to the longest p99.5; it says what lies beyond."""
+    """Draw one strip a row on a common axis up to the longest p98; it says what lies beyond."""
     height = _TOP + _ROW * len(found) + _BOTTOM
     canvas = Canvas(_WIDTH, height, "; ".join(map(describe, found)), "latency")
     ends = [value for row in found for value in (min(row.samples_ms), row.at(_SHOWN))]

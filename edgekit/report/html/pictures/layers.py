@@ -28,7 +28,8 @@ def draw(found: LayerErrors) -> Markup:
     canvas = Canvas(_WIDTH, _HEIGHT, label, "layers")
     floor = _HEIGHT - _BOTTOM
     x = Scale(low=-0.5, high=len(layers) - 0.5, start=_LEFT, end=_WIDTH - _RIGHT)
-    y = over([_shown(layer) for layer in layers], floor - 6, _TOP + 10)
+    shown = [_shown(layer) for layer in layers]
+    y = over([db for db in shown if db < _MOST_DB] or shown, floor - 6, _TOP + 10)
     for value, tick in y.ticks():
         canvas.line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), "grid")
         canvas.say(_LEFT - 6, y(value) + 4, tick, "tick", anchor="end")

@@ -16,7 +16,8 @@ from edgekit.report.html.pictures.canvas import Canvas
 
 _WIDTH, _HEIGHT = 420.0, 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 16.0, 16.0, 44.0
-_LEAST, _MOST = 5.0, 17.0
+_LEAST, _MOST, _MOST_CROWDED = 6.0, 17.0, 12.0
+_CROWD = 6
 HERE = "this host"
 
 
@@ -151,7 +152,8 @@ def draw(panel: Panel) -> Markup:
     _axes(canvas, panel, x, y, "latency, ms" if timed else "size, KiB")
     largest = max(point.size_kib for point in panel.points) or 1.0
     for place, point in sorted(zip(across, panel.points, strict=True), key=_by_size):
-        radius = max(_LEAST, _MOST * math.sqrt(point.size_kib / largest))
+        most = _MOST if len(panel.points) < _CROWD else _MOST_CROWDED
+        radius = max(_LEAST, most * math.sqrt(point.size_kib / largest))
         _mark(canvas, point, x, y(point.quality), x(place), radius, y)
     return canvas.svg()
 

@@ -73,6 +73,7 @@ def draw(work: Work) -> Markup:
     for part in work.parts:
         groups.setdefault(part.kind, []).append(part)
     ranked = sorted(groups.items(), key=lambda item: -sum(part.cost for part in item[1]))
+    same = _common([part.layer for part in work.parts])
     height = 3 * _LEVEL + 2 * _GAP
     canvas = Canvas(_WIDTH, height, _said(work, ranked), "work")
     scale = _WIDTH / (work.total or 1.0)
@@ -87,10 +88,18 @@ def draw(work: Work) -> Markup:
         for part in sorted(parts, key=lambda part: -part.cost):
             width = part.cost * scale
             if width >= _THINNEST:
-                _bar(canvas, at, 2, width, part.layer, f"{tone} light",
+                _bar(canvas, at, 2, width, part.layer[same:], f"{tone} light",
                      tip=f"{part.layer} ({kind}): {figure(part.cost, work.unit)}")  # fmt: skip
             at += width
     return canvas.svg()
+
+
+def _common(names: Sequence[str]) -> int:
+    """Return how many characters all names share up to a slash: the model's own name."""
+    first, last = min(names), max(names)
+    alike = next((at for at, pair in enumerate(zip(first, last, strict=False))
+                  if pair[0] != pair[1]), 0)  # fmt: skip
+    return first.rfind("/", 0, alike) + 1
 
 
 def figure(cost: float, unit: str) -> str:
