@@ -98,11 +98,19 @@ def _openvino(path: Path) -> Iterator[StoredWeights]:
         if stored.ndim < 2 or str(stored.dtype) not in _LIMITS:
             continue
         axis = next((at for at, size in enumerate(scales.shape) if size > 1), 0)
-        name, dtype = held.get_friendly_name(), str(stored.dtype)
+        name, dtype = _reader_of(node), str(stored.dtype)
         flat = None if zeros is None else zeros.reshape(-1)
         found = _weights(name, dtype, stored, scales.reshape(-1), flat, axis)
         if found is not None:
             yield found
+
+
+def _reader_of(node: Any) -> str:
+    """Return the name of what reads an operation's result: constants have names of no meaning."""
+    readers = sorted(
+        port.get_node().get_friendly_name() for port in node.output(0).get_target_inputs()
+    )
+    return str(readers[0] if readers else node.get_friendly_name())
 
 
 def _numbers(node: Any) -> NDArray[Any] | None:

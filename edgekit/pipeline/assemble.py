@@ -11,7 +11,7 @@ from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
-from edgekit.auditing import audit, broken_promises
+from edgekit.auditing import audit_with_edges, broken_promises
 from edgekit.bench import Waiting
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
@@ -145,7 +145,7 @@ def _learn(
     made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
-        found = audit(artifact.path, packed=prepared.compressed is not None)
+        found, edges = audit_with_edges(artifact.path, packed=prepared.compressed is not None)
     done = (
         learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None
@@ -189,7 +189,7 @@ def _learn(
         command=command(prepared, target),
     )
     with workshop.keeper.timed(f"details {target.name}"):
-        details = gathered(artifact, target, made, done, options)
+        details = gathered(artifact, target, made, done, options, edges)
     shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []
     return replace(
         report,

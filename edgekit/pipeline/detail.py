@@ -11,12 +11,17 @@ from edgekit.pipeline.spreads import weight_spreads
 from edgekit.report.pictured import Answers, Details
 from edgekit.target import Target
 
+MOST_EDGES = 10_000
+
 
 def gathered(
-    artifact: Artifact, target: Target, made: Made, done: Evaluated | None, options: Options
-) -> Details:
+    artifact: Artifact, target: Target, made: Made, done: Evaluated | None, options: Options,
+    edges: tuple[tuple[int, int], ...],
+) -> Details:  # fmt: skip
     """Return everything that was learnt on the way, and of the rest why it was not."""
     missing = {}
+    if len(edges) > MOST_EDGES:
+        missing["graph"] = f"the file joins more than {MOST_EDGES:,} pairs of operators"
     weights, more = weight_spreads(artifact)
     if not weights:
         missing["weights"] = (
@@ -33,6 +38,7 @@ def gathered(
         missing["thumbnails"] = why
     return Details(
         artifact_sha256=artifact.sha256,
+        edges=edges if len(edges) <= MOST_EDGES else (),
         weights=weights,
         more_weights=more,
         activations=made.activations,

@@ -89,13 +89,17 @@ class Answers:
 class Details:
     """Distributions and answers behind a report; bounded in size whatever the model.
 
+    ``edges`` are pairs of operators, by their ``index`` in the audit: the second reads what the
+    first one gives.
+
     ``missing`` says of each part that is not there why, and which option collects it: the keys are
-    ``weights``, ``activations``, ``answers`` and ``thumbnails``.
+    ``graph``, ``weights``, ``activations``, ``answers`` and ``thumbnails``.
     """
 
     schema: int = SCHEMA
     edgekit: str = VERSION
     artifact_sha256: str
+    edges: tuple[tuple[int, int], ...] = ()
     weights: tuple[Spread, ...] = ()
     more_weights: int = 0
     activations: tuple[Spread, ...] = ()

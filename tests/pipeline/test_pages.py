@@ -29,7 +29,8 @@ def details_of(folder: Path) -> pictured.Details:
     return found
 
 
-def test_pages_and_details_of_three_formats(bench, here: Path, edgekit) -> None:
+def test_pages_and_details_of_three_formats(bench, here: Path, edgekit, tiny_model) -> None:
+    kernels = [kernel for kernel in tiny_model().get_weights() if kernel.ndim > 1]
     targets = [word for name in STATIC for word in ("-t", name)]
     words = ("convert", bench.model, *targets, "-c", bench.data, "-e", bench.data, "-m", "top1")
     done = edgekit(*words, "--no-measure", "-q", "--thumbnails")
@@ -43,8 +44,15 @@ def test_pages_and_details_of_three_formats(bench, here: Path, edgekit) -> None:
         for spread in found.weights:
             assert spread.range_low <= spread.low <= spread.high <= spread.range_high
             assert spread.narrow_high is not None
-        counted = [sum(spread.counts) for spread in found.weights]
-        assert sorted(counted) == [4 * 3, 3 * 3 * 4]
+        for spread in found.weights:
+            (kernel,) = (k for k in kernels if k.size == sum(spread.counts))
+            step = (spread.range_high - spread.range_low) / 255
+            assert spread.low == pytest.approx(kernel.min(), abs=2 * step)
+            assert spread.high == pytest.approx(kernel.max(), abs=2 * step)
+        operators = json.loads((folder / "report.json").read_bytes())["audit"]["operators"]
+        assert len(found.edges) >= 3
+        assert {at for edge in found.edges for at in edge} <= {o["index"] for o in operators}
+        assert all(first < second for first, second in found.edges)
         assert found.activations
         for spread in found.activations:
             assert sum(spread.counts) > 0

@@ -123,12 +123,18 @@ def test_a_graph_marks_islands_and_joins_neighbours_in_long_files(full_report: R
 
 
 def test_arcs_are_what_passes_blocks_by(full_report: Report) -> None:
-    conv = full_report.audit.operators[0]
-    named = [("i", "a"), ("a", "b"), ("b", "c")]
-    chain = [dataclasses.replace(conv, inputs=(i,), outputs=(o,)) for i, o in named]
-    chain.append(dataclasses.replace(conv, inputs=("c", "a"), outputs=("d",)))
-    found = islands.blocks(dataclasses.replace(full_report.audit, operators=tuple(chain)))
-    assert islands.edges(found) == [(0, 3)]
+    conv, soft = full_report.audit.operators
+    chain = tuple(dataclasses.replace(conv, index=at) for at in range(4))
+    audit = dataclasses.replace(full_report.audit, operators=chain)
+    edges = [(0, 1), (1, 2), (2, 3), (0, 3), (9, 2)]
+    found = islands.blocks(audit)
+    assert islands.joined(found, edges) == [(0, 1), (0, 3), (1, 2), (2, 3)]
+    drawn = islands.draw(found, edges)
+    assert (drawn.count('class="flow"'), drawn.count('class="arc"')) == (3, 1)
+    many = (*(dataclasses.replace(conv, index=at) for at in range(50)),
+            dataclasses.replace(soft, index=50), dataclasses.replace(conv, index=51))  # fmt: skip
+    found = islands.blocks(dataclasses.replace(audit, operators=many))
+    assert islands.joined(found, [(0, 1), (49, 50), (50, 51), (3, 51)]) == [(0, 1), (0, 2), (1, 2)]
 
 
 @pytest.mark.parametrize("many", [1, 3, 10_000])

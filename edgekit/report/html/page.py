@@ -94,7 +94,8 @@ def section(at: int, entry: Entry) -> Markup:
         changes=answered.changes(answers) if answers else None,
         flips=answered.flipped(answers) if answers else [],
         layers=layers.draw(report.layers) if report.layers and report.layers.layers else None,
-        graph=islands.draw(graph) if graph else None,
+        graph=islands.draw(graph, entry.details.edges if entry.details else ())
+        if graph else None,
         story=outcome.story(report),
         short=short,
         graph_more=max(0, len(graph) - islands.MOST),

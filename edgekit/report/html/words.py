@@ -11,7 +11,7 @@ from edgekit.report import text
 from edgekit.report.html.entry import Entry
 from edgekit.report.html.pictures import work
 
-_FROM_DETAILS = ("weights", "activations", "answers")
+_FROM_DETAILS = ("graph", "weights", "activations", "answers")
 _PARTS = (*_FROM_DETAILS, "thumbnails", "latency", "layers", "devices")
 _LONG = 40
 _MOST = 600

@@ -55,30 +55,32 @@ def blocks(found: AuditResult) -> list[Block]:
     return done
 
 
-def edges(found: Sequence[Block]) -> list[tuple[int, int]]:
-    """Return which blocks read what others give, but for neighbours."""
-    maker: dict[str, int] = {}
-    joined: set[tuple[int, int]] = set()
-    for place, block in enumerate(found):
-        for operator in block.operators:
-            joined |= {(maker[name], place) for name in operator.inputs if name in maker}
-            maker |= dict.fromkeys(operator.outputs, place)
-    return sorted(pair for pair in joined if pair[1] - pair[0] > 1)
+def joined(found: Sequence[Block], edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return which blocks read what others give, as places of blocks."""
+    places = {
+        operator.index: place for place, block in enumerate(found) for operator in block.operators
+    }
+    pairs = {(places[a], places[b]) for a, b in edges if a in places and b in places}
+    return sorted(pair for pair in pairs if pair[0] != pair[1])
 
 
-def draw(found: Sequence[Block]) -> Markup:
-    """Draw the first ``MOST`` blocks from top to bottom; arcs are what passes others by."""
+def draw(found: Sequence[Block], edges: Sequence[tuple[int, int]]) -> Markup:
+    """Draw the first ``MOST`` blocks from top to bottom, and the ``edges`` of their operators.
+
+    Edges to the next block are short lines, those that pass others by are arcs.
+    """
     shown = found[:MOST]
     canvas = Canvas(_WIDTH, _ROW * len(shown) + 4, _said(found), "graph")
     for place, block in enumerate(shown):
         top = place * _ROW + 2
-        if place:
-            canvas.line(_LEFT + 20, top - 8, _LEFT + 20, top, "flow")
         canvas.box(_LEFT, top, _WIDTH - _LEFT - 2, _ROW - 8, f"block {block.sort}",
                    tip=_named(block))  # fmt: skip
         canvas.say_within(_LEFT, top, _WIDTH - _LEFT - 2, _ROW - 8, words(block), "on-block")
-    for start, end in edges(shown):
-        _arc(canvas, start * _ROW + 15, end * _ROW + 15)
+    for start, end in joined(shown, edges):
+        if end == start + 1:
+            canvas.line(_LEFT + 20, end * _ROW - 6, _LEFT + 20, end * _ROW + 2, "flow")
+        else:
+            _arc(canvas, start * _ROW + 15, end * _ROW + 15)
     return canvas.svg()
 
 
@@ -96,7 +98,7 @@ def words(block: Block) -> str:
 
 
 def _arc(canvas: Canvas, first: float, last: float) -> None:
-    reach = min(_LEFT - 8, 10 + (last - first) / 5)
+    reach = min(_LEFT - 8, 10 + abs(last - first) / 5)
     left = _LEFT - reach
     curve = f"C{left:.1f} {first:.1f} {left:.1f} {last:.1f} {_LEFT:.1f} {last:.1f}"
     canvas.path((move(_LEFT, first), curve), "arc")
