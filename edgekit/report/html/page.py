@@ -19,7 +19,7 @@ from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
 from edgekit.report.html.table import Table, table
 from edgekit.report.html.words import command, missing, quoted, short, shown, thumbnail
-from edgekit.report.pictured import Spread
+from edgekit.report.pictured import Details, Spread
 from edgekit.report.terminal import notes
 from edgekit.version import VERSION
 
@@ -73,44 +73,53 @@ def render(
 def section(at: int, entry: Entry) -> Markup:
     """Return everything that a page says of one artifact, the one at a place from 0."""
     report = entry.report
-    answers = entry.details.answers if entry.details else None
-    timed = latency.rows(entry)
-    works = [w for w in map(work.on_device, entry.devices) if w is not None]
-    if not works and (computed := work.by_macs(report)) is not None:
-        works = [computed]
-    graph = islands.blocks(report.audit)
     html = _environment().get_template("artifact.html").render(
         at=at + 1,
         report=report,
+        entry=entry,
         verdict=report.verdict,
+        story=outcome.story(report),
         numbers=outcome.numbers(report),
         budgets=list(outcome.budgets(report)),
         notes=[(kind, Markup.escape(text.visible(line, most=2000)))
                for kind, line in notes([report])],
-        latency=latency.draw(timed) if timed else None,
-        works=[(one, work.draw(one), _costliest(one)) for one in works],
-        answers=answers,
-        matrices=answered.matrices(answers) if answers else [],
-        changes=answered.changes(answers) if answers else None,
-        flips=answered.flipped(answers) if answers else [],
-        layers=layers.draw(report.layers) if report.layers and report.layers.layers else None,
-        graph=islands.draw(graph, entry.details.edges if entry.details else ())
-        if graph else None,
-        story=outcome.story(report),
-        short=short,
-        graph_more=max(0, len(graph) - islands.MOST),
-        weights=_spreads(entry.details.weights if entry.details else ()),
-        activations=_spreads(entry.details.activations if entry.details else ()),
-        more_weights=_more(entry.details and entry.details.weights,
-                           entry.details.more_weights if entry.details else 0),
-        more_activations=_more(entry.details and entry.details.activations,
-                               entry.details.more_activations if entry.details else 0),
         missing=missing(entry),
         tables=tables,
-        entry=entry,
         text=text,
+        short=short,
+        **_pictures(entry),
+        **_answers(entry),
     )  # fmt: skip
     return Markup(html)
+
+
+def _pictures(entry: Entry) -> dict[str, Any]:
+    report, told = entry.report, entry.details or Details(artifact_sha256="")
+    timed, graph = latency.rows(entry), islands.blocks(report.audit)
+    works = [w for w in map(work.on_device, entry.devices) if w is not None]
+    if not works and (computed := work.by_macs(report)) is not None:
+        works = [computed]
+    return {
+        "latency": latency.draw(timed) if timed else None,
+        "works": [(one, work.draw(one), _costliest(one)) for one in works],
+        "layers": layers.draw(report.layers) if report.layers and report.layers.layers else None,
+        "graph": islands.draw(graph, told.edges) if graph else None,
+        "graph_more": max(0, len(graph) - islands.MOST),
+        "weights": _spreads(told.weights),
+        "more_weights": max(0, len(told.weights) - _SPREADS) + told.more_weights,
+        "activations": _spreads(told.activations),
+        "more_activations": max(0, len(told.activations) - _SPREADS) + told.more_activations,
+    }
+
+
+def _answers(entry: Entry) -> dict[str, Any]:
+    found = entry.details.answers if entry.details else None
+    return {
+        "answers": found,
+        "matrices": answered.matrices(found) if found else [],
+        "changes": answered.changes(found) if found else None,
+        "flips": answered.flipped(found) if found else [],
+    }
 
 
 @functools.cache
@@ -189,7 +198,3 @@ def _costliest(found: work.Work) -> Table | None:
 
 def _spreads(found: Sequence[Spread]) -> list[tuple[str, Markup, Spread]]:
     return [(short(one.name), spread.draw(one), one) for one in found[:_SPREADS]]
-
-
-def _more(found: Any, rest: int) -> int:
-    return max(0, len(found or ()) - _SPREADS) + rest
