@@ -109,8 +109,12 @@ def test_folded_tables_are_printed(seen: Seen, page: Path) -> None:
     seen.show(page, width=1024, scripts=False)
     visible = "document.querySelector('details.fold table').checkVisibility()"
     assert not seen.ask(visible)
-    seen.call("Emulation.setEmulatedMedia", media="print")
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    seen.call("Emulation.setEmulatedMedia", media="print", features=[dark])
     assert seen.ask(visible)
+    assert seen.ask("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    link = "getComputedStyle(document.querySelector('.was')).getPropertyValue('--now').trim()"
+    assert seen.ask(link) == "#1261b5"
     seen.call("Emulation.setEmulatedMedia", media="")
     assert len(seen.call("Page.printToPDF")["data"]) > 10_000
 
