@@ -21,6 +21,7 @@ BENCHMARKS = {
     "convert_speed": "tflite-int8 against TensorFlow's converter, whole processes",
     "three_formats": "three int8 formats against the three documented scripts",
     "host_overhead": "what `edgekit bench -d host` adds to a bare loop of inferences",
+    "html_report": "a page of ten artifacts: writing it, its size, opening it in Chromium",
     "calibration": "ranges of every activation against litert-quantizer and NNCF; memory",
     "accuracy": "four real models, every target: points lost, beside the documented routes",
     "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",

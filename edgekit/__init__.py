@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgekit.farming import submit
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
+    from edgekit.reporting import html_report
     from edgekit.training import TrainingOptions
 
 _PUBLIC = {
@@ -24,6 +25,7 @@ _PUBLIC = {
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "html_report": "edgekit.reporting:html_report",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -37,6 +39,7 @@ __all__ = [
     "compress",
     "convert",
     "evaluate",
+    "html_report",
     "reconvert",
     "submit",
     "verify",

@@ -61,8 +61,8 @@ def convert(
 
 def reconvert(
     manifest: str | Path, *, model: str | Path | None = None, calibration: Any = None,
-    evaluate: Any = None, train: Any = None, measure: bool = True, out: str | Path = "out",
-    cache: bool = True, progress: Progress | None = None,
+    evaluate: Any = None, train: Any = None, measure: bool = True, html: bool = True,
+    out: str | Path = "out", cache: bool = True, progress: Progress | None = None,
 ) -> Conversion:  # fmt: skip
     """Make the files of a manifest again, from the same source, with the same options.
 
@@ -73,6 +73,7 @@ def reconvert(
         evaluate: Where its evaluation data are now, if they have moved.
         train: Where its training data are now, if they have moved.
         measure: Whether to measure latency again, if it was measured.
+        html: Whether to write ``report.html``.
         out: The folder that ``<model>/<target>`` goes into.
         cache: Whether to reuse and keep the results of stages.
         progress: Who listens to the stages.
@@ -85,7 +86,7 @@ def reconvert(
     order = read_order(
         manifest, model=model, calibration=calibration, evaluation=evaluate, train=train
     )
-    options = replace(order.options, measure=order.options.measure and measure)
+    options = replace(order.options, measure=order.options.measure and measure, html=html)
     conversion = run(
         order.model, (order.manifest.target,), Path(out), options, keep=cache, progress=progress
     )

@@ -36,16 +36,46 @@ def audit(path: str | Path, *, packed: bool = True) -> AuditResult:
         ArtifactError: there is no such file, or it is not a whole, sound file of its format.
         MissingExtra: the package that carries the format's schema is not installed.
     """
+    return audit_with_edges(path, packed=packed)[0]
+
+
+def audit_with_edges(
+    path: str | Path, *, packed: bool = True
+) -> tuple[AuditResult, tuple[tuple[int, int], ...]]:
+    """Read the same facts, and which operator reads what which other one gives.
+
+    Edges are pairs of ``Operator.index``, the giving one first, each once, sorted; those between
+    operators of different graphs, as of a loop and its body, are left out.
+
+    Args:
+        path: See ``audit``.
+        packed: See ``audit``.
+
+    Raises:
+        ArtifactError, MissingExtra: see ``audit``.
+    """
     file = _locate(Path(path))
     module = importlib.import_module(_READERS[file.suffix.lower()])
     try:
         program = cast("Program", module.read(file))
         found = summarize(file, program)
-        return replace(found, gzip_bytes=_compressed(file, found)) if packed else found
+        found = replace(found, gzip_bytes=_compressed(file, found)) if packed else found
+        return found, _edges(program)
     except OSError as error:
         raise ArtifactError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (RecursionError, MemoryError) as error:
         raise ArtifactError(f"{file}: nested or sized beyond reason; export it again") from error
+
+
+def _edges(program: Program) -> tuple[tuple[int, int], ...]:
+    makers = {key: at for at, node in enumerate(program.nodes) for key in node.outputs}
+    found = {
+        (makers[key], at)
+        for at, node in enumerate(program.nodes)
+        for key in node.inputs
+        if key in makers and program.nodes[makers[key]].graph == node.graph
+    }
+    return tuple(sorted(found))
 
 
 def _compressed(file: Path, found: AuditResult) -> int | None:

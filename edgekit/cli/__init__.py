@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("edgekit.cli.evaluate:command", "Compare a file with its source model on data."),
     "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
     "bench": ("edgekit.cli.bench:command", "Say what files cost on devices."),
+    "report": ("edgekit.cli.report:command", "Make an HTML page of reports and devices."),
     "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
     "targets": ("edgekit.cli.targets:command", "List and explain what a file can be made for."),
     "devices": ("edgekit.cli.devices:command", "List, explain and install devices."),

@@ -65,6 +65,10 @@ Examples:
 @click.option(
     FLAGS["measure"], "no_measure", is_flag=True, help="Do not measure latency and memory."
 )
+@option("thumbnails", is_flag=True,
+        help="Let the HTML report show small pictures of the evaluation samples whose answer "
+        "changed; without, none leave the data.")  # fmt: skip
+@click.option(FLAGS["html"], "no_html", is_flag=True, help="Do not write report.html.")
 @option("threads", type=int, metavar="N", default=1, show_default=True,
         help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
 @option("seed", type=int, metavar="N",
@@ -114,7 +118,8 @@ def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], t
             return api.reconvert(
                 manifest, model=model, calibration=given["calibration"],
                 evaluate=given["evaluation"], train=given["train"],
-                measure=not given["no_measure"], out=out, cache=cache, progress=progress,
+                measure=not given["no_measure"], html=not given["no_html"], out=out, cache=cache,
+                progress=progress,
             )  # fmt: skip
         options = options_of(given)
         return api.convert(
@@ -145,7 +150,7 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
 # What may be given with --from: none of it shapes an artifact.
 _BESIDE_FROM = frozenset(
     {"model", "manifest", "calibration", "evaluation", "train", "out", "no_cache", "no_measure",
-     "silent", "as_json"}
+     "no_html", "silent", "as_json"}
 )  # fmt: skip
 
 
@@ -155,6 +160,8 @@ def _show(conversion: Any) -> None:
     from edgekit.report.terminal import summary
 
     Console(highlight=False).print(summary(conversion.reports))
+    if conversion.page is not None:
+        click.echo(f"wrote {conversion.page}")
     for folder in conversion.folders:
         click.echo(f"wrote {folder}")
 
@@ -179,6 +186,8 @@ def options_of(given: dict[str, Any]) -> Options:
         pictures=PictureOptions(**scaling) if scaling else None,
         layers=given["layers"],
         measure=not given["no_measure"],
+        thumbnails=given["thumbnails"],
+        html=not given["no_html"],
         threads=given["threads"],
         seed=given["seed"],
         **recipe_of(given),

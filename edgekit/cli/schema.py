@@ -8,11 +8,11 @@ from edgekit.cli.options import print_json
 
 
 @click.command("schema")
-@click.argument("document", metavar="[report|compression|manifest|audit|target]")
+@click.argument("document", metavar="[report|details|compression|manifest|audit|target|...]")
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 
-    report and manifest: report.json and manifest.json of a conversion; audit: what `edgekit audit
+    report, details and manifest: the JSON files of a conversion; audit: what `edgekit audit
     --json` prints; target: a target's TOML file.
     """
     from edgekit.report.schema import json_schema

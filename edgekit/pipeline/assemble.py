@@ -11,7 +11,7 @@ from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import MAIN_FILES, Artifact
-from edgekit.auditing import audit, broken_promises
+from edgekit.auditing import audit_with_edges, broken_promises
 from edgekit.bench import Waiting
 from edgekit.cache import tool_versions
 from edgekit.calibrate.lint import Finding
@@ -20,6 +20,7 @@ from edgekit.pipeline import c_files, learn
 from edgekit.pipeline.command import spell
 from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.data import doubts, linted
+from edgekit.pipeline.detail import gathered
 from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.made import Made
 from edgekit.pipeline.make import Division, make
@@ -34,6 +35,7 @@ from edgekit.report.model import (
     Report,
     SourceFacts,
 )
+from edgekit.report.pictured import Details
 from edgekit.report.plain import to_plain
 from edgekit.target import Target
 from edgekit.version import VERSION
@@ -122,26 +124,29 @@ def static_formats(targets: Sequence[Target]) -> list[str]:
     )
 
 
-def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> Report:
-    """Make the artifact in a folder, learn everything about it, and return the report."""
+def learn_all(prepared: Run, target: Target, folder: Path, name: str) -> tuple[Report, Details]:
+    """Make the artifact in a folder and learn everything about it.
+
+    Returns the report, and what its pictures are drawn from.
+    """
     doubtful = [f"{f.code}: {f.text}" for f in prepared.findings]  # first of all: it may raise
     with learn.measuring(
         prepared.workshop.options, target, plain=prepared.compressed is None
     ) as processes:
-        report = _learn(prepared, target, folder, name, processes)
-    return replace(report, warnings=(*doubtful, *report.warnings))
+        report, details = _learn(prepared, target, folder, name, processes)
+    return replace(report, warnings=(*doubtful, *report.warnings)), details
 
 
 def _learn(
     prepared: Run, target: Target, folder: Path, name: str, processes: Sequence[Waiting]
-) -> Report:
+) -> tuple[Report, Details]:
     workshop, options = prepared.workshop, prepared.workshop.options
     before = len(workshop.keeper.stages)
     made = prepared.make(target, folder)
     artifact = runtimes.describe(folder / MAIN_FILES[target.format])
     with workshop.keeper.timed(f"audit {target.name}"):
-        found = audit(artifact.path, packed=prepared.compressed is not None)
-    evaluation = (
+        found, edges = audit_with_edges(artifact.path, packed=prepared.compressed is not None)
+    done = (
         learn.evaluated(prepared.source, artifact, prepared.evaluation, target)
         if prepared.evaluation is not None
         else None
@@ -170,7 +175,7 @@ def _learn(
         compression=compression_facts(prepared.plan, prepared.compressed),
         passes=prepared.compressed.story.passes if prepared.compressed else (),
         simulation=simulation,
-        evaluation=evaluation,
+        evaluation=done.found if done is not None else None,
         evaluation_data=prepared.evaluation.origin if prepared.evaluation else None,
         layers=learn.layer_errors(workshop, artifact, data, target)
         if options.layers and data
@@ -191,12 +196,14 @@ def _learn(
         tools=tool_versions() | dict(as_c.tools if as_c else ()),
         command=command(prepared, target),
     )
+    with workshop.keeper.timed(f"details {target.name}"):
+        details = gathered(artifact, target, made, done, options, edges)
     shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []
     return replace(
         report,
         missed_budgets=learn.missed_budgets(report),
         stages=(*shared, *workshop.keeper.stages[before:]),
-    )
+    ), details
 
 
 def origin_of(given: Any) -> str:
@@ -286,6 +293,7 @@ def options_of(prepared: Run) -> dict[str, Any]:
         "layers": options.layers,
         "measure": options.measure,
         "threads": options.threads,
+        "thumbnails": options.thumbnails,
     }
 
 

@@ -41,6 +41,8 @@ FLAGS: Mapping[str, str] = {
     "offset": "--offset",
     "layers": "--layers",
     "measure": "--no-measure",
+    "thumbnails": "--thumbnails",
+    "html": "--no-html",
     "threads": "--threads",
     "seed": "--seed",
     "custom_objects": "--custom-objects",

@@ -25,14 +25,14 @@ from edgekit.pipeline.assemble import (
 from edgekit.pipeline.child import convert_in_child, foreign_backend
 from edgekit.pipeline.companion import made_together, worth_it
 from edgekit.pipeline.data import with_profile
-from edgekit.pipeline.deliver import deliver
+from edgekit.pipeline.deliver import PAGE, Pages, deliver
 from edgekit.pipeline.knowable import known_by_content
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
-from edgekit.report import document
+from edgekit.report import document, pictured
 from edgekit.report.model import Report, Stage
 from edgekit.source import folder_name
 from edgekit.target import Target
@@ -48,11 +48,15 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What a conversion handed over: a report and a folder for each target that could be made."""
+    """What a conversion handed over: a report and a folder for each target that could be made.
+
+    ``page`` is the HTML report over all of them, if one was written.
+    """
 
     reports: tuple[Report, ...]
     folders: tuple[Path, ...]
     failures: tuple[Failure, ...] = ()
+    page: Path | None = None
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -80,6 +84,9 @@ def run(
     name, options = name_of(given), with_profile(options)
     places = [out / name / target.name for target in targets]
     passes = ask(given, options, targets, places)
+    pages = Pages(out / name) if options.html else None
+    if pages is not None:
+        pages.refuse_stranger()
     if foreign_backend() is not None:
         return _elsewhere(given, targets, out, options, keep=keep)
     with contextlib.ExitStack() as stack:
@@ -102,10 +109,13 @@ def run(
             except (ExportError, QuantizeError, MissingExtra, DeviceError) as error:
                 failures.append(Failure(target=target.name, error=error))
                 continue
-            deliver(report, made, place)
+            deliver(report, made, place, pages)
             reports.append(report)
             folders.append(place)
-    return Conversion(reports=tuple(reports), folders=tuple(folders), failures=tuple(failures))
+        page = pages.all([(f.target, str(f.error)) for f in failures]) if pages else None
+    return Conversion(
+        reports=tuple(reports), folders=tuple(folders), failures=tuple(failures), page=page
+    )
 
 
 def _elsewhere(
@@ -117,6 +127,7 @@ def _elsewhere(
         reports=tuple(document.from_json(content) for content in documents),
         folders=tuple(folders),
         failures=tuple(Failure(target=name, error=error) for name, error in failures),
+        page=folders[0].parent / PAGE if options.html and folders else None,
     )
 
 
@@ -135,8 +146,9 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
         return _of_this_run(report, prepared, target, name), found
 
     def fill(folder: Path) -> None:
-        report = learn_all(prepared, target, folder, name)
+        report, details = learn_all(prepared, target, folder, name)
         (folder / "report.json").write_bytes(document.to_json(report))
+        (folder / pictured.FILE).write_bytes(pictured.to_json(details))
 
     if entry is None:
         place.mkdir()

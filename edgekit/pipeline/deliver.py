@@ -1,29 +1,106 @@
-"""Puts a finished result in its place: artifact, report, manifest, all at once."""
+"""Puts a finished result in its place: artifact, report, details, manifest, all at once."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgekit import manifest
-from edgekit.files import MARKER, staged
-from edgekit.report import document, markdown
+from edgekit.errors import DestinationError
+from edgekit.files import MARKER, staged, write_atomically
+from edgekit.manifest import FileDigest
+from edgekit.report import document, markdown, pictured
 from edgekit.report.model import Report
 
+PAGE = "report.html"
+_START = b"<!doctype html><!-- edgekit report -->"
 
-def deliver(report: Report, made: Path, destination: Path) -> None:
+
+@dataclass
+class Pages:
+    """Writes HTML reports: one beside each artifact, and one of the whole run.
+
+    ``place`` is the folder of the model. What is drawn for the one is taken for the other.
+    """
+
+    place: Path
+    entries: list[Any] = field(default_factory=list)
+    sections: list[Any] = field(default_factory=list)
+
+    def refuse_stranger(self) -> None:
+        """Refuse to replace a page that edgekit did not write.
+
+        Raises:
+            DestinationError: there is one.
+        """
+        path = self.place / PAGE
+        if not path.exists():
+            return
+        if path.is_file():
+            with path.open("rb") as file:
+                if file.read(len(_START)) == _START:
+                    return
+        raise DestinationError(
+            f"{path}: is not a report of edgekit and would be replaced; move it, or give --no-html"
+        )
+
+    def one(
+        self, report: Report, details: pictured.Details, files: dict[str, FileDigest], folder: Path
+    ) -> None:
+        """Write the page of one artifact into its folder."""
+        from edgekit.report.html import Entry, render, section
+
+        entry = Entry(report=report, details=details, files=files)
+        body = section(len(self.entries), entry)
+        self.entries.append(entry)
+        self.sections.append(body)
+        (folder / PAGE).write_text(render([entry], sections=[body]), encoding="utf-8")
+
+    def all(self, failures: Sequence[tuple[str, str]]) -> Path | None:
+        """Write the page of all artifacts of this run, and of the targets that failed.
+
+        Returns where it is; None if there is no artifact.
+
+        Raises:
+            DestinationError: it cannot be written.
+        """
+        if not self.entries:
+            return None
+        from edgekit.report.html import Failed, render
+
+        failed = [Failed(name=name, why=why) for name, why in failures]
+        page = render(self.entries, sections=self.sections, failed=failed)
+        write_atomically(self.place / PAGE, page.encode())
+        return self.place / PAGE
+
+
+def deliver(report: Report, made: Path, destination: Path, pages: Pages | None = None) -> None:
     """Write the folder of one target; the old one stays until the new one is whole.
+
+    Args:
+        report: Of the artifact.
+        made: The folder of its files, with ``details.json``.
+        destination: What to make or replace.
+        pages: Writes ``report.html``; none without.
 
     Raises:
         DestinationError: it cannot be written, or another process is writing it.
     """
     with staged(destination) as folder:
-        names = list(report.made_files)
+        names = [*report.made_files, pictured.FILE]
         for name in names:
             shutil.copyfile(made / name, folder / name)
         (folder / "report.json").write_bytes(document.to_json(report))
         (folder / "report.md").write_text(markdown.render(report), encoding="utf-8")
+        files = manifest.describe(folder, [*names, "report.json", "report.md"])
+        if pages is not None:
+            details = pictured.from_json((made / pictured.FILE).read_bytes(), where=pictured.FILE)
+            pages.one(report, details, files, folder)
+            files |= manifest.describe(folder, [PAGE])
         described = manifest.Manifest(
             edgekit=report.edgekit,
             source=manifest.Source(
@@ -31,7 +108,7 @@ def deliver(report: Report, made: Path, destination: Path) -> None:
             ),
             target=report.target,
             seed=int(report.options.get("seed") or 0),
-            files=manifest.describe(folder, [*names, "report.json", "report.md"]),
+            files=files,
             command=tuple(shlex.split(report.command)),
             options=report.options,
             tools=report.tools,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,22 +41,36 @@ LEAST_SECONDS = 0.25
 LEAST_AGREEMENT = 0.9
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluated:
+    """An evaluation, and the outputs and labels that it was computed from."""
+
+    found: Evaluation
+    reference: Arrays
+    outputs: Arrays
+    labels: Any
+    samples: Samples
+
+
 def evaluated(
     workshop: Workshop, artifact: Artifact, samples: Samples, target: Target
-) -> Evaluation:
+) -> Evaluated:
     """Run source and artifact on the same samples and compare."""
     options = workshop.options
     reference = workshop.reference(samples, "reference (evaluate)")
     runner = runtimes.open_runner(artifact, threads=options.threads)
     with workshop.keeper.timed(f"evaluate {target.name}", len(samples)) as bar:
         outputs, labels = answers(runner.run, samples, list(reference), tick=bar.advance)
-    return evaluate(
+    found = evaluate(
         reference,
         outputs,
         labels,
         metric(options.metric) if options.metric else None,
         output=options.output,
         seed=options.seed or 0,
+    )
+    return Evaluated(
+        found=found, reference=reference, outputs=outputs, labels=labels, samples=samples
     )
 
 

@@ -10,13 +10,17 @@ import msgspec
 from edgekit.passes import Treatment
 from edgekit.quantizers.attempts import Agreement
 from edgekit.report.model import Candidate
+from edgekit.report.pictured import Spread
 
 _RECORD = "made.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What was made: the artifact's agreement with the source, and how it came about."""
+    """What was made: the artifact's agreement with the source, and how it came about.
+
+    ``activations`` are spread beside their chosen ranges, ``more_activations`` those left out.
+    """
 
     agreement: Agreement
     judged_on: str
@@ -24,6 +28,8 @@ class Made:
     treatments: tuple[Treatment, ...] = ()
     estimator: str | None = None
     warnings: tuple[str, ...] = ()
+    activations: tuple[Spread, ...] = ()
+    more_activations: int = 0
 
     def save(self, folder: Path) -> None:
         """Write this into a folder."""

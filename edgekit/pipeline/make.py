@@ -23,12 +23,14 @@ from edgekit.passes import Treatment
 from edgekit.pipeline.floats import MIN_PARITY_DB
 from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.made import Made
+from edgekit.pipeline.spreads import activation_spreads
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
 from edgekit.quantizers.matching import Matching
 from edgekit.quantizers.statistics import Statistics
 from edgekit.report.model import Candidate
+from edgekit.report.pictured import Spread
 from edgekit.target import Target
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -84,7 +86,8 @@ def make(
     # Another process may be running the source model just now: it is asked for when needed.
     judged = cache(partial(_judge, workshop, division, traced=quantization.needs_calibration))
     with scratch() as place:
-        route = _route(workshop, target, division, static)
+        observed: list[tuple[Matching, Statistics]] = []
+        route = _route(workshop, target, division, static, observed)
         tried: list[Tried] = []
         count = len(workshop.estimators) + 2 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
@@ -95,6 +98,7 @@ def make(
         floor = partial(_floor, workshop, judge, traced=quantization.needs_calibration)
         warnings = _refuse_collapsed(chosen, tried, target, floor)
         _copy(tuple(sorted(chosen.path.parent.iterdir())), folder)
+    activations, more = _activations(observed, chosen.attempt.estimator)
     return Made(
         agreement=chosen.agreement or Agreement(sqnr_db=0.0),
         judged_on=judged_on,
@@ -102,7 +106,20 @@ def make(
         treatments=_treatments(route.corrections) if chosen.attempt.bias_correction else (),
         estimator=chosen.attempt.estimator,
         warnings=warnings,
+        activations=activations,
+        more_activations=more,
     )
+
+
+def _activations(
+    observed: Sequence[tuple[Matching, Statistics]], estimator: str | None
+) -> tuple[tuple[Spread, ...], int]:
+    """Return the spreads of what the ranges were taken from; none if no ranges were needed."""
+    if not observed or estimator is None:
+        return (), 0
+    matching, statistics = observed[-1]
+    table = statistics.tables.get(estimator, {})
+    return activation_spreads(statistics.histograms, table, matching.tensors.values())
 
 
 def _keeping(tried: list[Tried], target: Target) -> Tried:
@@ -138,8 +155,10 @@ def _judge(workshop: Workshop, division: Division | None, *, traced: bool) -> tu
 
 
 def _route(
-    workshop: Workshop, target: Target, division: Division | None, static: Sequence[str]
-) -> Any:
+    workshop: Workshop, target: Target, division: Division | None, static: Sequence[str],
+    observed: list[tuple[Matching, Statistics]],
+) -> Any:  # fmt: skip
+    """Return what yields attempts; the statistics that they ask for are noted in ``observed``."""
     from edgekit.quantizers import routes
 
     static_route = target.quantization.needs_calibration
@@ -158,7 +177,8 @@ def _route(
 
     def observe() -> tuple[Matching, Statistics]:
         statistics = workshop.statistics(static, division.fit)
-        return workshop.matching(target.format, division.fit), statistics
+        observed.append((workshop.matching(target.format, division.fit), statistics))
+        return observed[-1]
 
     return routes.STATIC[target.format](
         routes.Calibrated(

@@ -29,6 +29,9 @@ class Options:
     ``settings`` by ``pass.option``. ``train`` is what ``training.Trainer`` takes; without
     ``calibration``, samples are taken from there. ``training`` says how; its seed gives way to
     ``seed``.
+
+    ``thumbnails`` lets reports show small pictures of evaluation samples whose answer flipped;
+    ``html`` is whether ``report.html`` is written.
     """
 
     calibration: Any = None
@@ -48,6 +51,8 @@ class Options:
     pictures: PictureOptions | None = None
     layers: bool = False
     measure: bool = True
+    thumbnails: bool = False
+    html: bool = True
     threads: int = 1
     seed: int | None = None
 
@@ -121,6 +126,8 @@ def data_objections(options: Options) -> list[str]:
     said = []
     if options.metric is not None and options.evaluation is None:
         said.append(f"--metric {options.metric} needs labelled data: give --evaluate DATA")
+    if options.thumbnails and options.evaluation is None:
+        said.append("--thumbnails shows evaluation samples that flipped: give --evaluate DATA")
     if options.output is not None and options.metric is None:
         said.append(f"--output-name {options.output} says what --metric scores: give both")
     return said

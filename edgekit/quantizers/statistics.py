@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
+from edgekit.calibrate.binned import binned
 from edgekit.calibrate.estimators import Ranges
 from edgekit.calibrate.samples import Batch, Samples
 from edgekit.npz import load_arrays, save_arrays
@@ -20,6 +21,7 @@ from edgekit.trace.observe import Observer, by_sample, filled
 
 Progress = Callable[[int], None]
 Table = Mapping[str, tuple[float, float]]
+Seen = tuple[float, float, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,16 +29,22 @@ class Statistics:
     """Ranges and mean maps by tensor of the trace, over ``samples`` calibration samples.
 
     ``tables[estimator][tensor]`` is a range that contains 0. ``means[tensor]`` is the mean over
-    samples, with the tensor's own shape and a batch of 1.
+    samples, with the tensor's own shape and a batch of 1. ``histograms[tensor]`` is the least and
+    the largest value, and counts over equal bins between; empty where no estimator needed them.
     """
 
     samples: int
     tables: Mapping[str, Table]
     means: Mapping[str, NDArray[np.float32]]
+    histograms: Mapping[str, Seen] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write the statistics into a folder."""
-        plain = {"samples": self.samples, "tables": self.tables}
+        plain = {
+            "samples": self.samples,
+            "tables": self.tables,
+            "histograms": self.histograms,
+        }
         (folder / "statistics.json").write_text(json.dumps(plain), encoding="utf-8")
         save_arrays(folder / "means.npz", self.means)
 
@@ -48,8 +56,12 @@ class Statistics:
             estimator: {name: (low, high) for name, (low, high) in table.items()}
             for estimator, table in plain["tables"].items()
         }
+        histograms = {
+            name: (low, high, tuple(counts))
+            for name, (low, high, counts) in plain["histograms"].items()
+        }
         means = load_arrays(folder / "means.npz")
-        return cls(samples=plain["samples"], tables=tables, means=means)
+        return cls(samples=plain["samples"], tables=tables, means=means, histograms=histograms)
 
 
 def collect(
@@ -69,7 +81,8 @@ def collect(
     names = sorted(tensors)
     size = int(trace.inputs[0].shape[0] or 1)
     observe = Observer(trace, names)
-    ranges = Ranges(names, histogram=bool({"percentile", "entropy", "mse"} & set(estimators)))
+    counted = bool({"percentile", "entropy", "mse"} & set(estimators))
+    ranges = Ranges(names, histogram=counted)
     sums: dict[str, NDArray[np.float64]] = {}
     seen = 0
     for batch in samples.batches(size):
@@ -88,7 +101,16 @@ def collect(
         samples=seen,
         tables={estimator: ranges.ranges(estimator) for estimator in estimators},
         means={name: (total / seen).astype(np.float32) for name, total in sums.items()},
+        histograms=_histograms(ranges) if counted else {},
     )
+
+
+def _histograms(ranges: Ranges) -> dict[str, Seen]:
+    found = {name: one.histogram() for name, one in ranges.accumulators.items() if one.samples}
+    return {
+        name: (one.lo, one.hi, tuple(int(count) for count in binned(one)))
+        for name, one in found.items()
+    }
 
 
 def own_ranges(

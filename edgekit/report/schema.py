@@ -14,7 +14,7 @@ from edgekit import manifest, table
 from edgekit.auditing import AuditResult
 from edgekit.devices.declaration import Device
 from edgekit.errors import UnknownName
-from edgekit.report import devices, model
+from edgekit.report import devices, model, pictured
 from edgekit.report.figures import FIGURES
 from edgekit.report.plain import NOT_FINITE
 from edgekit.target import Target
@@ -38,6 +38,9 @@ class Document:
 
 DOCUMENTS: Mapping[str, Document] = {
     "report": Document(model.Report, model.SCHEMA, "report.json: what is known of one artifact"),
+    "details": Document(
+        pictured.Details, pictured.SCHEMA, "details.json: what a report's pictures are drawn from"
+    ),
     "compression": Document(
         model.CompressionReport, model.SCHEMA, "What `edgekit compress --json` prints"
     ),
@@ -78,7 +81,12 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgekit:schema:{name}:{document.version}",
         "version": document.version,
     }
-    if document.kind in (model.Report, model.CompressionReport, devices.Benchmark):
+    if document.kind in (
+        model.Report,
+        model.CompressionReport,
+        devices.Benchmark,
+        pictured.Details,
+    ):
         root, components = _with_words(root), _with_words(components)
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.errors import ExportError
 
-FILES = ["manifest.json", "model.tflite", "report.json", "report.md"]
+FILES = ["details.json", "manifest.json", "model.tflite", "report.html", "report.json", "report.md"]
 
 
 def test_json_is_alone_on_stdout_in_a_new_process(bench, here: Path, process, tree) -> None:
@@ -67,7 +67,9 @@ def test_a_target_that_fails_stops_no_other(
     assert "Frobnicate" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert [r["target"]["name"] for r in json.loads(done.stdout)["reports"]] == ["tflite-fp32"]
-    assert tree(here / "out" / "tiny") == ["tflite-fp32", *(f"tflite-fp32/{n}" for n in FILES)]
+    folder = ["tflite-fp32", *(f"tflite-fp32/{n}" for n in FILES)]
+    assert tree(here / "out" / "tiny") == ["report.html", *folder]
+    assert "Frobnicate" in (here / "out" / "tiny" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])

@@ -1,0 +1,111 @@
+"""The function behind ``edgekit report``: one HTML page of reports and what devices said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from edgekit import manifest
+from edgekit.devices.figures import DeviceMeasurement
+from edgekit.errors import ArtifactError, OptionError
+from edgekit.files import MARKER
+from edgekit.manifest import FileDigest
+from edgekit.report import document, pictured
+from edgekit.report.devices import SCHEMA, Benchmark
+from edgekit.report.html import Entry, Failed, render
+from edgekit.report.plain import from_plain
+
+MOST = 10
+_MOST_BYTES = 1 << 28
+
+
+def html_report(
+    reports: str | Path | Sequence[str | Path], *, devices: Sequence[str | Path] = ()
+) -> str:
+    """Return one self-contained HTML page of up to ten reports.
+
+    Beside each report, ``details.json`` and ``manifest.json`` are read if they are there and of the
+    same artifact. Nothing is run.
+
+    Args:
+        reports: Files ``report.json``, or folders that hold one.
+        devices: Documents of ``edgekit bench -o`` or of a farm. A measurement goes to the artifact
+            of its SHA-256; the others are listed apart.
+
+    Raises:
+        ArtifactError: a file is missing, or is not what it should be.
+        OptionError: no report, more than ten, or one twice.
+    """
+    given = [reports] if isinstance(reports, (str, Path)) else list(reports)
+    if not 1 <= len(given) <= MOST:
+        raise OptionError(f"expected 1 to {MOST} reports, got {len(given)}")
+    entries = [_entry(_located(Path(path))) for path in given]
+    digests = [(e.report.artifact.sha256, e.report.target.name) for e in entries]
+    if len(set(digests)) < len(digests):
+        raise OptionError("a report is given twice; name each once")
+    found = [_benchmark(Path(path)) for path in devices]
+    measured = [one for each in found for one in each.measurements]
+    known = {sha256 for sha256, _ in digests}
+    failed = [
+        Failed(name=f"{f.device}: {Path(f.file).name}", why=f.error)
+        for each in found
+        for f in each.failures
+    ]
+    return render(
+        [replace(e, devices=_of(e.report.artifact.sha256, measured)) for e in entries],
+        failed=failed,
+        other_devices=[one for one in measured if one.sha256 not in known],
+    )
+
+
+def _of(sha256: str, measured: Sequence[DeviceMeasurement]) -> tuple[DeviceMeasurement, ...]:
+    return tuple(one for one in measured if one.sha256 == sha256)
+
+
+def _located(path: Path) -> Path:
+    return path / "report.json" if path.is_dir() else path
+
+
+def _entry(path: Path) -> Entry:
+    report = document.from_json(_content(path), where=str(path))
+    sha256 = report.artifact.sha256
+    details, beside = None, path.parent / pictured.FILE
+    if beside.is_file():
+        found = pictured.from_json(_content(beside), where=str(beside))
+        details = found if found.artifact_sha256 == sha256 else None
+    return Entry(report=report, details=details, files=_files(path, report.artifact.files))
+
+
+def _files(path: Path, held: dict[str, int]) -> dict[str, FileDigest]:
+    """Return what the manifest beside a report says of files, if it is of the same artifact."""
+    place = path.parent / MARKER
+    if not place.is_file():
+        return {}
+    found = manifest.read(place).files
+    same = all(name in found and found[name].size_bytes == size for name, size in held.items())
+    return found if same else {}
+
+
+def _benchmark(path: Path) -> Benchmark:
+    try:
+        plain = msgspec.json.decode(_content(path))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes: {error}") from error
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA or "measurements" not in plain:
+        raise ArtifactError(
+            f"{path}: expected what `edgekit bench -o` or a farm writes, of schema {SCHEMA}"
+        )
+    return from_plain(plain, Benchmark, where=str(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ArtifactError(f"{path}: larger than {_MOST_BYTES >> 20} MiB; not a report")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"{path}: cannot be read: {said}") from error
