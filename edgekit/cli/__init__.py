@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("edgekit.cli.convert:command", "Turn a Keras model into checked files."),
     "compress": ("edgekit.cli.compress:command", "Run the passes of a recipe on a Keras model."),
     "evaluate": ("edgekit.cli.evaluate:command", "Compare a file with its source model on data."),
+    "inspect": ("edgekit.cli.inspect:command", "Show the graph of a model file."),
     "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
     "bench": ("edgekit.cli.bench:command", "Say what files cost on devices."),
     "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
