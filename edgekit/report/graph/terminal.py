@@ -9,7 +9,7 @@ from edgekit.inspection import Inspection
 from edgekit.inspection.blocks import Block, blocks, matching
 from edgekit.report import text
 from edgekit.report.graph.lanes import END, Lanes
-from edgekit.report.graph.words import cost_cell, count, figures, grid, tensor
+from edgekit.report.graph.words import cost_cell, count, figures, grid, size, tensor
 
 WIDTH = 80
 MOST = 200
@@ -47,7 +47,7 @@ def _head(graph: Inspection) -> Iterator[str]:
     )
     yield (
         f"{len(graph.operators):,} operators, {graph.macs:,} MACs "
-        f"({graph.integer_mac_share:.1%} integer), weights {text.kib(graph.weight_bytes)}"
+        f"({graph.integer_mac_share:.1%} integer), weights {size(graph.weight_bytes)}"
     )
     if graph.profile is not None:
         yield f"{text.visible(graph.profile.device)}: {figures(graph.profile)}"
@@ -114,7 +114,7 @@ def _described(
 def _figures(block: Block) -> str:
     parts = [block.precision if len(block.precision) < 24 else f"{block.precision[:22]}…"]
     parts += [f"{count(block.macs)} MACs"] if block.macs else []
-    parts += [text.kib(block.weight_bytes)] if block.weight_bytes else []
+    parts += [size(block.weight_bytes)] if block.weight_bytes else []
     return "  ".join([*parts, *cost_cell(block)])
 
 

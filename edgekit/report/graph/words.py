@@ -49,3 +49,8 @@ def figures(profile: Profile) -> str:
         f"operators take {cost(profile.total, profile.unit)}, {profile.basis}"
         f"{outside if profile.elsewhere else ''}"
     )
+
+
+def size(size_bytes: int) -> str:
+    """Return a size in bytes, KiB or MiB, whichever reads best."""
+    return f"{size_bytes} B" if size_bytes < 1024 else text.kib(size_bytes)
