@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from edgekit.errors import EdgekitError
 from edgekit.report.text import printable
@@ -29,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "passes": ("edgekit.cli.passes:command", "List and explain the passes of recipes."),
     "cache": ("edgekit.cli.cache:command", "Show and prune the results of earlier runs."),
     "doctor": ("edgekit.cli.doctor:command", "Tell what is installed and what is missing."),
+    "completion": ("edgekit.cli.completion:command", "Print a script for your shell's Tab key."),
     "schema": ("edgekit.cli.schema:command", "Print the JSON Schema of a document."),
 }
 INTERRUPTED = 130
@@ -48,6 +50,15 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands from the table, without importing them, and the group's options."""
+        named = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

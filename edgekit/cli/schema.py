@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
+from edgekit.cli.complete import document_names
 from edgekit.cli.options import print_json
 
 
 @click.command("schema")
-@click.argument("document", metavar="[report|compression|manifest|audit|target]")
+@click.argument(
+    "document", shell_complete=document_names, metavar="[report|compression|manifest|audit|target]"
+)
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 

@@ -82,20 +82,15 @@ def blocks(
             each operator.
         every: Whether operators that only prepare constants are drawn.
     """
-    drawn = [
-        one for one in graph.operators if one.graph == number and (every or not one.prepares)
-    ]
+    drawn = [one for one in graph.operators if one.graph == number and (every or not one.prepares)]
     groups = [[one] for one in drawn] if depth is None else _grouped(drawn, depth)
     made = {key: at for at, group in enumerate(groups) for one in group for key in one.outputs}
-    ends = {*graph.inputs} if number == 0 else set()
-    outside = {*graph.outputs} if number == 0 else set()
+    ends, outside = map(set, graph.ends(number))
     for at, group in enumerate(groups):
         for one in group:
             outside.update(key for key in one.inputs if made.get(key, at) != at)
     known = {*made, *ends}
-    return tuple(
-        _block(group, known, outside, depth) for group in groups
-    )
+    return tuple(_block(group, known, outside, depth) for group in groups)
 
 
 def _grouped(drawn: Sequence[OperatorFacts], depth: int) -> list[list[OperatorFacts]]:

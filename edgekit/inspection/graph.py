@@ -122,6 +122,19 @@ class Inspection:
     tensors: dict[str, TensorFacts] = field(default_factory=dict)
     profile: Profile | None = None
 
+    def ends(self, number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what comes into one of the graphs and what leaves it, by key.
+
+        A body takes what it reads and neither makes nor holds, and gives what it makes and does not
+        read.
+        """
+        if number == 0:
+            return self.inputs, self.outputs
+        inner = [one for one in self.operators if one.graph == number]
+        made = dict.fromkeys(key for one in inner for key in one.outputs)
+        read = dict.fromkeys(key for one in inner for key in one.reads)
+        return tuple(k for k in read if k not in made), tuple(k for k in made if k not in read)
+
     def tensor(self, key: str) -> TensorFacts:
         """Return a tensor; one that nothing describes has no shape and no type."""
         return self.tensors.get(key) or TensorFacts(

@@ -100,11 +100,10 @@ def _operator(
 
 
 def _tensors(program: Program, found: Mapping[str, Grid]) -> dict[str, TensorFacts]:
-    levels = {
-        key: node.levels for node in program.nodes if node.levels for key in node.outputs
-    }
+    levels = {key: node.levels for node in program.nodes if node.levels for key in node.outputs}
     return {
-        key: _tensor(value, found.get(key), levels.get(key)) for key, value in program.values.items()
+        key: _tensor(value, found.get(key), levels.get(key))
+        for key, value in program.values.items()
     }
 
 

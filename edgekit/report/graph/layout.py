@@ -102,9 +102,7 @@ def _components(count: int, edges: Sequence[Edge], sizes: Sizes) -> Iterable[Com
     if edges:
         for points, _, height, joints in _solved(edges):
             least = min(x for _, (x, _) in points)
-            where = {
-                at: ((x - least) * across, (height - y) * down) for at, (x, y) in points
-            }
+            where = {at: ((x - least) * across, (height - y) * down) for at, (x, y) in points}
             boxes = {at: point for at, point in where.items() if at < count}
             width = max(x for x, _ in where.values())
             yield boxes, _chains(joints, where, count), width, height * down
@@ -113,7 +111,9 @@ def _components(count: int, edges: Sequence[Edge], sizes: Sizes) -> Iterable[Com
             yield {box: (0.0, 0.0)}, {}, 0.0, 0.0
 
 
-def _solved(edges: Sequence[Edge]) -> Iterable[tuple[list[tuple[int, Point]], float, float, list[Edge]]]:
+def _solved(
+    edges: Sequence[Edge],
+) -> Iterable[tuple[list[tuple[int, Point]], float, float, list[Edge]]]:
     """Return the layouts of the parts; bends have numbers beyond those of all boxes."""
     found: Iterable[tuple[list[tuple[int, Point]], float, float, list[Edge]]] = load(
         "fast_sugiyama"

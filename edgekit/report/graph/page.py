@@ -60,9 +60,10 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
 
 def _facts(graph: Inspection) -> Iterator[str]:
     yield f"{_FORMATS[graph.format]}, {text.kib(graph.file_bytes)}, SHA-256 {graph.sha256[:16]}…"
+    integer = f" ({graph.integer_mac_share:.1%} in integers)" if graph.macs else ""
     yield (
-        f"{len(graph.operators):,} operators, {count(graph.macs)} multiply-accumulates "
-        f"({graph.integer_mac_share:.1%} in integers), weights {size(graph.weight_bytes)}"
+        f"{len(graph.operators):,} operators, {count(graph.macs)} multiply-accumulates{integer}, "
+        f"weights {size(graph.weight_bytes)}"
     )
     if graph.profile is not None:
         yield f"{text.visible(graph.profile.device)}: {figures(graph.profile)}"

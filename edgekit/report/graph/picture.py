@@ -100,8 +100,7 @@ class _Drawn:
 
     def __init__(self, graph: Inspection, found: Sequence[Block], number: int) -> None:
         self.graph, self.found, self.number = graph, found, number
-        self.inputs = graph.inputs if number == 0 else ()
-        self.outputs = graph.outputs if number == 0 else ()
+        self.inputs, self.outputs = graph.ends(number)
         self.ends = (*self.inputs, *self.outputs)
         self.most = max((_weight(graph, block) for block in found), default=0.0) or 1.0
         self.tensors: dict[tuple[int, int], str] = {}
@@ -113,8 +112,8 @@ class _Drawn:
         makers = {key: at for at, key in enumerate(self.inputs)}
         for at, block in enumerate(self.found, first):
             for key in block.reads:
-                if key in self.inputs:
-                    self.tensors[self.inputs.index(key), at] = key
+                if (made := makers.get(key, first)) < first:
+                    self.tensors[made, at] = key
             makers.update(dict.fromkeys(block.writes, at))
         for source, target, key in neighbours(self.found):
             self.tensors[source + first, target + first] = key
@@ -232,4 +231,8 @@ def _said(graph: Inspection, block: Block) -> Iterator[str]:
 def _middle(name: str, most: int) -> str:
     """Return a name whose middle is left out where it is too long: its end tells most."""
     keep = most - 1
-    return name if len(name) <= most else f"{name[: keep // 3]}…{name[len(name) - (keep - keep // 3) :]}"
+    return (
+        name
+        if len(name) <= most
+        else f"{name[: keep // 3]}…{name[len(name) - (keep - keep // 3) :]}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -42,15 +43,15 @@ def lines(
 
 def _head(graph: Inspection) -> Iterator[str]:
     names = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
-    yield text.visible(
-        f"{graph.path}: {names[graph.format]}, {graph.file_bytes:,} bytes", most=400
-    )
+    yield text.visible(f"{graph.path}: {names[graph.format]}, {graph.file_bytes:,} bytes", most=400)
+    integer = f" ({graph.integer_mac_share:.1%} integer)" if graph.macs else ""
     yield (
-        f"{len(graph.operators):,} operators, {graph.macs:,} MACs "
-        f"({graph.integer_mac_share:.1%} integer), weights {size(graph.weight_bytes)}"
+        f"{len(graph.operators):,} operators, {graph.macs:,} MACs{integer}, "
+        f"weights {size(graph.weight_bytes)}"
     )
     if graph.profile is not None:
-        yield f"{text.visible(graph.profile.device)}: {figures(graph.profile)}"
+        said = f"{text.visible(graph.profile.device)}: {figures(graph.profile)}"
+        yield from textwrap.wrap(said, WIDTH)
 
 
 def _title(graph: Inspection, number: int) -> Iterator[str]:
@@ -66,8 +67,7 @@ def _title(graph: Inspection, number: int) -> Iterator[str]:
 def _drawn(
     graph: Inspection, some: Sequence[Block], found: Sequence[Block], number: int
 ) -> Iterator[str]:
-    ends = graph.outputs if number == 0 else ()
-    starts = graph.inputs if number == 0 else ()
+    starts, ends = graph.ends(number)
     lanes = Lanes(Counter([*(key for block in found for key in block.reads), *ends]))
     for key in starts:
         yield from _ended(graph, lanes, "input", key, writes=(key,))
@@ -95,7 +95,9 @@ def _described(
     graph: Inspection, block: Block, drawing: str, after: Sequence[str], below: str
 ) -> Iterator[str]:
     one = block.operators[0]
-    index = str(one.index) if len(block.operators) == 1 else f"{one.index}-{block.operators[-1].index}"
+    index = (
+        str(one.index) if len(block.operators) == 1 else f"{one.index}-{block.operators[-1].index}"
+    )
     yield from _fitted(
         f"{drawing} {index} {block.title}", _figures(block), more=below or " ", name=block.name
     )
