@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import importlib
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+View = Literal["conversion", "comparison", "audit", "benchmark", "compression", "inspection"]
 
-VIEW = "edgekit.report.notebook"
+PLACE = "edgekit.report.notebook"
 
 
-def shown(kind: type[T]) -> type[T]:
+def shown(view: View) -> Callable[[type[T]], type[T]]:
     """Give a class of results the method by which Jupyter asks for HTML.
 
-    What it draws is said in one place, ``edgekit.report.notebook``, which is imported only then.
+    What is drawn is said in one place, ``edgekit.report.notebook``, which stands above most results
+    and is imported when one is shown.
     """
 
-    def html(result: T) -> str:
-        text: str = importlib.import_module(VIEW).html_of(result)
-        return text
+    def given(kind: type[T]) -> type[T]:
+        def html(result: Any) -> str:
+            text: str = importlib.import_module(PLACE).html_of(view, result)
+            return text
 
-    kind._repr_html_ = html  # type: ignore[attr-defined]
-    return kind
+        kind._repr_html_ = html  # type: ignore[attr-defined]
+        return kind
+
+    return given

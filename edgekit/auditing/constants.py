@@ -95,8 +95,10 @@ def _decoded(raw: NDArray[np.uint8], value: Value) -> NDArray[Any] | None:
     if value.dtype in _PACKED:
         return _unpacked(raw, value).reshape(shape)
     if value.dtype == "bfloat16":
-        return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
-    return raw.view(np.dtype(value.dtype).newbyteorder("<")).reshape(shape)
+        raw = np.asarray(raw.view(np.uint16).astype(np.uint32) << 16)
+    kind = np.dtype("float32" if value.dtype == "bfloat16" else value.dtype)
+    plain: NDArray[Any] = np.asarray(raw.view(kind), kind)
+    return plain.reshape(shape)
 
 
 def _unpacked(raw: NDArray[np.uint8], value: Value) -> NDArray[Any]:
@@ -105,5 +107,6 @@ def _unpacked(raw: NDArray[np.uint8], value: Value) -> NDArray[Any]:
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     spread = ((raw[:, None] >> shifts) & (2**bits - 1)).reshape(-1)[: value.elements]
     if value.dtype.startswith("u"):
-        return spread
-    return ((spread.astype(np.int8) ^ (1 << (bits - 1))) - (1 << (bits - 1))).astype(np.int8)
+        return np.asarray(spread, np.uint8)
+    sign = 1 << (bits - 1)
+    return np.asarray((spread.astype(np.int8) ^ sign) - sign, np.int8)

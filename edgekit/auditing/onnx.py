@@ -54,7 +54,7 @@ def read(path: Path) -> Program:
 
 def _program(onnx: Any, model: Any, path: Path) -> Program:
     model = functions.inlined(onnx, model)
-    measured = []
+    measured: list[Value] = []
     for name, tensor in functions.tensors(model.graph):
         value = tensors.constant(tensor, path.parent, name=name)
         measured.append(replace(value, place=len(measured)))

@@ -13,7 +13,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.command("completion")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
-    """Print a script by which SHELL completes commands, options, names and files.
+    r"""Print a script by which SHELL completes commands, options, names and files.
 
     \b
     bash:  echo 'eval "$(edgekit completion bash)"' >> ~/.bashrc

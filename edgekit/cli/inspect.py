@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ _FILE = click.Path(path_type=Path)
 @click.command("inspect")
 @click.argument("file", type=_FILE)
 @click.option("--layer", "pattern", metavar="PATTERN",
-              help="Only operators whose layer or kind fits, such as conv or block1/*.")  # fmt: skip
+              help="Only operators whose layer or kind fits: conv, block1/*.")  # fmt: skip
 @click.option("--depth", type=click.IntRange(min=1), metavar="N",
               help="Show neighbours as one whose layers share N parts of their names.")  # fmt: skip
 @click.option("--all", "every", is_flag=True,
@@ -102,11 +103,11 @@ def _say(lines: Iterable[str]) -> None:
     from edgekit.report.graph.lanes import plain_letters
     from edgekit.report.text import printable
 
-    stream = click.get_text_stream("stdout")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
         shown = printable(line)
         try:
-            shown.encode(stream.encoding or "utf-8")
+            shown.encode(encoding)
         except UnicodeEncodeError:
             shown = plain_letters(shown).encode("ascii", "replace").decode()
         click.echo(shown)

@@ -101,7 +101,7 @@ class OperatorFacts:
     cost: Cost | None = None
 
 
-@shown
+@shown("inspection")
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
     """The graph of one file. ``tensors`` are by key; ``graphs`` names the main one, then bodies."""

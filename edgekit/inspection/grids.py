@@ -81,7 +81,7 @@ def _grid(scales: NDArray[Any], points: NDArray[Any] | None, integers: Value | N
     return Grid(
         scales=tuple(scales.tolist()),
         zero_points=() if points is None else tuple(int(point) for point in points),
-        axis=fitting[0] if len(fitting) == 1 or scales.size == 1 and fitting else -1,
+        axis=fitting[0] if len(fitting) == 1 or (scales.size == 1 and fitting) else -1,
     )
 
 

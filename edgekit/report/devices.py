@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit.devices.figures import DeviceMeasurement, OperatorCost
 from edgekit.report import text
 from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
+from edgekit.shown import shown
 from edgekit.version import VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class DeviceFailure:
     error: str
 
 
+@shown("benchmark")
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """Files on devices: what was found, what failed, and the budgets that it was held against."""

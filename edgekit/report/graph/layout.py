@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.errors import OptionError
-from edgekit.extras import load
+from edgekit.errors import MissingExtra, OptionError
 
 MOST_BOXES = 5000
 _MOST_BENDS = 20_000
@@ -91,6 +91,7 @@ def _affordable(count: int, edges: Sequence[Edge]) -> tuple[list[Edge], list[Edg
     return list(edges), []
 
 
+Solution = tuple[list[tuple[int, Point]], float, float, list[Edge]]
 Component = tuple[dict[int, Point], dict[Edge, tuple[Point, ...]], float, float]
 
 
@@ -111,13 +112,13 @@ def _components(count: int, edges: Sequence[Edge], sizes: Sizes) -> Iterable[Com
             yield {box: (0.0, 0.0)}, {}, 0.0, 0.0
 
 
-def _solved(
-    edges: Sequence[Edge],
-) -> Iterable[tuple[list[tuple[int, Point]], float, float, list[Edge]]]:
+def _solved(edges: Sequence[Edge]) -> Iterable[Solution]:
     """Return the layouts of the parts; bends have numbers beyond those of all boxes."""
-    found: Iterable[tuple[list[tuple[int, Point]], float, float, list[Edge]]] = load(
-        "fast_sugiyama"
-    ).from_edges(
+    try:
+        fast_sugiyama = importlib.import_module("fast_sugiyama")
+    except ImportError as error:
+        raise MissingExtra("fast-sugiyama", "picture") from error
+    found: Iterable[Solution] = fast_sugiyama.from_edges(
         list(edges), vertex_spacing=_SPACING, dummy_vertices=True, dummy_size=0.2,
         check_layout=False,
     )  # fmt: skip

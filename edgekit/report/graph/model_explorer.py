@@ -1,7 +1,7 @@
 """Node data that Google's Model Explorer lays over its own picture of a file.
 
-The form is that of ``model_explorer.node_data_builder`` in ai-edge-model-explorer: for each graph by
-its name a result for each node. One file holds one figure a node, so there is a file a figure.
+The form is that of ``model_explorer.node_data_builder`` in ai-edge-model-explorer: for each graph
+by its name a result for each node. One file holds one figure a node, so there is a file a figure.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
             rows=list(_rows(graph, drawn)),
             aside=0 if every else sum(one.prepares for one in graph.operators),
             weighed=_weighed(graph),
-            style=Markup(style),  # noqa: S704
-            script=Markup(script),  # noqa: S704
+            style=Markup(style),
+            script=Markup(script),
             policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
             "base-uri 'none'; form-action 'none'",
             version=VERSION,
