@@ -113,4 +113,4 @@ class Lanes:
 
 def plain_letters(line: str) -> str:
     """Return a drawing in ASCII, for terminals that have nothing else."""
-    return line.translate(str.maketrans("│─├┤╰╯╭╮┴┬┼●○…", "|-++++++++++*o".ljust(13, "o") + "."))
+    return line.translate(str.maketrans("│─├┤╰╯╭╮┴┬┼●○…█·", "|-+++++++++*o.#."))

@@ -97,19 +97,20 @@ Component = tuple[dict[int, Point], dict[Edge, tuple[Point, ...]], float, float]
 
 def _components(count: int, edges: Sequence[Edge], sizes: Sizes) -> Iterable[Component]:
     """Yield boxes and bends of each connected part, from its own left edge on."""
-    joined = {end for edge in edges for end in edge}
+    joined = sorted({end for edge in edges for end in edge})
+    dense = {box: at for at, box in enumerate(joined)}  # bends get the numbers beyond these
     across = (sizes.width + sizes.across) / _SPACING
     down = (sizes.height + sizes.down) / _SPACING
-    if edges:
-        for points, _, height, joints in _solved(edges):
-            least = min(x for _, (x, _) in points)
-            where = {at: ((x - least) * across, (height - y) * down) for at, (x, y) in points}
-            boxes = {at: point for at, point in where.items() if at < count}
-            width = max(x for x, _ in where.values())
-            yield boxes, _chains(joints, where, count), width, height * down
-    for box in range(count):
-        if box not in joined:
-            yield {box: (0.0, 0.0)}, {}, 0.0, 0.0
+    given = [(dense[source], dense[target]) for source, target in edges]
+    for points, _, height, joints in _solved(given) if given else ():
+        least = min(x for _, (x, _) in points)
+        where = {at: ((x - least) * across, (height - y) * down) for at, (x, y) in points}
+        boxes = {joined[at]: point for at, point in where.items() if at < len(joined)}
+        width = max(x for x, _ in where.values())
+        chains = _chains(joints, where, joined)
+        yield boxes, chains, width, height * down
+    for box in set(range(count)).difference(joined):
+        yield {box: (0.0, 0.0)}, {}, 0.0, 0.0
 
 
 def _solved(edges: Sequence[Edge]) -> Iterable[Solution]:
@@ -126,9 +127,10 @@ def _solved(edges: Sequence[Edge]) -> Iterable[Solution]:
 
 
 def _chains(
-    joints: Iterable[Edge], where: Mapping[int, Point], count: int
+    joints: Iterable[Edge], where: Mapping[int, Point], joined: Sequence[int]
 ) -> dict[Edge, tuple[Point, ...]]:
     """Put the bends of each edge in order."""
+    count = len(joined)
     after = {source: target for source, target in joints if source >= count}
     chains: dict[Edge, tuple[Point, ...]] = {}
     for source, target in joints:
@@ -138,7 +140,7 @@ def _chains(
         while target >= count:
             through.append(where[target])
             target = after[target]
-        chains[source, target] = tuple(through)
+        chains[joined[source], joined[target]] = tuple(through)
     return chains
 
 
