@@ -82,7 +82,7 @@ def blocks(
             each operator.
         every: Whether operators that only prepare constants are drawn.
     """
-    drawn = [one for one in graph.operators if one.graph == number and (every or not one.prepares)]
+    drawn = [one for one in graph.inside.get(number, []) if every or not one.prepares]
     groups = [[one] for one in drawn] if depth is None else _grouped(drawn, depth)
     made = {key: at for at, group in enumerate(groups) for one in group for key in one.outputs}
     ends, outside = map(set, graph.ends(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -122,6 +123,28 @@ class Inspection:
     tensors: dict[str, TensorFacts] = field(default_factory=dict)
     profile: Profile | None = None
 
+    @functools.cached_property
+    def inside(self) -> dict[int, list[OperatorFacts]]:
+        """The operators of each graph, by its number."""
+        found: dict[int, list[OperatorFacts]] = {}
+        for one in self.operators:
+            found.setdefault(one.graph, []).append(one)
+        return found
+
+    @functools.cached_property
+    def runners(self) -> dict[int, list[OperatorFacts]]:
+        """The operators that run each body, by its number."""
+        found: dict[int, list[OperatorFacts]] = {}
+        for one in self.operators:
+            for body in one.bodies:
+                found.setdefault(body, []).append(one)
+        return found
+
+    def named(self, number: int) -> str:
+        """Return what to call one of the graphs: its number, its name, and what runs it."""
+        of = ", ".join(f"{one.index} {one.kind}" for one in self.runners.get(number, [])[:3])
+        return f"graph {number} {self.graphs[number]}{f', run by {of}' if of else ''}"
+
     def ends(self, number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what comes into one of the graphs and what leaves it, by key.
 
@@ -130,7 +153,7 @@ class Inspection:
         """
         if number == 0:
             return self.inputs, self.outputs
-        inner = [one for one in self.operators if one.graph == number]
+        inner = self.inside.get(number, [])
         made = dict.fromkeys(key for one in inner for key in one.outputs)
         read = dict.fromkeys(key for one in inner for key in one.reads)
         return tuple(k for k in read if k not in made), tuple(k for k in made if k not in read)

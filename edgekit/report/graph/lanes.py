@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,13 +28,14 @@ class Lanes:
     readers: Counter[str]
     slots: list[str | None] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
+    _freed: list[int] = field(default_factory=list)
 
     def step(self, reads: Sequence[str], writes: Iterable[str], mark: str = DOT) -> list[str]:
         """Return the drawing of one operator: lines before its own, its own, lines after.
 
         Its own is the one that has the mark.
         """
-        before = [slot is not None for slot in self.slots]
+        before = [slot is not None for slot in self.slots[:_MOST]]
         held = {key: self.places[key] for key in dict.fromkeys(reads) if key in self.places}
         ended = set()
         for key, place in held.items():
@@ -50,7 +52,10 @@ class Lanes:
             lines.append(self._joined({*held.values(), target}, before))
         lines.append(self._row(target, mark))
         self.slots[target] = None
-        lines += self._given([key for key in writes if self.readers[key] > 0], target)
+        alive = [key for key in writes if self.readers[key] > 0]
+        if not alive:
+            self._released(target)
+        lines += self._given(alive, target)
         return lines
 
     def below(self) -> str:
@@ -59,8 +64,10 @@ class Lanes:
 
     def _given(self, alive: Sequence[str], target: int) -> list[str]:
         """Put outputs into lanes; several need a line of their own."""
-        before = [slot is not None for slot in self.slots]
-        before[target] = True
+        before = [slot is not None for slot in self.slots[:_MOST]]
+        if target < _MOST:
+            before += [False] * (target + 1 - len(before))
+            before[target] = True
         taken = []
         for at, key in enumerate(dict.fromkeys(alive)):
             place = target if at == 0 else self._free_place()
@@ -76,12 +83,22 @@ class Lanes:
             self.places[key] = place
 
     def _free(self, key: str) -> None:
-        self.slots[self.places.pop(key)] = None
+        place = self.places.pop(key)
+        self.slots[place] = None
+        self._released(place)
+
+    def _released(self, place: int) -> None:
+        heapq.heappush(self._freed, place)
         while self.slots and self.slots[-1] is None:
             self.slots.pop()
 
     def _free_place(self) -> int:
-        return next((at for at, slot in enumerate(self.slots) if slot is None), len(self.slots))
+        """Return the first lane that nobody has; those beyond the last one are all free."""
+        while self._freed:
+            place = heapq.heappop(self._freed)
+            if place < len(self.slots) and self.slots[place] is None:
+                return place
+        return len(self.slots)
 
     def _row(self, marked: int | None, mark: str) -> str:
         cells = [

@@ -145,11 +145,7 @@ class _Drawn:
         )
 
     def _title(self) -> str:
-        name = self.graph.graphs[self.number]
-        runners = [one for one in self.graph.operators if self.number in one.bodies]
-        of = ", ".join(f"{one.index} {one.kind}" for one in runners[:3])
-        said = f"graph {self.number} {name}{f', run by {of}' if of else ''}"
-        return text.visible(said, most=80)
+        return text.visible(self.graph.named(self.number), most=80)
 
     def _tensor(self, key: str) -> str:
         one = self.graph.tensor(key)

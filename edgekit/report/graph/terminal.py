@@ -58,10 +58,7 @@ def _title(graph: Inspection, number: int) -> Iterator[str]:
     yield ""
     if number == 0:
         return
-    runners = [one for one in graph.operators if number in one.bodies]
-    name = graph.graphs[number]
-    of = ", ".join(f"{one.index} {one.kind}" for one in runners[:3])
-    yield text.visible(f"graph {number} {name}{f', run by {of}' if of else ''}:")
+    yield text.visible(f"{graph.named(number)}:")
 
 
 def _drawn(
