@@ -11,9 +11,10 @@ import numpy as np
 
 from edgekit.artifact import TensorSpec
 from edgekit.auditing import tflite_kinds as kinds
+from edgekit.auditing import tflite_quantized as quantized
 from edgekit.auditing.flatbuffer import Budget
 from edgekit.auditing.names import layer
-from edgekit.auditing.program import Grid, Node, Program, Value
+from edgekit.auditing.program import Node, Program, Value
 from edgekit.errors import ArtifactError
 from edgekit.extras import load
 
@@ -139,8 +140,8 @@ class _Reader:
             dtype=dtype,
             stored_bytes=stored,
             storage=f"{number}" if stored else None,
-            scales=self._scales(quantization),
-            grid=self._grid(quantization),
+            scales=quantized.scales(self.schema, quantization),
+            grid=quantized.grid(quantization, self.budget),
             place=place if stored else None,
         )
         dense = stored and dtype not in _UNSIZED and tensor.Sparsity() is None
@@ -155,30 +156,6 @@ class _Reader:
         signature = self.budget.numbers(tensor.ShapeSignatureLength(), tensor.ShapeSignature)
         sizes = signature if len(signature) == len(shape) else shape
         return tuple(None if size < 0 else size for size in sizes)
-
-    def _scales(self, quantization: Any) -> int:
-        if quantization is None:
-            return 0
-        details = quantization.Details()
-        if details is not None and quantization.DetailsType() == getattr(
-            self.schema.QuantizationDetails, "BlockwiseQuantization", -1
-        ):
-            return 2  # one scale a block: finer than a channel
-        return 0 if quantization.ScaleIsNone() else int(quantization.ScaleAsNumpy().size)
-
-    def _grid(self, quantization: Any) -> Grid | None:
-        """Return scales and zero points that the tensor carries; None for blocks and for none."""
-        if quantization is None or quantization.Details() is not None or quantization.ScaleIsNone():
-            return None
-        scales, points = quantization.ScaleAsNumpy(), ()
-        if not quantization.ZeroPointIsNone():
-            points = quantization.ZeroPointAsNumpy()
-        self.budget.spend(len(scales) + len(points))
-        return Grid(
-            scales=tuple(map(float, scales)),
-            zero_points=tuple(map(int, points)),
-            axis=quantization.QuantizedDimension(),
-        )
 
     def _node(
         self, op: Any, codes: list[tuple[str, str]], values: dict[str, Value], graph: int

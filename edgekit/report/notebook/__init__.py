@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 
-from edgekit.report.notebook.results import audit, benchmark, comparison, compression, conversion
-from edgekit.report.notebook.results import inspection as inspected
+from edgekit.report.notebook.files import audit, benchmark, inspection
+from edgekit.report.notebook.results import comparison, compression, conversion
 from edgekit.report.notebook.table import Page
 from edgekit.shown import View
 
@@ -20,7 +20,7 @@ VIEWS: Mapping[View, Callable[[Any], Page]] = {
     "audit": audit,
     "benchmark": benchmark,
     "compression": compression,
-    "inspection": inspected,
+    "inspection": inspection,
 }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from edgekit.report.text import visible
 
+_MOST_LINE = 2000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
@@ -83,3 +85,8 @@ def _share(figure: float, most: float) -> float:
     if not most > 0 or math.isnan(figure):
         return 0.0
     return 1.0 if math.isinf(most) else min(max(figure / most, 0.0), 1.0)
+
+
+def noted(said: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return notes, each on one line."""
+    return tuple((kind, visible(line, most=_MOST_LINE)) for kind, line in said)
