@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+HOSTILE = "</script><script>alert(1)</script>\"'&\u202e\x1b[31m" + "x" * 4000
+
 
 def onnx_model(name: str = "stem") -> object:
     """Conv 3>8, then two branches of which one is quantized, and their sum."""

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from branches import onnx_model
+from branches import HOSTILE, onnx_model
 
 from edgekit.devices import known_model
-
-HOSTILE = "</script><script>alert(1)</script>\"'&\u202e\x1b[31m" + "x" * 4000
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from branches import HOSTILE
 from browsed import Browsed, browsing
-from conftest import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from branches import HOSTILE
 from click.testing import CliRunner, Result
-from conftest import HOSTILE
 
 import edgekit
 from edgekit.cli import main
