@@ -15,6 +15,7 @@ _ABOVE = 34.0
 _BETWEEN = 60.0
 _MARGIN = 16.0
 _LETTERS = 32
+_LETTER = 8.5  # width of a letter in a title, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,14 +139,14 @@ class _Drawn:
         )
         return Part(
             x=left,
-            title=self._title(),
+            title=self._title(layout.width),
             boxes=tuple(boxes),
             lines=tuple(lines),
             rows=tuple(enumerate(self.found, row)),
         )
 
-    def _title(self) -> str:
-        return text.visible(self.graph.named(self.number), most=80)
+    def _title(self, width: float) -> str:
+        return text.visible(self.graph.named(self.number), most=int(width / _LETTER))
 
     def _tensor(self, key: str) -> str:
         one = self.graph.tensor(key)
