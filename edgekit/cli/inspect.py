@@ -53,12 +53,15 @@ def command(
     multiply-accumulates, stored weights, shapes, scales. FILE is any .tflite, OpenVINO .xml or
     .onnx, also one that edgekit did not make.
     """
+    from edgekit.files import all_scratch
     from edgekit.inspecting import inspect
+    from edgekit.quiet import quiet
 
     for path in filter(None, (html, overlays)):
         if path.is_dir() or not path.parent.is_dir():
             raise DestinationError(f"{path}: expected a file in a folder that is there")
-    graph = inspect(file, profile=profile, device=device, measure=measure)
+    with all_scratch(), quiet():
+        graph = inspect(file, profile=profile, device=device, measure=measure)
     written = list(_written(graph, html, overlays, depth=depth, every=every))
     if as_json:
         print_plain(graph)

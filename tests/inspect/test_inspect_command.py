@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 
 import edgekit
 from edgekit.cli import main
+from edgekit.devices.backend import backend_of
+from edgekit.devices.declaration import load_device
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.report.graph.page import page
 from edgekit.report.graph.terminal import lines
@@ -86,6 +88,26 @@ def test_a_benchmark_as_profile(tflite_file: Path, onnx_file: Path, tmp_path: Pa
         edgekit.inspect(onnx_file, profile=found)
     with pytest.raises(OptionError, match="expected a profile or to measure, got both"):
         edgekit.inspect(onnx_file, profile=found, measure=True)
+
+
+def test_a_device_that_does_not_tell_operators_apart(tflite_file: Path) -> None:
+    done = run(tflite_file, "--measure", "--device", "fake")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "fake did not tell what each operator costs; devices that can are" in done.stderr
+    alone = run(tflite_file, "--device", "fake")
+    assert "device 'fake' needs a profile, or to measure" in alone.stderr
+
+
+def test_measured_on_an_emulated_board(tflite_file: Path) -> None:
+    device = load_device("raspberry-pi-4")
+    if backend_of(device).state(device).readiness != "ready":
+        pytest.skip("not installed: edgekit devices install raspberry-pi-4")
+    graph = edgekit.inspect(tflite_file, measure=True, device="raspberry-pi-4")
+    assert graph.profile is not None
+    assert (graph.profile.unit, graph.profile.basis) == ("instructions", "counted")
+    assert sum(one.cost.share for one in graph.operators if one.cost) == pytest.approx(1.0)
+    heavy = [one for one in graph.operators if one.macs]
+    assert all(one.cost is not None and one.cost.value > 0 for one in heavy)
 
 
 @pytest.mark.parametrize("what", ["tflite_file", "onnx_file", "openvino_file"])
