@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
+    from edgekit.inspecting import inspect
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
     from edgekit.reporting import html_report
@@ -26,6 +27,7 @@ _PUBLIC = {
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
     "html_report": "edgekit.reporting:html_report",
+    "inspect": "edgekit.inspecting:inspect",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -40,6 +42,7 @@ __all__ = [
     "convert",
     "evaluate",
     "html_report",
+    "inspect",
     "reconvert",
     "submit",
     "verify",

@@ -34,6 +34,7 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report.model import CompressionReport, SourceFacts
+from edgekit.shown import shown
 from edgekit.source import identify
 from edgekit.trace import computing_in_float32
 from edgekit.trace.outputs import leaves, outputs_of
@@ -44,6 +45,7 @@ from edgekit.version import VERSION
 Arrays = Mapping[str, NDArray[Any]]
 
 
+@shown("compression")
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compression:
     """A compressed model, and what is known of it.

@@ -25,6 +25,7 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report.plain import from_plain, to_plain
+from edgekit.shown import shown
 from edgekit.trace.shapes import declared
 from edgekit.version import VERSION
 
@@ -32,6 +33,7 @@ SCHEMA = 1
 Arrays = Mapping[str, NDArray[Any]]
 
 
+@shown("comparison")
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """An artifact, the source model that it was held against, and what came out."""

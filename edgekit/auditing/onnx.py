@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from edgekit.errors import ArtifactError
 from edgekit.extras import load
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview.training")
-_INT, _STRING, _TENSOR = 2, 3, 4  # AttributeProto.AttributeType
+_INT, _STRING = 2, 3  # AttributeProto.AttributeType
 
 
 def read(path: Path) -> Program:
@@ -54,9 +54,10 @@ def read(path: Path) -> Program:
 
 def _program(onnx: Any, model: Any, path: Path) -> Program:
     model = functions.inlined(onnx, model)
-    measured = []
-    for name, tensor in _tensors(model.graph):
-        measured.append(tensors.constant(tensor, path.parent, name=name))
+    measured: list[Value] = []
+    for name, tensor in functions.tensors(model.graph):
+        value = tensors.constant(tensor, path.parent, name=name)
+        measured.append(replace(value, place=len(measured)))
         tensor.doc_string = str(len(measured) - 1)
     model = _shaped(onnx, model)
     reader = _Reader(onnx.TensorProto, tuple(measured))
@@ -73,6 +74,7 @@ def _program(onnx: Any, model: Any, path: Path) -> Program:
         outputs=tuple(f"0:{spec.name}" for spec in ends[1]),
         specs=(ends[0], ends[1]),
         simulated=True,
+        names=(model.graph.name,),
     )
 
 
@@ -80,25 +82,11 @@ def _external_sizes(model: Any, folder: Path) -> list[int]:
     """Return the sizes of the files beside the model that hold its constants."""
     places = {
         entry.value
-        for _, tensor in _tensors(model.graph)
+        for _, tensor in functions.tensors(model.graph)
         for entry in tensor.external_data
         if entry.key == "location"
     }
     return [(folder / place).stat().st_size for place in sorted(places)]
-
-
-def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every constant of a graph and of the graphs inside it, with its name."""
-    for tensor in graph.initializer:
-        yield tensor.name, tensor
-    for sparse in graph.sparse_initializer:
-        yield sparse.values.name, sparse.values
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == _TENSOR and node.op_type == "Constant":
-                yield node.output[0] if node.output else node.name, attribute.t
-            for inner in functions.graphs(attribute):
-                yield from _tensors(inner)
 
 
 def _shaped(onnx: Any, model: Any) -> Any:
@@ -215,7 +203,7 @@ class _Reader:
     def _constant(self, node: Any, names: ChainMap[str, str], number: int) -> None:
         name = node.output[0]
         for attribute in node.attribute:
-            if attribute.type == _TENSOR:
+            if attribute.type == functions.TENSOR:
                 self._keep(attribute.t, name, names, number)
                 return
             listed = (

@@ -8,7 +8,7 @@ from typing import Any
 from edgekit.errors import ArtifactError
 
 _MOST = 200_000
-_GRAPH, _GRAPHS = 5, 10  # AttributeProto.AttributeType
+TENSOR, _GRAPH, _GRAPHS = 4, 5, 10  # AttributeProto.AttributeType
 
 
 def graphs(attribute: Any) -> Iterator[Any]:
@@ -17,6 +17,20 @@ def graphs(attribute: Any) -> Iterator[Any]:
         yield attribute.g
     elif attribute.type == _GRAPHS:
         yield from attribute.graphs
+
+
+def tensors(graph: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every constant of a graph and of the graphs inside it, with its name."""
+    for tensor in graph.initializer:
+        yield tensor.name, tensor
+    for sparse in graph.sparse_initializer:
+        yield sparse.values.name, sparse.values
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == TENSOR and node.op_type == "Constant":
+                yield node.output[0] if node.output else node.name, attribute.t
+            for inner in graphs(attribute):
+                yield from tensors(inner)
 
 
 def inlined(onnx: Any, model: Any) -> Any:

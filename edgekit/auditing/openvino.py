@@ -126,6 +126,7 @@ class _Reader:
             dtype=dtype,
             stored_bytes=size,
             storage=f"{offset}:{size}",
+            place=offset,
         )
         padded = held.bytes == 0 and size == 1  # how OpenVINO stores an empty constant
         if dtype != "string" and held.bytes != size and not padded:

@@ -25,10 +25,25 @@ FLOATS = frozenset({"float4", "float8", "float16", "bfloat16", "float32", "float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """What integers stand for: real = scale * (stored - zero point).
+
+    One scale for all, or one for each place along ``axis``; there are as many zero points, or none
+    where all are 0.
+    """
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...] = ()
+    axis: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
     """A tensor. ``stored_bytes`` is set for a constant, ``storage`` names its bytes if shared.
 
-    ``scales`` counts the quantization scales that the tensor itself carries.
+    ``scales`` counts the quantization scales that the tensor itself carries, which ``grid`` holds
+    where they are plain ones. ``place`` says where a constant is: the offset of its bytes in the
+    file (TFLite) or its ``.bin`` (OpenVINO), its number among the constants of the model (ONNX).
     """
 
     name: str
@@ -37,6 +52,8 @@ class Value:
     stored_bytes: int | None = None
     storage: str | None = None
     scales: int = 0
+    grid: Grid | None = None
+    place: int | None = None
 
     @property
     def elements(self) -> int:
@@ -78,7 +95,8 @@ class Program:
     """A file: every graph's operators in order of execution, graph 0 being the main one.
 
     ``simulated`` says that quantization is written as operators around float ones (ONNX Q/DQ,
-    OpenVINO FakeQuantize), which runtimes fuse into integer kernels.
+    OpenVINO FakeQuantize), which runtimes fuse into integer kernels. ``names`` are those of the
+    graphs, where the format has some.
     """
 
     format: Literal["tflite", "openvino", "onnx"]
@@ -89,6 +107,7 @@ class Program:
     specs: tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
     simulated: bool
     files: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     def sized(self, *sizes: int) -> Program:
         """Return the program with the sizes in bytes of the files that it was read from."""

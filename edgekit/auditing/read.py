@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -54,13 +56,37 @@ def audit_with_edges(
     Raises:
         ArtifactError, MissingExtra: see ``audit``.
     """
-    file = _locate(Path(path))
-    module = importlib.import_module(_READERS[file.suffix.lower()])
-    try:
-        program = cast("Program", module.read(file))
+    file = locate(Path(path))
+    with _refusing(file):
+        program = _read(file)
         found = summarize(file, program)
         found = replace(found, gzip_bytes=_compressed(file, found)) if packed else found
         return found, _edges(program)
+
+
+def read_program(path: str | Path) -> tuple[Path, Program, AuditResult]:
+    """Return the file that a path stands for, its program, and what an audit says of it.
+
+    The audit leaves out what gzip makes of the file.
+
+    Raises:
+        ArtifactError, MissingExtra: as ``audit``.
+    """
+    file = locate(Path(path))
+    with _refusing(file):
+        program = _read(file)
+        return file, program, summarize(file, program)
+
+
+def _read(file: Path) -> Program:
+    module = importlib.import_module(_READERS[file.suffix.lower()])
+    return cast("Program", module.read(file))
+
+
+@contextlib.contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ArtifactError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (RecursionError, MemoryError) as error:
@@ -84,7 +110,12 @@ def _compressed(file: Path, found: AuditResult) -> int | None:
     return gzip_bytes(files) if there == found.file_bytes else None
 
 
-def _locate(path: Path) -> Path:
+def locate(path: Path) -> Path:
+    """Return the model file that a path stands for; of a folder the only one in it.
+
+    Raises:
+        ArtifactError: there is none, or none of a kind that is known.
+    """
     known = ", ".join(sorted(set(_READERS)))
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix.lower() in _READERS)
@@ -92,7 +123,7 @@ def _locate(path: Path) -> Path:
             raise ArtifactError(
                 f"{path}: expected a folder with one of {known}, found {len(found)}; name the file"
             )
-        return _locate(found[0])
+        return locate(found[0])
     if not os.path.lexists(path):
         raise ArtifactError(f"{path}: no such file; expected one of {known}")
     if not path.is_file():

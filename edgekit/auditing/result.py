@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.artifact import TensorSpec
+from edgekit.shown import shown
 
 Numbers = Literal["integer", "float", "none"]
 
@@ -47,6 +48,7 @@ class FloatIsland:
     why: str
 
 
+@shown("audit")
 @dataclass(frozen=True, kw_only=True)
 class AuditResult:
     """Facts about an artifact, read from its bytes alone.

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekit.artifact import TensorSpec
 from edgekit.auditing import tflite_kinds as kinds
+from edgekit.auditing import tflite_quantized as quantized
 from edgekit.auditing.flatbuffer import Budget
 from edgekit.auditing.names import layer
 from edgekit.auditing.program import Node, Program, Value
@@ -76,6 +79,7 @@ class _Reader:
             outputs=outputs,
             specs=self._specs(model, graphs[0], values, (inputs, outputs)),
             simulated=False,
+            names=tuple(self.budget.text(graph.Name()) for graph in graphs),
         ).sized(len(self.data))
 
     def _tables(self, table: Any, field: str) -> Any:
@@ -104,22 +108,27 @@ class _Reader:
             number
         ) == "DELEGATE" else ""
 
-    def _buffer(self, buffer: Any) -> int:
-        """Return the size of a buffer's data, inside the flatbuffer or behind it."""
+    def _buffer(self, buffer: Any) -> tuple[int, int]:
+        """Return offset and size of a buffer's data, inside the flatbuffer or behind it."""
         offset, size = buffer.Offset(), buffer.Size()
         if offset > 1:
             if offset + size > len(self.data):
                 raise ArtifactError(f"a buffer lies at {offset}+{size}, beyond the file's end")
-            return int(size)
-        return 0 if buffer.DataIsNone() else int(buffer.DataAsNumpy().size)
+            return int(offset), int(size)
+        if buffer.DataIsNone():
+            return 0, 0
+        held = buffer.DataAsNumpy()
+        whole = np.frombuffer(self.data, np.uint8)
+        return int(held.ctypes.data - whole.ctypes.data), int(held.size)
 
-    def _value(self, tensor: Any, buffers: list[int]) -> Value:
+    def _value(self, tensor: Any, buffers: list[tuple[int, int]]) -> Value:
         shape = self._shape(tensor)
         dtype = _dtype(self.schema, tensor.Type())
         number = tensor.Buffer()
         if number >= len(buffers):
             raise ArtifactError(f"a tensor names buffer {number} of {len(buffers)}")
-        stored, quantization = buffers[number] or None, tensor.Quantization()
+        place, size = buffers[number]
+        stored, quantization = size or None, tensor.Quantization()
         name = self.budget.text(tensor.Name())
         if tensor.ExternalBuffer():
             raise ArtifactError(
@@ -131,7 +140,9 @@ class _Reader:
             dtype=dtype,
             stored_bytes=stored,
             storage=f"{number}" if stored else None,
-            scales=self._scales(quantization),
+            scales=quantized.scales(self.schema, quantization),
+            grid=quantized.grid(quantization, self.budget),
+            place=place if stored else None,
         )
         dense = stored and dtype not in _UNSIZED and tensor.Sparsity() is None
         if dense and value.bytes != stored:
@@ -145,16 +156,6 @@ class _Reader:
         signature = self.budget.numbers(tensor.ShapeSignatureLength(), tensor.ShapeSignature)
         sizes = signature if len(signature) == len(shape) else shape
         return tuple(None if size < 0 else size for size in sizes)
-
-    def _scales(self, quantization: Any) -> int:
-        if quantization is None:
-            return 0
-        details = quantization.Details()
-        if details is not None and quantization.DetailsType() == getattr(
-            self.schema.QuantizationDetails, "BlockwiseQuantization", -1
-        ):
-            return 2  # one scale a block: finer than a channel
-        return 0 if quantization.ScaleIsNone() else int(quantization.ScaleAsNumpy().size)
 
     def _node(
         self, op: Any, codes: list[tuple[str, str]], values: dict[str, Value], graph: int

@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from edgekit.errors import EdgekitError
 from edgekit.report.text import printable
@@ -18,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("edgekit.cli.convert:command", "Turn a Keras model into checked files."),
     "compress": ("edgekit.cli.compress:command", "Run the passes of a recipe on a Keras model."),
     "evaluate": ("edgekit.cli.evaluate:command", "Compare a file with its source model on data."),
+    "inspect": ("edgekit.cli.inspect:command", "Show the graph of a model file."),
     "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
     "bench": ("edgekit.cli.bench:command", "Say what files cost on devices."),
     "report": ("edgekit.cli.report:command", "Make an HTML page of reports and devices."),
@@ -29,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "passes": ("edgekit.cli.passes:command", "List and explain the passes of recipes."),
     "cache": ("edgekit.cli.cache:command", "Show and prune the results of earlier runs."),
     "doctor": ("edgekit.cli.doctor:command", "Tell what is installed and what is missing."),
+    "completion": ("edgekit.cli.completion:command", "Print a script for your shell's Tab key."),
     "schema": ("edgekit.cli.schema:command", "Print the JSON Schema of a document."),
 }
 INTERRUPTED = 130
@@ -48,6 +51,15 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands from the table, without importing them, and the group's options."""
+        named = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.complete import target_names
 from edgekit.cli.options import json_option, print_json
 from edgekit.report import text
 
@@ -21,7 +22,7 @@ Row = tuple[str, ...]
 
 @click.command("audit")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--target", "target_name", metavar="NAME",
+@click.option("--target", "target_name", metavar="NAME", shell_complete=target_names,
               help="Check what this target promises: a name or a TOML file.")  # fmt: skip
 @click.option("--operators", "each", is_flag=True, help="List every operator, not groups of them.")
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.complete import data_names, device_names
 from edgekit.cli.options import json_option, metric_option, print_columns, print_plain, say
 from edgekit.errors import DestinationError, EdgekitError
 from edgekit.report.text import visible
@@ -37,6 +38,7 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 @click.command("bench")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-d", "--device", "devices", multiple=True, metavar="NAME",
+              shell_complete=device_names,
               help="Where: a name that `edgekit devices` lists, or a TOML file. Repeatable.  "
               "[default: host]")  # fmt: skip
 @click.option("--device-pool", "pools", multiple=True, metavar="LABELS",
@@ -49,10 +51,10 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
               help="Most of a figure: latency_ms, size_kib, arena_kib, ram_kib, flash_kib, "
               "peak_memory_mib, instructions or cycles. Beyond it the exit code is 3. "
               "Repeatable.")  # fmt: skip
-@click.option("--data", metavar="DATA",
+@click.option("--data", metavar="DATA", shell_complete=data_names,
               help="Samples to compare the device's outputs with this host's on; in the forms of "
               "`edgekit evaluate`.  [default: random]")  # fmt: skip
-@click.option("--evaluate", metavar="DATA",
+@click.option("--evaluate", metavar="DATA", shell_complete=data_names,
               help="Labelled samples to score each file on, on each device that can and here; in "
               "the forms of `edgekit evaluate`.")  # fmt: skip
 @metric_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.complete import data_names
 from edgekit.cli.options import (
     code_options,
     metric_option,
@@ -33,11 +34,11 @@ Examples:
 @click.command("compress", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path))
 @recipe_options
-@option("calibration", "-c", metavar="DATA",
+@option("calibration", "-c", metavar="DATA", shell_complete=data_names,
         help="Samples for passes that look at activations.  [default: some of "
         "--train]")  # fmt: skip
 @option("samples", type=int, metavar="N", help="Calibrate on N samples.  [default: 300]")
-@option("evaluation", "-e", metavar="DATA",
+@option("evaluation", "-e", metavar="DATA", shell_complete=data_names,
         help="Other samples, to compare both models on; with labels for --metric.")  # fmt: skip
 @metric_option
 @output_option

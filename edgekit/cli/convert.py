@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.complete import data_names, target_names
 from edgekit.cli.options import (
     code_options,
     layers_option,
@@ -35,15 +36,16 @@ Examples:
 @click.command("convert", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("-t", "--target", "targets", multiple=True, metavar="NAME",
+              shell_complete=target_names,
               help="What to make: a name that `edgekit targets` lists, or a TOML file of "
               "your own. Repeatable.")  # fmt: skip
 @click.option("--from", "manifest", type=click.Path(path_type=Path), metavar="MANIFEST",
               help="Make the files of a manifest.json again; it says all the rest.")  # fmt: skip
-@option("calibration", "-c", metavar="DATA",
+@option("calibration", "-c", metavar="DATA", shell_complete=data_names,
         help="Samples that the model was trained on, or like them; int8 and int16 "
         "targets need some: .npz, .npy, .csv, a folder of pictures, module:function, "
         "or a profile.")  # fmt: skip
-@option("evaluation", "-e", metavar="DATA",
+@option("evaluation", "-e", metavar="DATA", shell_complete=data_names,
         help="Other samples, to compare model and file on; in the same forms, with labels "
         "for --metric.")  # fmt: skip
 @metric_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.complete import device_names
 from edgekit.cli.options import json_option, print_json, say
 from edgekit.report.text import visible
 
@@ -19,7 +20,7 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without askin
 
 
 @click.command("install")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=device_names)
 @click.option(
     "--runtime", "runtime", default="", metavar="NAME",
     help="One that is brought on demand, or `all`; `devices show` lists them.",
@@ -62,7 +63,7 @@ def install(
 
 
 @click.command("check")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=device_names)
 @json_option
 def check(names: tuple[str, ...], as_json: bool) -> None:
     """Run something small whose answer is known on each device; exit code 1 if one is wrong."""
@@ -83,7 +84,7 @@ def check(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command("remove")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=device_names)
 @yes_option
 @click.option("--shared", is_flag=True, help="Remove also what other installed devices use.")
 @json_option

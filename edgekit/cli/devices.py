@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli import device_tools
+from edgekit.cli.complete import device_names
 from edgekit.cli.options import json_option, print_columns, print_json, say, wrapped
 from edgekit.report.text import visible
 
@@ -48,7 +49,7 @@ command.add_command(device_tools.remove)
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=device_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Explain one device: its figures, where each comes from, and what it needs."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.complete import data_names
 from edgekit.cli.options import (
     code_options,
     layers_option,
@@ -29,7 +30,7 @@ _MOST_LAYERS = 10
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("--against", type=click.Path(path_type=Path), required=True, metavar="MODEL",
               help="The source model: .keras, .h5 or a SavedModel folder.")  # fmt: skip
-@click.option("--data", required=True, metavar="DATA",
+@click.option("--data", required=True, metavar="DATA", shell_complete=data_names,
               help="Samples, with labels for --metric: .npz, .npy, .csv, a folder of pictures, "
               "module:function, or a profile.")  # fmt: skip
 @metric_option

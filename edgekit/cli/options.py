@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from edgekit.cli.complete import data_names, metric_names, pass_settings, recipe_names
 from edgekit.pipeline.command import FLAGS
 from edgekit.report.text import printable
 
@@ -21,7 +22,7 @@ def option(field: str, *short: str, **declared: Any) -> Callable[[F], F]:
 
 
 metric_option = option(
-    "metric", "-m", metavar="NAME",
+    "metric", "-m", metavar="NAME", shell_complete=metric_names,
     help="What to score: top1, top5, auc, mse, mae, or module:function.",
 )  # fmt: skip
 output_option = option("output", metavar="NAME", help="Which of several outputs the metric scores.")
@@ -71,13 +72,13 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]
 def recipe_options(command: F) -> F:
     """Add the recipe, training data, and how to train."""
     declared: list[tuple[str, dict[str, Any]]] = [
-        ("recipe", {"metavar": "NAME",
+        ("recipe", {"metavar": "NAME", "shell_complete": recipe_names,
                     "help": "Passes that the model goes through first: a name that `edgekit "
                             "recipes` lists, or a TOML file of your own."}),
-        ("train", {"metavar": "DATA",
+        ("train", {"metavar": "DATA", "shell_complete": data_names,
                    "help": "Labelled samples for passes that train; in the forms of --calibration,"
                            " or module:function for a tf.data, a generator or a PyDataset."}),
-        ("settings", {"multiple": True, "type": SettingType(),
+        ("settings", {"multiple": True, "type": SettingType(), "shell_complete": pass_settings,
                       "help": "Change an option of a pass, as in qat.bits=4. Repeatable."}),
         ("epochs", {"type": int, "metavar": "N", "help": "Of every training.  [default: 2]"}),
         ("batch_size", {"type": int, "metavar": "N",

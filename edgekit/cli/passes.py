@@ -7,6 +7,7 @@ import textwrap
 
 import click
 
+from edgekit.cli.complete import pass_names
 from edgekit.cli.options import json_option, print_columns, print_json, wrapped
 
 WIDTH = 80
@@ -37,7 +38,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=pass_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Explain one pass, with every option.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from edgekit import catalog
+from edgekit.cli.complete import recipe_names
 from edgekit.cli.options import json_option, print_columns, print_json, wrapped
 from edgekit.recipe import Recipe
 
@@ -31,7 +32,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=recipe_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Print the recipe NAME as TOML, with a line on each step.

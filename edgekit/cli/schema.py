@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import click
 
+from edgekit.cli.complete import document_names
 from edgekit.cli.options import print_json
 
 
 @click.command("schema")
-@click.argument("document", metavar="[report|details|compression|manifest|audit|target|...]")
+@click.argument(
+    "document", shell_complete=document_names,
+    metavar="[report|details|compression|manifest|audit|target|...]",
+)  # fmt: skip
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 

@@ -7,6 +7,7 @@ import textwrap
 import click
 
 from edgekit import catalog
+from edgekit.cli.complete import target_names
 from edgekit.cli.options import json_option, print_columns, print_json
 from edgekit.explain import explain
 from edgekit.extras import NEEDS
@@ -35,7 +36,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=target_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Explain one target in words.

@@ -34,6 +34,7 @@ from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report import document, pictured
 from edgekit.report.model import Report, Stage
+from edgekit.shown import shown
 from edgekit.source import folder_name
 from edgekit.target import Target
 
@@ -46,6 +47,7 @@ class Failure:
     error: EdgekitError
 
 
+@shown("conversion")
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
     """What a conversion handed over: a report and a folder for each target that could be made.

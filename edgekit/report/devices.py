@@ -11,6 +11,7 @@ from edgekit.devices.figures import DeviceMeasurement, OperatorCost
 from edgekit.errors import OptionError, UnknownName
 from edgekit.report import text
 from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
+from edgekit.shown import shown
 from edgekit.version import VERSION
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DeviceFailure:
     error: str
 
 
+@shown("benchmark")
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """Files on devices: what was found, what failed, and the budgets that it was held against."""

@@ -14,6 +14,7 @@ from edgekit import manifest, table
 from edgekit.auditing import AuditResult
 from edgekit.devices.declaration import Device
 from edgekit.errors import UnknownName
+from edgekit.inspection import graph
 from edgekit.report import devices, model, pictured
 from edgekit.report.figures import FIGURES
 from edgekit.report.plain import NOT_FINITE
@@ -49,6 +50,7 @@ DOCUMENTS: Mapping[str, Document] = {
     ),
     "audit": Document(AuditResult, 1, "What `edgekit audit --json` prints", versioned=False),
     "benchmark": Document(devices.Benchmark, devices.SCHEMA, "What `edgekit bench --json` prints"),
+    "inspection": Document(graph.Inspection, graph.SCHEMA, "What `edgekit inspect --json` prints"),
     "target": Document(Target, table.SCHEMA, "targets/*.toml: what an artifact must be"),
     "device": Document(Device, table.SCHEMA, "devicefarm/*.toml: where files are measured"),
 }

@@ -1,0 +1,65 @@
+"""The function behind ``edgekit inspect``: the graph of a file, and what each operator costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgekit.errors import ArtifactError, OptionError
+from edgekit.inspection import Inspection, read_graph
+from edgekit.inspection.profile import with_costs
+from edgekit.report.devices import SCHEMA, Benchmark
+from edgekit.report.plain import from_plain
+
+
+def inspect(
+    path: str | Path, *, profile: str | Path | Benchmark | None = None,
+    device: str | None = None, measure: bool = False,
+) -> Inspection:  # fmt: skip
+    """Return the graph of a file from its own bytes, with costs by operator if they are asked for.
+
+    Args:
+        path: A TFLite, OpenVINO or ONNX file, also one that edgekit did not make.
+        profile: Where costs are: what ``edgekit.benchmark`` returned, or the file that
+            ``edgekit bench -o`` wrote.
+        device: Of the profile, whose costs to take; with ``measure`` where to measure.
+        measure: Measure now; on this host if no device is named.
+
+    Raises:
+        ArtifactError: the file or the profile cannot be read.
+        OptionError: the profile is of another file, or tells nothing of operators.
+        DeviceError: the device is not ready, or failed.
+    """
+    if measure and profile is not None:
+        raise OptionError("expected a profile or to measure, got both")
+    if device is not None and not measure and profile is None:
+        raise OptionError(f"device {device!r} needs a profile, or to measure")
+    graph = read_graph(path)
+    if measure:
+        from edgekit.benchmarking import benchmark
+
+        found = benchmark(graph.path, device or "host", min_seconds=0.5)
+        return with_costs(graph, found.measurements)
+    if profile is None:
+        return graph
+    found = profile if isinstance(profile, Benchmark) else read_benchmark(Path(profile))
+    return with_costs(graph, found.measurements, device)
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """Read what ``edgekit bench -o`` wrote.
+
+    Raises:
+        ArtifactError: there is no such file, or it holds something else.
+    """
+    try:
+        plain: Any = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes: {error}") from error
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA or "measurements" not in plain:
+        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes, got something else")
+    return from_plain(plain, Benchmark, where=str(path))
