@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
+    from edgekit.history import open_history
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
     from edgekit.training import TrainingOptions
@@ -24,6 +25,7 @@ _PUBLIC = {
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "open_history": "edgekit.history:open_history",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -37,6 +39,7 @@ __all__ = [
     "compress",
     "convert",
     "evaluate",
+    "open_history",
     "reconvert",
     "submit",
     "verify",
