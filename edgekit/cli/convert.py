@@ -18,6 +18,7 @@ from edgekit.cli.options import (
     run_options,
     shapes_option,
 )
+from edgekit.cli.recording import Recorder, recording_options
 from edgekit.pipeline.command import FLAGS
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ Examples:
 @option("seed", type=int, metavar="N",
         help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
 @code_options
+@recording_options
 @run_options
 @click.pass_context
 def command(
@@ -86,6 +88,7 @@ def command(
     from edgekit.startup import prefetched_tensorflow
 
     _refuse_clash(context, model, manifest)
+    recorder = Recorder(given["history"], given["mlflow"])
     hidden, missed = as_json or given["silent"], None
     try:
         with all_scratch(), quiet() as real, prefetched_tensorflow():
@@ -100,8 +103,7 @@ def command(
         click.echo(documents(conversion.reports))
     else:
         _show(conversion)
-    if missed is not None:
-        raise missed
+    recorder.finish(conversion.reports, conversion.folders, missed=missed, silent=as_json)
 
 
 def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], told: Any) -> Any:
@@ -145,7 +147,7 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
 # What may be given with --from: none of it shapes an artifact.
 _BESIDE_FROM = frozenset(
     {"model", "manifest", "calibration", "evaluation", "train", "out", "no_cache", "no_measure",
-     "silent", "as_json"}
+     "silent", "as_json", "history", "mlflow"}
 )  # fmt: skip
 
 

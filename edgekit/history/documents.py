@@ -10,7 +10,7 @@ import msgspec
 from edgekit.errors import ArtifactError
 from edgekit.history.rows import Document
 from edgekit.report import devices, model
-from edgekit.report.plain import from_plain
+from edgekit.report.plain import from_plain, to_plain
 
 _EXPECTED = "expected a report.json, or what `edgekit bench -o` or `--json` gives"
 
@@ -38,6 +38,11 @@ def read(content: bytes, *, where: str) -> Document:
         ArtifactError: it is neither a report nor a benchmark, or of another schema.
     """
     return _built(_object(content, where), where)
+
+
+def written(document: Document) -> bytes:
+    """Return a document as indented JSON that ends in a line break, as ``report.json`` has it."""
+    return msgspec.json.format(msgspec.json.encode(to_plain(document)), indent=2) + b"\n"
 
 
 def _object(content: bytes, where: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, inspect, text
 
@@ -97,14 +96,10 @@ def _keep_copy(path: Path, layout: str) -> None:
     unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
     try:
         with (
-            contextlib.closing(_plain(path)) as source,
-            contextlib.closing(_plain(unfinished)) as to,
+            contextlib.closing(sqlite3.connect(path)) as source,
+            contextlib.closing(sqlite3.connect(unfinished)) as target,
         ):
-            source.backup(to)
+            source.backup(target)
         unfinished.replace(copy)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _plain(path: Path) -> Any:
-    return sqlite3.connect(path)
