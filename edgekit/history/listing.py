@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _HEADING = ("run", "kept", "model", "target", "device", "drop", "latency", "size", "")
+_LONGEST = 40  # characters of a name in the list
 _NUMBERS = ("run", "drop", "latency", "size")
 
 
@@ -34,7 +35,7 @@ def listing(runs: Sequence[Run]) -> Table:
         table.add_column(title, justify="right" if right else "left", overflow="fold",
                          no_wrap=short)  # fmt: skip
     for run in runs:
-        table.add_row(*(Text(text.visible(cell)) for cell in _cells(run)))
+        table.add_row(*(Text(text.visible(cell, most=_LONGEST)) for cell in _cells(run)))
     return table
 
 

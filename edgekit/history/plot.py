@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from edgekit.extras import require
-from edgekit.history.run import METRICS, Point, Series
+from edgekit.history.run import METRICS, Point, Series, scale_of
 from edgekit.report.text import visible
 
 _WIDTH, _HEIGHT = 80, 14
-_TICKS = 4
 
 
 def plots(metric: str, trends: Mapping[Series, Sequence[Point]]) -> Iterator[str]:
@@ -32,13 +31,15 @@ def plots(metric: str, trends: Mapping[Series, Sequence[Point]]) -> Iterator[str
 def _plot(points: Sequence[Point]) -> str:
     import plotext
 
+    values = [point.value for point in points]
+    low, high = scale_of(values)
     figure = plotext.figure
     figure.clear()
     figure.plot_size(_WIDTH, _HEIGHT)
     figure.theme("colorless")
-    figure.date("x").activate()
-    times = [point.time.timestamp() for point in points]
-    line = figure.signal(times, [point.value for point in points], marker="braille").lines()
-    figure.draw(line)
+    figure.ruler("y").lim(low, high)
+    first, last = (f"{point.time:%Y-%m-%d}" for point in (points[0], points[-1]))
+    figure.ruler("x").ticks([0, len(points) - 1], [first, last])
+    figure.draw(figure.signal(list(range(len(points))), values, marker="braille").lines())
     text: str = figure.build().string(True)
     return "\n".join(row.rstrip() for row in text.splitlines())

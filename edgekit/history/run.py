@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -128,3 +128,12 @@ class Point:
     time: datetime
     value: float
     verdict: Verdict
+
+
+def scale_of(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the scale: as the values have them, wider where these are all alike."""
+    low, high = min(values), max(values)
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    around = 0.05 * abs(low) or 1.0
+    return low - around, high + around

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.history.run import METRICS, Point, Series
+from edgekit.history.run import METRICS, Point, Series, scale_of
 from edgekit.report.text import visible
 
 WIDTH, HEIGHT = 360, 150
@@ -46,7 +46,7 @@ def charted(metric: str, series: Series, points: Sequence[Point]) -> Chart:
     """Draw a trend of at least one point; runs stand apart evenly, in the order of their time."""
     shown = METRICS[metric]
     values = [point.value for point in points]
-    low, high = _range(values)
+    low, high = scale_of(values)
     marks = tuple(
         Mark(
             x=_LEFT + (WIDTH - _LEFT - _RIGHT) * (at / max(len(points) - 1, 1)),
@@ -64,15 +64,6 @@ def charted(metric: str, series: Series, points: Sequence[Point]) -> Chart:
         rows=tuple((_height(v, low, high), f"{v:.3g}") for v in dict.fromkeys((low, high))),
         first=f"{points[0].time:%Y-%m-%d}", last=f"{points[-1].time:%Y-%m-%d}",
     )  # fmt: skip
-
-
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of the scale: as the values have them, wider where these are all alike."""
-    low, high = min(values), max(values)
-    if high - low > 1e-9 * max(abs(low), abs(high)):
-        return low, high
-    around = 0.05 * abs(low) or 1.0
-    return low - around, high + around
 
 
 def _height(value: float, low: float, high: float) -> float:
