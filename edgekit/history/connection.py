@@ -19,6 +19,7 @@ T = TypeVar("T")
 BUSY_S = 30.0
 _PATIENCE_S = 120.0
 _CONNECT_S = 10
+_LIBPQ = ("psycopg", "psycopg2")
 # What databases say when somebody else was first, and the same may work a moment later.
 _PASSING = ("locked", "busy", "deadlock", "could not serialize", "lock timeout")
 
@@ -65,8 +66,9 @@ def connect(url: URL, *, writes: bool) -> Engine:
     try:
         if is_sqlite(url):
             return _sqlite(url, writes=writes)
-        options = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
-        return create_engine(url, pool_pre_ping=True, connect_args=options)
+        options = {"connect_timeout": _CONNECT_S} if url.get_driver_name() in _LIBPQ else {}
+        engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+        return engine if writes else engine.execution_options(postgresql_readonly=True)
     except (exc.ArgumentError, ImportError, TypeError) as error:
         raise OptionError(
             f"history {shown(url)}: {one_line(error)}; expected a database that SQLAlchemy knows, "
