@@ -205,7 +205,8 @@ def _disposed(engine: Engine) -> Iterator[Engine]:
 
 
 def _added(connection: Connection, values: dict[str, object], document: int) -> int:
-    made = connection.execute(insert(RUNS).values(document_id=document, **values))
+    texts = {name: _storable(value) for name, value in values.items()}
+    made = connection.execute(insert(RUNS).values(document_id=document, **texts))
     return _number(made)
 
 
@@ -216,3 +217,10 @@ def _number(made: CursorResult[Any]) -> int:
 
 def _content(document: Document) -> bytes:
     return msgspec.json.encode(to_plain(document))
+
+
+def _storable(value: object) -> object:
+    """Spell out what no database takes: halves of surrogates, as in odd file names, and NUL."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from edgekit.errors import DestinationError, one_line
+from edgekit.errors import DestinationError, OptionError, one_line
 from edgekit.extras import load, require
 from edgekit.files import scratch
 from edgekit.history.documents import written
@@ -18,6 +19,7 @@ from edgekit.history.run import METRICS, Origin, Row
 from edgekit.report.model import Report
 
 _EXPERIMENT = "edgekit"
+_USER = re.compile(r"//[^/@\s]*@")
 _LONGEST = 500  # characters of a parameter that every MLflow server takes
 # Unless the user says otherwise: no telemetry, and an absent server is told within a minute.
 _ENVIRONMENT = {
@@ -46,8 +48,11 @@ class Tracking:
         Raises:
             MissingExtra: MLflow is not installed.
             DestinationError: the store cannot be reached, or is none.
+            OptionError: the address is empty.
         """
         require("mlflow", "mlflow")
+        if not uri.strip():
+            raise OptionError("MLflow: expected the address of a tracking server or store, got ''")
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
@@ -133,15 +138,13 @@ def _explained(uri: str) -> Iterator[None]:
         yield
     except (*refusals, OSError) as error:
         raise DestinationError(
-            f"MLflow {_shown(uri)}: {one_line(error)}; expected a tracking server or store, "
+            f"MLflow {_shown(uri)}: {_shown(one_line(error))}; expected a tracking server or store, "
             "such as sqlite:///mlflow.db"
         ) from error
     finally:
         logger.setLevel(before)
 
 
-def _shown(uri: str) -> str:
-    """Return an address without the user's name and password."""
-    scheme, slashes, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+def _shown(said: str) -> str:
+    """Return a text in which addresses have no names of users and no passwords."""
+    return _USER.sub("//", said)

@@ -157,6 +157,13 @@ def test_hostile_names_are_kept_as_they_are(place: str) -> None:
         assert read(history.document(number), where="it") == a_report(EVIL)
 
 
+def test_names_that_no_database_takes_are_spelled_out(place: str) -> None:
+    with edgekit.open_history(place, writes=True) as history:
+        (number, *_) = history.record(a_benchmark("no/\udcff\0.tflite"))
+        assert history.run(number).model == r"\udcff\x00"
+        assert b"udcff" in history.document(number)
+
+
 def test_what_there_is_not_is_said_in_one_line(place: str, db: Path) -> None:
     with edgekit.open_history(place, writes=True) as history:
         with pytest.raises(OptionError, match=r"no run 7 in .*`edgekit history` lists"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _MOST_CHARTS = 12
 _MOST_POINTS = 120
+_LONGEST = 1000  # characters of a text
 _HTML = "text/html; charset=utf-8"
 # field -> heading, whether it is a number
 _COLUMNS = {
@@ -119,7 +120,9 @@ def _is_number(part: str) -> bool:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    made.filters["visible"] = lambda said: text.visible(said, most=_LONGEST)
+    return made

@@ -38,9 +38,11 @@ class Question:
             OptionError: it asks for what there is not.
         """
         try:
-            given = dict(parse_qsl(query, max_num_fields=20))
+            pairs = parse_qsl(query, max_num_fields=20)
         except ValueError as error:
             raise OptionError("expected a query of at most 20 fields") from error
+        # Forms spell every line break so; names from outside may have some.
+        given = {name: value.replace("\r\n", "\n") for name, value in pairs}
         allowed = {name for name in cls.__dataclass_fields__ if name != "size"}
         if unknown := given.keys() - allowed:
             raise OptionError(f"no field {sorted(unknown)[0]!r}; there are {sorted(allowed)}")
