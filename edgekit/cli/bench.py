@@ -100,7 +100,12 @@ def command(
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
         try:
             found = benchmark(
-                files, devices, budget=dict(budgets), output=scored, progress=told, **given
+                files,
+                devices or "host",
+                budget=dict(budgets),
+                output=scored,
+                progress=told,
+                **given,
             )
         except EdgekitError as error:
             if error.benchmark is None:

@@ -116,8 +116,9 @@ def show(number: int, place: str | None, as_json: bool) -> None:
         print_json({"schema": SCHEMA, "run": run})
         return
     from edgekit.history.listing import summary
+    from edgekit.history.reasons import reasons
 
-    _print(summary(run, content))
+    _print(summary(run, reasons(content)))
 
 
 @command.command("trend")

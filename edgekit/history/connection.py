@@ -78,10 +78,7 @@ def connect(url: URL, *, writes: bool) -> Engine:
 
 def _sqlite(url: URL, *, writes: bool) -> Engine:
     path = Path(str(url.database)).resolve()
-    sealed = not writes and not os.access(path.parent, os.W_OK)
-    # In a folder that nobody here can write to, SQLite may leave its companion files out.
-    mode = "rwc" if writes else "rw"
-    address = path.as_uri() + ("?mode=ro&immutable=1" if sealed else f"?mode={mode}")
+    address = f"{path.as_uri()}?mode={'rwc' if writes else _mode_of_reading(path)}"
 
     def opened() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -94,6 +91,17 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
     engine = create_engine("sqlite://", creator=opened, poolclass=_pool())
     event.listen(engine, "begin", _begin_writing if writes else _begin)
     return engine
+
+
+def _mode_of_reading(path: Path) -> str:
+    """Return how SQLite reads a file: it likes to write others beside it, which may be forbidden.
+
+    Where it can make none, and no log of another process is there that it has to read along, it is
+    told that nobody changes the file.
+    """
+    if os.access(path.parent, os.W_OK):
+        return "rw"
+    return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
 
 
 def _pool() -> Any:

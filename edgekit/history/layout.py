@@ -33,9 +33,17 @@ def bring_up_to_date(engine: Engine, url: URL) -> None:
     Raises:
         DestinationError: a newer version of edgekit made the tables.
     """
-    with engine.connect() as connection:
-        if (layout := found(connection)) == LAYOUT:
-            return
+
+    def look() -> str | None:
+        with engine.connect() as connection:
+            layout = found(connection)
+            if layout is not None and is_sqlite(url):  # a file that cannot be written is told here
+                connection.execute(text(f"UPDATE {LAYOUT_TABLE} SET version_num = version_num"))
+                connection.rollback()
+            return layout
+
+    if (layout := persistent(look)) == LAYOUT:
+        return
     if is_sqlite(url):
         let_many_write(engine)
 

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edgekit.errors import EdgekitError
-from edgekit.history.documents import read
 from edgekit.history.run import Run
 from edgekit.report import text
-from edgekit.report.devices import missed_budgets
-from edgekit.report.model import Report
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -53,8 +49,8 @@ def _cells(run: Run) -> tuple[str, ...]:
     )
 
 
-def summary(run: Run, content: bytes) -> Group:
-    """Return what is known of a run: its figures, and what its document says was missed."""
+def summary(run: Run, reasons: Sequence[str]) -> Group:
+    """Return what is known of a run: its figures, and why it fails."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -65,7 +61,7 @@ def summary(run: Run, content: bytes) -> Group:
     table.add_column(overflow="fold")
     for name, value in figures(run):
         table.add_row(Text(name), Text(text.visible(value)))
-    said = [Text(text.visible(line, most=400)) for line in reasons(content)]
+    said = [Text(text.visible(line, most=400)) for line in reasons]
     return Group(Text(f"run {run.id}", style="bold"), table, *said)
 
 
@@ -96,19 +92,6 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
         "edgekit": run.edgekit,
     }
     yield from ((name, value) for name, value in told.items() if value is not None)
-
-
-def reasons(content: bytes) -> list[str]:
-    """Return what a document says of why it fails; its warnings are left to the document."""
-    try:
-        document = read(content, where="its document")
-    except EdgekitError as error:
-        return [str(error)]
-    if isinstance(document, Report):
-        broken = [f"promise broken: {line}" for line in document.broken_promises]
-        return broken + [f"budget missed: {line}" for line in document.missed_budgets]
-    failed = [f"failed: {one.device}: {one.file}: {one.error}" for one in document.failures]
-    return [f"budget missed: {line}" for line in missed_budgets(document)] + failed
 
 
 def _told(value: float | None, shown: Callable[[Any], str]) -> str | None:

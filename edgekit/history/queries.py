@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, case, func, select
 
-from edgekit.history.rows import HOST
-from edgekit.history.run import Point, Run, Selection, Series
+from edgekit.history.run import HOST, Point, Run, Selection, Series
 from edgekit.history.tables import RUNS
 
 MOST_POINTS = 20_000

@@ -10,11 +10,10 @@ from pathlib import Path
 import msgspec
 
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
-from edgekit.history.run import Kind, Row
+from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.model import Report
 
-HOST = "host"
 Document = Report | Benchmark
 _REPORT = "report.json"
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+HOST = "host"
+"""The device that a conversion measures on: the machine that it runs on."""
+
 Kind = Literal["conversion", "benchmark"]
 Verdict = Literal["pass", "fail"]
 VERDICTS: tuple[Verdict, ...] = ("pass", "fail")

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from sqlalchemy import URL, Connection, CursorResult, Engine, insert, select
@@ -17,10 +17,11 @@ from sqlalchemy import URL, Connection, CursorResult, Engine, insert, select
 from edgekit.errors import DestinationError, OptionError, UnknownName
 from edgekit.history import layout, queries
 from edgekit.history.connection import connect, explained, is_sqlite, persistent, shown, url_of
-from edgekit.history.rows import Document, kind_of, rows_of
 from edgekit.history.run import METRICS, Origin, Point, Run, Selection, Series
 from edgekit.history.tables import DOCUMENTS, RUNS
-from edgekit.report.plain import to_plain
+
+if TYPE_CHECKING:
+    from edgekit.history.rows import Document
 
 EVERYTHING = Selection()
 
@@ -88,6 +89,8 @@ class History:
             again: Whether it is kept if the same document is there already. If not, nothing is
                 returned then.
         """
+        from edgekit.history.rows import kind_of, rows_of  # documents cost; listing needs none
+
         content, kind = _content(document), kind_of(document)
         digest, where = sha256(content).hexdigest(), origin or Origin()
         packed, rows = zlib.compress(content), rows_of(document)
@@ -216,6 +219,8 @@ def _number(made: CursorResult[Any]) -> int:
 
 
 def _content(document: Document) -> bytes:
+    from edgekit.report.plain import to_plain
+
     return msgspec.json.encode(to_plain(document))
 
 

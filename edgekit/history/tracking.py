@@ -138,7 +138,7 @@ def _explained(uri: str) -> Iterator[None]:
         yield
     except (*refusals, OSError) as error:
         raise DestinationError(
-            f"MLflow {_shown(uri)}: {_shown(one_line(error))}; expected a tracking server or store, "
+            f"MLflow {_shown(uri)}: {_shown(one_line(error))}; expected a server or store, "
             "such as sqlite:///mlflow.db"
         ) from error
     finally:

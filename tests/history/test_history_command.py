@@ -152,6 +152,26 @@ def test_a_benchmark_is_kept_whatever_its_verdict(tmp_path: Path, db: Path) -> N
         assert {one.host for one in history.runs()} == {origin_here().host}
 
 
+@pytest.mark.slow
+def test_a_conversion_is_kept_with_each_target(tmp_path: Path, db: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")], name="tiny")
+    model.save(tmp_path / "tiny.keras")
+    command = ["convert", str(tmp_path / "tiny.keras"), "-t", "tflite-fp32", "-t", "tflite-fp16",
+               "-o", str(tmp_path / "out"), "--no-measure", "--no-cache", "-q"]  # fmt: skip
+    done = CliRunner().invoke(main, command, env={"EDGEKIT_HISTORY": str(db)})
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"kept runs 1, 2 in {db}" in done.stdout
+    with edgekit.open_history(db) as history:
+        runs = history.runs(descending=False)
+        assert [(one.model, one.target) for one in runs] == [
+            ("tiny", "tflite-fp32"), ("tiny", "tflite-fp16")
+        ]  # fmt: skip
+        wrote = tmp_path / "out" / "tiny" / "tflite-fp32" / "report.json"
+        assert history.document(1) == wrote.read_bytes()
+
+
 def test_commit_and_branch_are_those_of_the_checkout(tmp_path: Path) -> None:
     assert (origin_here(tmp_path).commit, origin_here(tmp_path).branch) == (None, None)
     told = ["-c", "user.name=a", "-c", "user.email=a@b"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -100,6 +102,22 @@ def test_a_place_is_tried_before_anything_is_measured(file: Path, tmp_path: Path
     place = tmp_path / "nowhere" / "runs.db"
     done = CliRunner().invoke(main, ["bench", str(file), "-d", "fake", "--history", str(place)])
     assert (done.exit_code, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_became_read_only_is_told_before_too(
+    file: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edgekit.open_history(db, writes=True).close()
+    connect = sqlite3.connect
+
+    def read_only(address: str, **options: Any) -> sqlite3.Connection:
+        return connect(address.replace("mode=rwc", "mode=ro"), **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)  # root may write to every file
+    done = CliRunner().invoke(main, ["bench", str(file), "-d", "fake", "--history", str(db)])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "readonly" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edgekit.history import listing
+from edgekit.history.reasons import reasons
 from edgekit.history.run import METRICS
 from edgekit.history.store import History
 from edgekit.history.web.chart import charted
@@ -91,7 +92,7 @@ class Pages:
         run, content = self._history.run(number), self._history.document(number)
         return self._page(
             "run.html", title=f"Run {number}", run=run, figures=list(listing.figures(run)),
-            reasons=listing.reasons(content),
+            reasons=reasons(content),
         )  # fmt: skip
 
     def _page(self, template: str, *, status: HTTPStatus = HTTPStatus.OK, **told: Any) -> Page:
