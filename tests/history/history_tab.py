@@ -39,6 +39,7 @@ class Tab:
             "Emulation.setDeviceMetricsOverride", self.session, width=width, height=900,
             deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
+        self.tools.call("Emulation.setScrollbarsHidden", self.session, hidden=True)
         scheme = "dark" if dark else "light"
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.tools.call("Emulation.setEmulatedMedia", self.session, features=features)

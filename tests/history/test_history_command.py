@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -188,6 +192,32 @@ def test_a_job_of_ci_says_its_branch(tmp_path: Path, monkeypatch: pytest.MonkeyP
     test_commit_and_branch_are_those_of_the_checkout(tmp_path)
     monkeypatch.setenv("GITHUB_REF_NAME", "main")
     assert origin_here(tmp_path).branch == "main"
+
+
+def test_pages_are_served_until_ctrl_c(filled: Path) -> None:
+    command = [sys.executable, "-m", "edgekit", "history", "serve", "--port", "0"]
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "EDGEKIT_HISTORY": str(filled), "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert server.stdout is not None
+    told = server.stdout.readline()
+    try:
+        (address,) = re.findall(r"http://127\.0\.0\.1:\d+/", told)
+        with urllib.request.urlopen(f"{address}run/1", timeout=60) as page:
+            assert b"resnet8" in page.read()
+    finally:
+        server.send_signal(signal.SIGINT)
+        _, wrong = server.communicate(timeout=60)
+    assert (server.returncode, wrong) == (0, "")
+
+
+def test_a_port_that_is_taken_is_one_line(filled: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said, wrong = run("serve", "--port", port, "--history", filled)
+    assert (code, said, len(wrong.splitlines())) == (1, "", 1)
+    assert f"cannot listen on 127.0.0.1 port {port}" in wrong
 
 
 def test_edgekit_itself_imports_no_database() -> None:
