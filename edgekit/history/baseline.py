@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.history import open_history
 from edgekit.history.documents import read
 from edgekit.history.rows import Document, rows_of
 from edgekit.history.run import Row, Run, Selection
-from edgekit.history.store import History
 from edgekit.report.devices import Benchmark
 from edgekit.report.model import Report
+
+if TYPE_CHECKING:
+    from edgekit.history.store import History
 
 
 def baseline_of(
@@ -38,6 +44,19 @@ def baseline_of(
         return documents[0][1]
     measured = [one for run, document in documents for one in _measurements(document, run)]
     return Benchmark(edgekit=documents[0][0].edgekit, measurements=tuple(measured))
+
+
+def baseline_at(
+    place: str | Path, current: Document, *, branch: str | None = None
+) -> Document | None:
+    """Return what ``baseline_of`` does, from the history in a file or at a URL.
+
+    Raises:
+        MissingExtra, DestinationError, OptionError, ArtifactError: the history cannot be opened, or
+            its document cannot be read.
+    """
+    with open_history(place) as history:
+        return baseline_of(history, current, branch=branch)
 
 
 def _latest(history: History, row: Row, current: Document, branch: str | None) -> Run | None:

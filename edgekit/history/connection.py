@@ -153,7 +153,7 @@ def explained(url: URL) -> Iterator[None]:
     """
     try:
         yield
-    except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
+    except (exc.DBAPIError, exc.TimeoutError, exc.CompileError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         raise DestinationError(
             f"history {shown(url)}: {one_line(cause)}; {_advice(str(cause), url)}"

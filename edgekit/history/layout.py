@@ -89,6 +89,7 @@ def _refuse_newer(layout: str | None, url: URL) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    """Take the steps that a database lacks, within the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 

@@ -71,9 +71,20 @@ def _series(names: tuple[Any, ...]) -> Series:
 def _where(query: Select[Any], selection: Selection) -> Select[Any]:
     for name in ("kind", "model", "target", "device", "verdict", "branch"):
         if (wanted := getattr(selection, name)) is not None:
-            query = query.where(RUNS.c[name] == wanted)
+            query = query.where(RUNS.c[name] == storable(name, wanted))
     if selection.since is not None:
         query = query.where(RUNS.c.time >= selection.since)
     if selection.commit is not None:
         query = query.where(RUNS.c.commit.startswith(selection.commit, autoescape=True))
     return query
+
+
+def storable(name: str, value: object) -> object:
+    """Return a column's value as databases take it: texts are cut where columns end.
+
+    Halves of surrogates, as in odd file names, and NUL are spelled out.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return text[: getattr(RUNS.c[name].type, "length", None)]

@@ -208,7 +208,7 @@ def _disposed(engine: Engine) -> Iterator[Engine]:
 
 
 def _added(connection: Connection, values: dict[str, object], document: int) -> int:
-    texts = {name: _storable(value) for name, value in values.items()}
+    texts = {name: queries.storable(name, value) for name, value in values.items()}
     made = connection.execute(insert(RUNS).values(document_id=document, **texts))
     return _number(made)
 
@@ -222,10 +222,3 @@ def _content(document: Document) -> bytes:
     from edgekit.report.plain import to_plain
 
     return msgspec.json.encode(to_plain(document))
-
-
-def _storable(value: object) -> object:
-    """Spell out what no database takes: halves of surrogates, as in odd file names, and NUL."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

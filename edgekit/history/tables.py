@@ -43,6 +43,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 METADATA = MetaData()
+_LONGEST = 2**32 - 1  # some databases take 64 KiB unless they are told
 
 # ``content`` is the JSON document, deflated (RFC 1950); ``sha256`` is of it before that.
 DOCUMENTS = Table(
@@ -51,7 +52,7 @@ DOCUMENTS = Table(
     Column("id", Integer, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
-    Column("content", LargeBinary, nullable=False),
+    Column("content", LargeBinary(_LONGEST), nullable=False),
 )
 
 RUNS = Table(
@@ -62,17 +63,17 @@ RUNS = Table(
     Column("document", String(64), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("time", UtcTime, nullable=False),
-    Column("model", String, nullable=False),
+    Column("model", String(255), nullable=False),
     Column("source_sha256", String(64)),
     Column("artifact_sha256", String(64)),
-    Column("target", String, nullable=False),
-    Column("device", String, nullable=False),
-    Column("edgekit", String, nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("device", String(128), nullable=False),
+    Column("edgekit", String(64), nullable=False),
     Column("verdict", String(8), nullable=False),
-    Column("host", String),
-    Column("commit", String),
-    Column("branch", String),
-    Column("metric", String),
+    Column("host", String(255)),
+    Column("commit", String(64)),
+    Column("branch", String(255)),
+    Column("metric", String(255)),
     Column("score", Float(53)),
     Column("drop_pp", Float(53)),
     Column("sqnr_db", Float(53)),

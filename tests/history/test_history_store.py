@@ -13,7 +13,7 @@ from kept_documents import EVIL, a_benchmark, a_report
 import edgekit
 from edgekit.errors import ArtifactError, DestinationError, OptionError, UnknownName
 from edgekit.history import Origin, Selection
-from edgekit.history.baseline import baseline_of
+from edgekit.history.baseline import baseline_at, baseline_of
 from edgekit.history.documents import read, read_file, written
 from edgekit.report.document import to_json
 
@@ -133,6 +133,7 @@ def test_the_baseline_is_the_latest_passing_run_of_the_same(place: str) -> None:
             history.record(report, Origin(branch=branch))
         assert baseline_of(history, now) == a_report(scale=3)
         assert baseline_of(history, now, branch="main") == a_report(scale=2)
+    assert baseline_at(place, now) == a_report(scale=3)
 
 
 def test_the_baseline_of_a_benchmark_may_come_of_several(place: str) -> None:
@@ -155,6 +156,15 @@ def test_hostile_names_are_kept_as_they_are(place: str) -> None:
         assert (run.model, run.branch) == (EVIL, EVIL)
         assert [one.id for one in history.runs(Selection(model=EVIL))] == [number]
         assert read(history.document(number), where="it") == a_report(EVIL)
+
+
+def test_a_very_long_name_is_cut_and_found_all_the_same(place: str) -> None:
+    name = "long" * 500
+    with edgekit.open_history(place, writes=True) as history:
+        (number,) = history.record(a_report(name))
+        assert [one.id for one in history.runs(Selection(model=name))] == [number]
+        assert history.run(number).model == name[:255]
+        assert read(history.document(number), where="it") == a_report(name)
 
 
 def test_names_that_no_database_takes_are_spelled_out(place: str) -> None:
