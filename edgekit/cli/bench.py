@@ -93,8 +93,7 @@ def command(
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        raise DestinationError(f"{output}: expected a file in a folder that is there")
+    _refuse_no_file(output)
     recorder = Recorder(history, mlflow)
     failure: EdgekitError | None = None
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
@@ -118,6 +117,11 @@ def command(
     if output is not None:
         _write(found, output)
     recorder.finish([found], missed=failure, silent=as_json)
+
+
+def _refuse_no_file(output: Path | None) -> None:
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise DestinationError(f"{output}: expected a file in a folder that is there")
 
 
 def _write(found: Benchmark, output: Path) -> None:
