@@ -27,6 +27,7 @@ BENCHMARKS = {
     "compression": "recipes on real models, over three seeds; TFMOT's QAT beside them (an hour)",
     "modelled": "modelled latencies of emulated boards against published ones",
     "farm": "a farm of fake devices: time against the ideal, memory of the queue",
+    "history": "100,000 runs: filtered listings, trends, pages",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
 LONG = ("applications", "compression", "modelled")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
+    from edgekit.history import open_history
     from edgekit.inspecting import inspect
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
@@ -28,6 +29,7 @@ _PUBLIC = {
     "evaluate": "edgekit.evaluation:evaluate_artifact",
     "html_report": "edgekit.reporting:html_report",
     "inspect": "edgekit.inspecting:inspect",
+    "open_history": "edgekit.history:open_history",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -43,6 +45,7 @@ __all__ = [
     "evaluate",
     "html_report",
     "inspect",
+    "open_history",
     "reconvert",
     "submit",
     "verify",

@@ -76,6 +76,17 @@ def require_makers(kind: str) -> None:
             raise _missing(package)
 
 
+def require(extra: str, *packages: str) -> None:
+    """Make sure that packages which an extra brings are installed, without importing them.
+
+    Raises:
+        MissingExtra: one is not.
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(distribution_of(package), extra)
+
+
 def runtime_of(kind: str) -> str:
     """Name the installed package that runs files of a format, without importing it.
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
     "targets": ("edgekit.cli.targets:command", "List and explain what a file can be made for."),
     "devices": ("edgekit.cli.devices:command", "List, explain and install devices."),
+    "history": ("edgekit.cli.history:command", "List, plot and serve the runs that were kept."),
     "farm": ("edgekit.cli.farm:command", "Run many files on many devices."),
     "recipes": ("edgekit.cli.recipes:command", "List and print what a model can go through."),
     "passes": ("edgekit.cli.passes:command", "List and explain the passes of recipes."),

@@ -9,6 +9,7 @@ import click
 
 from edgekit.cli.complete import data_names, device_names
 from edgekit.cli.options import json_option, metric_option, print_columns, print_plain, say
+from edgekit.cli.recording import Recorder, recording_options
 from edgekit.errors import DestinationError, EdgekitError
 from edgekit.report.text import visible
 
@@ -75,11 +76,13 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--operators", "each", is_flag=True, help="Print the costliest operators, too.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the whole report there, as JSON.")  # fmt: skip
+@recording_options
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 def command(
     files: tuple[Path, ...], devices: tuple[str, ...], budgets: tuple[tuple[str, float], ...],
-    output: Path | None, scored: str | None, each: bool, silent: bool, as_json: bool, **given: Any,
+    output: Path | None, scored: str | None, each: bool, history: str | None,
+    mlflow: str | None, silent: bool, as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Say what each of FILES costs on each device, and how each figure was come by.
 
@@ -92,8 +95,8 @@ def command(
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        raise DestinationError(f"{output}: expected a file in a folder that is there")
+    _refuse_no_file(output)
+    recorder = Recorder(history, mlflow)
     failure: EdgekitError | None = None
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
         try:
@@ -115,8 +118,12 @@ def command(
         _print(found, each)
     if output is not None:
         _write(found, output)
-    if failure is not None:
-        raise failure
+    recorder.finish([found], missed=failure, silent=as_json)
+
+
+def _refuse_no_file(output: Path | None) -> None:
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise DestinationError(f"{output}: expected a file in a folder that is there")
 
 
 def _write(found: Benchmark, output: Path) -> None:

@@ -19,6 +19,7 @@ from edgekit.cli.options import (
     run_options,
     shapes_option,
 )
+from edgekit.cli.recording import Recorder, recording_options
 from edgekit.pipeline.command import FLAGS
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ Examples:
 @option("seed", type=int, metavar="N",
         help="Of every random choice.  [default: 0, or what a profile says]")  # fmt: skip
 @code_options
+@recording_options
 @run_options
 @click.pass_context
 def command(
@@ -92,6 +94,7 @@ def command(
     from edgekit.startup import prefetched_tensorflow
 
     _refuse_clash(context, model, manifest)
+    recorder = Recorder(given["history"], given["mlflow"])
     hidden, missed = as_json or given["silent"], None
     try:
         with all_scratch(), quiet() as real, prefetched_tensorflow():
@@ -106,8 +109,7 @@ def command(
         click.echo(documents(conversion.reports))
     else:
         _show(conversion)
-    if missed is not None:
-        raise missed
+    recorder.finish(conversion.reports, conversion.folders, missed=missed, silent=as_json)
 
 
 def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], told: Any) -> Any:
@@ -152,7 +154,7 @@ def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | N
 # What may be given with --from: none of it shapes an artifact.
 _BESIDE_FROM = frozenset(
     {"model", "manifest", "calibration", "evaluation", "train", "out", "no_cache", "no_measure",
-     "no_html", "silent", "as_json"}
+     "no_html", "silent", "as_json", "history", "mlflow"}
 )  # fmt: skip
 
 

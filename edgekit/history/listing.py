@@ -1,0 +1,104 @@
+"""Runs on a terminal, within 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from edgekit.history.run import Run
+from edgekit.report import text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+_HEADING = ("run", "kept", "model", "target", "device", "drop", "latency", "size", "")
+_LONGEST = 40  # characters of a name in the list
+_NUMBERS = ("run", "drop", "latency", "size")
+
+
+def listing(runs: Sequence[Run]) -> Table:
+    """Return a table of runs; times are this machine's."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1),
+                  collapse_padding=True)  # fmt: skip
+    for title in _HEADING:
+        right, short = title in _NUMBERS, title not in ("model", "target", "device")
+        table.add_column(title, justify="right" if right else "left", overflow="fold",
+                         no_wrap=short)  # fmt: skip
+    for run in runs:
+        table.add_row(*(Text(text.visible(cell, most=_LONGEST)) for cell in _cells(run)))
+    return table
+
+
+def _cells(run: Run) -> tuple[str, ...]:
+    return (
+        str(run.id),
+        _kept(run.time.astimezone()),
+        run.model,
+        run.target,
+        run.device,
+        "-" if run.drop_pp is None else f"{run.drop_pp:.2f}",
+        "-" if run.latency_ms is None else text.milliseconds(run.latency_ms),
+        "-" if run.size_kib is None else text.kib(round(1024 * run.size_kib)),
+        run.verdict,
+    )
+
+
+def summary(run: Run, reasons: Sequence[str]) -> Group:
+    """Return what is known of a run: its figures, and why it fails."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in figures(run):
+        table.add_row(Text(name), Text(text.visible(value)))
+    said = [Text(text.visible(line, most=400)) for line in reasons]
+    return Group(Text(f"run {run.id}", style="bold"), table, *said)
+
+
+def figures(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a run, in words; what is not known is left out."""
+    told: dict[str, str | None] = {
+        "kind": run.kind,
+        "kept": run.time.astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
+        "model": run.model,
+        "target": run.target,
+        "device": run.device,
+        "verdict": run.verdict,
+        "metric": run.metric,
+        "score": _told(run.score, text.score),
+        "drop": _told(run.drop_pp, lambda drop: f"{drop:.3g} pp"),
+        "SQNR": _told(run.sqnr_db, text.decibels),
+        "latency": _told(run.latency_ms, text.milliseconds),
+        "latency is": run.latency_basis,
+        "size": _told(run.size_kib, lambda kib: text.kib(round(1024 * kib))),
+        "memory": _told(run.memory_kib, lambda kib: text.kib(round(1024 * kib))),
+        "instructions": _told(run.instructions, lambda count: f"{count:,}"),
+        "cycles": _told(run.cycles, lambda count: f"{count:,}"),
+        "source SHA-256": run.source_sha256,
+        "file SHA-256": run.artifact_sha256,
+        "host": run.host,
+        "commit": run.commit,
+        "branch": run.branch,
+        "edgekit": run.edgekit,
+    }
+    yield from ((name, value) for name, value in told.items() if value is not None)
+
+
+def _told(value: float | None, shown: Callable[[Any], str]) -> str | None:
+    return shown(value) if value is not None else None
+
+
+def _kept(time: datetime) -> str:
+    """Return day and time of this year, the day alone of others."""
+    this_year = time.year == datetime.now().astimezone().year
+    return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d")

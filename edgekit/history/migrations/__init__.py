@@ -1,0 +1,1 @@
+"""How a history's tables came about, step by step (alembic)."""

@@ -1,0 +1,137 @@
+"""Takes from documents what a history can be filtered by and plotted from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.history.run import HOST, Kind, Row
+from edgekit.report.devices import Benchmark, missed_budgets
+from edgekit.report.model import Report
+
+Document = Report | Benchmark
+_REPORT = "report.json"
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+    sha256: str = ""
+
+
+class _Beside(msgspec.Struct):
+    """What a report says of whose file lies beside it."""
+
+    source: _Named
+    target: _Named
+    artifact: _Named
+
+
+def kind_of(document: Document) -> Kind:
+    """Return what a document tells of."""
+    return "conversion" if isinstance(document, Report) else "benchmark"
+
+
+def rows_of(document: Document) -> list[Row]:
+    """Return a row for a report, and for a benchmark one for each file on each device.
+
+    A file that could not be measured has a row without figures that fails. The model and target of
+    a measured file are those of the report beside it, if that is of this very file; otherwise
+    the file's own name, and its format.
+    """
+    if isinstance(document, Report):
+        return [_of_report(document)]
+    return [*_measured(document), *_failed(document)]
+
+
+def _of_report(report: Report) -> Row:
+    evaluation, latency = report.evaluation, report.latency
+    return Row(
+        kind="conversion",
+        model=report.source.name,
+        source_sha256=report.source.sha256,
+        artifact_sha256=report.artifact.sha256,
+        target=report.target.name,
+        device=HOST,
+        edgekit=report.edgekit,
+        verdict=report.verdict,
+        metric=evaluation.metric if evaluation else None,
+        score=_finite(evaluation.artifact_score if evaluation else None),
+        drop_pp=_finite(evaluation.drop_pp if evaluation else None),
+        sqnr_db=_finite(report.parity_sqnr_db),
+        latency_ms=_finite(latency.artifact.median_ms if latency else None),
+        latency_basis="measured" if latency else None,
+        size_kib=report.artifact.size_bytes / 1024,
+        memory_kib=_finite(1024 * latency.artifact.model_memory_mib if latency else None),
+    )
+
+
+def _measured(found: Benchmark) -> Iterator[Row]:
+    for one in found.measurements:
+        model, source, target = _made_from(one)
+        accuracy, latency = one.accuracy, one.latency
+        yield Row(
+            kind="benchmark",
+            model=model,
+            source_sha256=source,
+            artifact_sha256=one.sha256,
+            target=target,
+            device=one.device,
+            edgekit=found.edgekit,
+            verdict="fail" if one.misfits or _misses(found, one) else "pass",
+            metric=accuracy.metric if accuracy else None,
+            score=_finite(accuracy.device_score if accuracy else None),
+            drop_pp=_finite(accuracy.drop_pp if accuracy else None),
+            latency_ms=_finite(latency.ms if latency else None),
+            latency_basis=latency.basis if latency else None,
+            size_kib=one.memory.artifact_kib,
+            memory_kib=_memory_kib(one.memory),
+            instructions=one.counts.instructions if one.counts else None,
+            cycles=one.cycles,
+        )
+
+
+def _failed(found: Benchmark) -> Iterator[Row]:
+    """Yield a row for each file that a device could not measure at all."""
+    told = {(one.device, one.file) for one in found.measurements}
+    for failure in found.failures:
+        if (failure.device, failure.file) not in told:
+            yield Row(
+                kind="benchmark", model=Path(failure.file).stem, source_sha256=None,
+                artifact_sha256=None, target=Path(failure.file).suffix.removeprefix("."),
+                device=failure.device, edgekit=found.edgekit, verdict="fail",
+            )  # fmt: skip
+
+
+def _misses(found: Benchmark, one: DeviceMeasurement) -> bool:
+    """Whether a budget, or a part of the measurement such as accuracy, was missed."""
+    alike = tuple(other for other in found.measurements if other.sha256 == one.sha256)
+    where = f"{one.device}: {Path(one.file).name}: "
+    lines = missed_budgets(dataclasses.replace(found, measurements=alike))
+    failed = any((f.device, f.file) == (one.device, one.file) for f in found.failures)
+    return failed or any(line.startswith(where) for line in lines)
+
+
+def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
+    """Return model, digest of the source and target of a file that was measured."""
+    path = Path(one.file)
+    try:
+        beside = msgspec.json.decode(path.with_name(_REPORT).read_bytes(), type=_Beside)
+    except (OSError, msgspec.DecodeError):
+        return path.stem, None, one.format
+    if beside.artifact.sha256 != one.sha256:
+        return path.stem, None, one.format
+    return beside.source.name, beside.source.sha256, beside.target.name
+
+
+def _memory_kib(memory: MemoryUse) -> float | None:
+    told = (memory.ram_kib, memory.arena_kib, memory.peak_kib)
+    return _finite(next((kib for kib in told if kib is not None), None))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
