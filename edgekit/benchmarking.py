@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from edgekit.artifact import Artifact
 from edgekit.calibrate.sources import open_samples
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device, load_device
+from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.host import HostBackend
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError, UnknownName
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import BUDGETS, Benchmark, DeviceFailure, missed_budgets
@@ -25,7 +28,7 @@ def benchmark(
     devices: str | Device | Sequence[str | Device] = "host", *,
     budget: Mapping[str, float] | None = None, data: Any = None, threads: int | None = None,
     warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
-    progress: Progress | None = None,
+    rounds: int = 1, progress: Progress | None = None,
 ) -> Benchmark:  # fmt: skip
     """Say what each file costs on each device, and how each figure was come by.
 
@@ -45,6 +48,8 @@ def benchmark(
         min_runs: Least number of inferences, on hardware.
         min_seconds: Least time in all, on hardware.
         operators: Whether each operator is told apart.
+        rounds: With more than one, latencies on this host are spread over so many fresh processes
+            of each file, which take turns: what comparing them needs.
         progress: Who listens to the stages.
 
     Raises:
@@ -68,26 +73,44 @@ def benchmark(
     )  # fmt: skip
     requests = [replace(asked, samples=compared_on(data, artifact)) for artifact in artifacts]
     places = list(zip(found, backends, strict=True))
-    result = _measured(list(zip(artifacts, requests, strict=True)), places, progress or Silent())
+    jobs = list(zip(artifacts, requests, strict=True))
+    result = _measured(jobs, places, progress or Silent(), rounds)
     return _judged(replace(result, budget=limits))
 
 
 def _measured(
     jobs: Sequence[tuple[Artifact, Request]], places: Sequence[tuple[Device, Backend]],
-    progress: Progress,
+    progress: Progress, rounds: int,
 ) -> Benchmark:  # fmt: skip
     """Measure every file on every device; what fails is told, and the rest goes on."""
-    measured, failures = [], []
+    measured: list[DeviceMeasurement] = []
+    failures: list[DeviceFailure] = []
+
+    def attempt(
+        device: Device, files: Sequence[Artifact],
+        take: Callable[[], DeviceMeasurement | Sequence[DeviceMeasurement]],
+    ) -> None:  # fmt: skip
+        try:
+            found = take()
+            measured.extend([found] if isinstance(found, DeviceMeasurement) else found)
+        except EdgekitError as error:
+            failures.extend(
+                DeviceFailure(device=device.name, file=str(file.path), error=str(error))
+                for file in files
+            )
+        progress.advance(len(files))
+
+    files = [artifact for artifact, _ in jobs]
     with progress.stage("measure", len(jobs) * len(places)):
+        for device, backend in places:
+            if rounds != 1 and isinstance(backend, HostBackend):
+                progress.note(f"{len(files)} files in turns on {device.name}")
+                turns = partial(backend.measure_in_turns, device, files, jobs[0][1], rounds=rounds)
+                attempt(device, files, turns)
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
-            progress.note(f"{artifact.path.name} on {device.name}")
-            try:
-                measured.append(backend.measure(device, artifact, request))
-            except EdgekitError as error:
-                failures.append(
-                    DeviceFailure(device=device.name, file=str(artifact.path), error=str(error))
-                )
-            progress.advance()
+            if rounds == 1 or not isinstance(backend, HostBackend):
+                progress.note(f"{artifact.path.name} on {device.name}")
+                attempt(device, [artifact], partial(backend.measure, device, artifact, request))
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
 
 
