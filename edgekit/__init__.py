@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from edgekit.api import convert, reconvert
     from edgekit.auditing import audit
     from edgekit.benchmarking import benchmark
+    from edgekit.comparing import compare
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
+    from edgekit.gating import gate
     from edgekit.manifest import verify
     from edgekit.pipeline.options import Options
     from edgekit.training import TrainingOptions
@@ -21,9 +23,11 @@ _PUBLIC = {
     "TrainingOptions": "edgekit.training:TrainingOptions",
     "audit": "edgekit.auditing:audit",
     "benchmark": "edgekit.benchmarking:benchmark",
+    "compare": "edgekit.comparing:compare",
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "gate": "edgekit.gating:gate",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -34,9 +38,11 @@ __all__ = [
     "TrainingOptions",
     "audit",
     "benchmark",
+    "compare",
     "compress",
     "convert",
     "evaluate",
+    "gate",
     "reconvert",
     "submit",
     "verify",

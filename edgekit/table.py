@@ -26,13 +26,22 @@ def read(path: Path, kind: type[T]) -> T:
         OptionError: the file is not TOML, has another schema number, an unknown key, a value of a
             wrong type, or misses a required key; the text names file, key and the choices.
     """
+    return build(toml(path), kind, where=str(path))
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of our schema, without that number.
+
+    Raises:
+        OptionError: the file is not TOML, or has another schema number.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise OptionError(f"{path}: not a readable TOML file: {error}") from error
     if (schema := table.pop("schema", None)) != SCHEMA:
         raise OptionError(f"{path}: expected schema = {SCHEMA}, got {schema!r}")
-    return build(table, kind, where=str(path))
+    return table
 
 
 def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:

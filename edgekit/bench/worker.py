@@ -26,6 +26,7 @@ from edgekit.runtimes import Runner, import_runtime, open_runner
 from edgekit.runtimes.feed import batch_of
 
 MAX_RUNS = 10_000
+SETTLING_S = 0.0005  # before each turn
 
 
 def main(kind: str) -> int:
@@ -48,8 +49,8 @@ def take_turns(kind: str) -> int:
     """Answer ``edgekit.bench.turns``: load a job's file, then run it as often as each line says.
 
     Each answer is a line that opens with ``ok``, or says what is wrong. A line ``0`` asks for the
-    Measurement and ends the process. The first inference of a turn, with caches that another
-    process used, does not count.
+    Measurement and ends the process. The first inferences of a turn, with caches that another
+    process used, do not count.
     """
     answer = os.dup(1)
     os.dup2(2, 1)
@@ -75,7 +76,7 @@ def _turns(runner: Runner, say: Callable[[bytes], None]) -> tuple[float, ...]:
     for line in sys.stdin.buffer:
         if not (count := int(line)):
             break
-        timed(runner, runs=1, seconds=0)
+        timed(runner, runs=1, seconds=SETTLING_S)
         taken += timed(runner, runs=count, seconds=0)
         say(b"ok")
     return tuple(taken)
