@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefix: str) -> None:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]
     for key, value in table.items():
         if key not in known:
@@ -69,6 +70,11 @@ def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefi
             )
         if isinstance(value, dict) and dataclasses.is_dataclass(hints[key]):
             _refuse_unknown(value, typing.cast("type[Any]", hints[key]), where, f"{prefix}{key}.")
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _plain(text: str) -> str:

@@ -14,7 +14,7 @@ WIDTH = 80
 @click.argument("after", metavar="B…", nargs=-1, required=True)
 @click.option("--run-to-run", type=click.FloatRange(0, 1), metavar="SHARE",
               help="How far latencies of one file lie apart from run to run on this host: a "
-              "standard deviation, 0.01 is 1 %.  [default: 0.04, or 0.03 for several rounds; files "
+              "standard deviation, 0.01 is 1 %.  [default: 0.05, or 0.03 for several rounds; files "
               "that took turns do not need it]")  # fmt: skip
 @json_option
 def command(before: str, after: tuple[str, ...], run_to_run: float | None, as_json: bool) -> None:

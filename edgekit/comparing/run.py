@@ -28,7 +28,7 @@ def compare(before: Any, *after: Any, run_to_run: float | None = None) -> Compar
             end in ``#PATTERN``: of a document of devices, the files that it matches.
         after: One or more of the same.
         run_to_run: Standard deviation between latencies of one file in several runs on this host,
-            as a share: 0.01 is 1 %. Left out, that of a shared virtual machine (0.04; 0.03 where
+            as a share: 0.01 is 1 %. Left out, that of a shared virtual machine (0.05; 0.03 where
             each run is spread over processes). Files that took turns do not need it.
 
     Raises:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgekit.comparing.estimate import Estimate
+from edgekit.comparing.estimate import Estimate, untold
 from edgekit.comparing.figures import QUANTILES, compare_figures, unknown
 from edgekit.comparing.metrics import METRICS
 from edgekit.comparing.scores import FEWEST, is_share, wilson
 from edgekit.comparing.subject import Better, Figure, Record
-from edgekit.comparing.timing import timing_interval
+from edgekit.comparing.timing import incomparable, timing_interval
 from edgekit.gating import wording
 from edgekit.gating.policy import Defaults, Means, Prove, Rule
 from edgekit.gating.result import Check, Outcome, Verdict
@@ -20,6 +20,8 @@ _VERDICTS: dict[Means, Verdict] = {
     "fail": "fail", "undecided": "undecided", "warn": "warn", "ignore": "pass",
 }  # fmt: skip
 _NOISE = "noise could explain it"
+
+Estimates = dict[tuple[int, int, float | None], Estimate]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +92,13 @@ def check_limit(settled: Settled, record: Record, figure: Figure) -> Check:
     )  # fmt: skip
 
 
-def check_regression(settled: Settled, record: Record, before: Record | None) -> Check:
-    """Hold a figure against the baseline's; the rule allows some regression."""
+def check_regression(
+    settled: Settled, record: Record, before: Record | None, estimates: Estimates
+) -> Check:
+    """Hold a figure against the baseline's; the rule allows some regression.
+
+    ``estimates`` keeps what was computed, for other rules on the same figures.
+    """
     rule = settled.rule
     figure = record.figures[rule.metric]
     if why := unknown(figure):
@@ -103,13 +110,27 @@ def check_regression(settled: Settled, record: Record, before: Record | None) ->
     better = settled.direction(figure)
     if METRICS[rule.metric].better == "" and base.better != figure.better:
         return absent(settled, record, "regression", "no baseline", "scored the other way round")
-    found = compare_figures(rule.metric, base, figure, run_to_run=settled.run_to_run)
-    return _judged(settled, record, base, figure, found, better)
+    return _judged(settled, record, base, figure, better, estimates)
+
+
+def _estimate(
+    settled: Settled, base: Figure, figure: Figure, estimates: Estimates, *, bounds: bool
+) -> Estimate:
+    """Return how far the figure moved; each pair of latencies is resampled once, and only then."""
+    metric, before, after = settled.rule.metric, base.timing, figure.timing
+    if metric in QUANTILES and before and after and not bounds and base.basis == figure.basis:
+        reason = incomparable(before, after, QUANTILES[metric])
+        return replace(untold(base, figure, reason), method="medians alone")
+    key = id(base), id(figure), settled.run_to_run
+    if key not in estimates:
+        estimates[key] = compare_figures(metric, base, figure, run_to_run=settled.run_to_run)
+    return estimates[key]
 
 
 def _judged(
-    settled: Settled, record: Record, base: Figure, figure: Figure, found: Estimate, better: Better
-) -> Check:
+    settled: Settled, record: Record, base: Figure, figure: Figure, better: Better,
+    estimates: Estimates,
+) -> Check:  # fmt: skip
     rule, unit = settled.rule, METRICS[settled.rule.metric].unit
     one, other = base.value or 0.0, figure.value or 0.0
     sign = 1.0 if better == "lower" else -1.0
@@ -117,9 +138,13 @@ def _judged(
     if allowed is None:
         allowed = (rule.max_regression_share or 0.0) * abs(one) if math.isfinite(one) else 0.0
     worse = 0.0 if one == other else sign * (other - one)
+    bounds = worse > allowed or settled.prove == "kept"
+    found = _estimate(settled, base, figure, estimates, bounds=bounds)
     outcome: Outcome = "cannot tell"
     reason = found.reason or _NOISE
-    if not found.reason and found.low is not None and found.high is not None:
+    if not bounds and not found.reason:
+        outcome = "kept"
+    elif not found.reason and found.low is not None and found.high is not None:
         ends = sorted((sign * found.low, sign * found.high))
         outcome = _decided(
             settled.prove, beyond=worse > allowed, surely=ends[0] > allowed,

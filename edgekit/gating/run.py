@@ -12,7 +12,7 @@ from edgekit.comparing.read import read_subject
 from edgekit.comparing.subject import Record, Subject
 from edgekit.errors import GateFailed, GateUndecided
 from edgekit.gating import policy as policies
-from edgekit.gating.checks import Settled, absent, check_limit, check_regression
+from edgekit.gating.checks import Estimates, Settled, absent, check_limit, check_regression
 from edgekit.gating.policy import Policy, Rule
 from edgekit.gating.result import Check, GateResult
 
@@ -43,11 +43,14 @@ def gate(report: Any, policy: str | Path | Policy, *, baseline: Any = None) -> G
     subject = read_subject(report)
     against = None if baseline is None else read_subject(baseline)
     counterparts = {} if against is None else _counterparts(against, subject)
+    estimates: Estimates = {}
     rules = [Settled.of(rule, chosen.defaults, at) for at, rule in enumerate(chosen.rules, 1)]
     return GateResult(
         report=subject.name, policy=name, baseline=None if against is None else against.name,
         checks=tuple(
-            check for one in rules for check in _of_rule(one, subject.records, counterparts)
+            check
+            for one in rules
+            for check in _of_rule(one, subject.records, counterparts, estimates)
         ),
     )  # fmt: skip
 
@@ -57,7 +60,7 @@ def _counterparts(baseline: Subject, subject: Subject) -> Counterparts:
 
 
 def _of_rule(
-    settled: Settled, records: Sequence[Record], counterparts: Counterparts
+    settled: Settled, records: Sequence[Record], counterparts: Counterparts, estimates: Estimates
 ) -> Iterator[Check]:
     """Check every selected record that has the figure.
 
@@ -74,7 +77,7 @@ def _of_rule(
     told: set[tuple[str, str]] = set()
     for record in selected:
         if rule.metric in record.figures:
-            yield from _of_figure(settled, record, counterparts.get(record.key))
+            yield from _of_figure(settled, record, counterparts.get(record.key), estimates)
         elif record.failed:
             yield absent(settled, record, _kind(rule), "missing", record.failed)
         elif record.key[:2] not in having | told:
@@ -82,7 +85,9 @@ def _of_rule(
             yield absent(settled, record, _kind(rule), "missing", "the report does not tell it")
 
 
-def _of_figure(settled: Settled, record: Record, before: Record | None) -> Iterator[Check]:
+def _of_figure(
+    settled: Settled, record: Record, before: Record | None, estimates: Estimates
+) -> Iterator[Check]:
     rule = settled.rule
     better = settled.direction(record.figures[rule.metric])
     if rule.better not in (None, better):
@@ -92,7 +97,7 @@ def _of_figure(settled: Settled, record: Record, before: Record | None) -> Itera
     if rule.limit is not None:
         yield check_limit(settled, record, record.figures[rule.metric])
     if rule.max_regression is not None or rule.max_regression_share is not None:
-        yield check_regression(settled, record, before)
+        yield check_regression(settled, record, before, estimates)
 
 
 def _kind(rule: Rule) -> Any:
@@ -101,10 +106,14 @@ def _kind(rule: Rule) -> Any:
 
 def _selects(rule: Rule, record: Record) -> bool:
     return (
-        fnmatchcase(record.model, rule.model)
-        and fnmatchcase(record.target, rule.target)
-        and fnmatchcase(record.device, rule.device)
+        _fits(record.model, rule.model)
+        and _fits(record.target, rule.target)
+        and _fits(record.device, rule.device)
     )
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return pattern in ("*", name) or fnmatchcase(name, pattern)
 
 
 def raise_for_failed(found: GateResult) -> None:

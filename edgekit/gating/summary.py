@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HEADING = ("rule", "where", "figure", "limit", "margin", "verdict")
 _STYLES = {"fail": "bold red", "undecided": "bold yellow", "warn": "yellow", "pass": "green"}
-_MOST = 100
+_MOST = 40
 
 
 def summary(found: GateResult, *, most: int = _MOST) -> Group:
