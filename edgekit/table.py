@@ -73,7 +73,7 @@ def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefi
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
