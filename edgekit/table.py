@@ -59,7 +59,7 @@ def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefix: str) -> None:
-    hints = _hints(kind)
+    hints = _hints(typing.cast("Any", kind))
     known = [field.name for field in dataclasses.fields(kind)]
     for key, value in table.items():
         if key not in known:

@@ -19,7 +19,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("gate")
-@click.argument("report", required=False)
+@click.argument("reports", metavar="REPORT…", nargs=-1)
 @click.option("--policy", type=_FILE, default=POLICY, show_default=True, metavar="FILE",
               help="The limits.")  # fmt: skip
 @click.option("--baseline", metavar="REPORT", help="What regressions are measured against.")
@@ -30,10 +30,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--github", is_flag=True, help="Print annotations; write the step's summary.")
 @json_option
 def command(
-    report: str | None, policy: Path, baseline: str | None, init: bool,
+    reports: tuple[str, ...], policy: Path, baseline: str | None, init: bool,
     github: bool, as_json: bool, **files: Path | None,
 ) -> None:  # fmt: skip
-    """Hold a REPORT against a policy: exit code 0 passed, 3 failed, 4 cannot tell.
+    """Hold REPORTs against a policy: exit code 0 passed, 3 failed, 4 cannot tell.
 
     REPORT and --baseline are what `edgekit compare` takes: report.json of `convert`, documents of
     `bench` or `farm`, folders with them, artifacts. Rules look at accuracy, latency, size, memory,
@@ -42,7 +42,7 @@ def command(
     if init:
         _init(policy)
         return
-    if report is None:
+    if not reports:
         raise click.UsageError("expected a REPORT, or --init")
     if github and as_json:
         raise click.UsageError("--json prints nothing else on stdout; leave out --github")
@@ -51,7 +51,7 @@ def command(
     for path in files.values():
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise DestinationError(f"{path}: expected a file in a folder that is there")
-    found = gate(report, policy, baseline=baseline)
+    found = gate(reports if len(reports) > 1 else reports[0], policy, baseline=baseline)
     _write(found, files)
     if as_json:
         print_plain(found)

@@ -33,7 +33,8 @@ _MOST_BYTES = 2**30
 def read_subject(given: Any) -> Subject:
     """Return the records of a path, or of what ``convert`` and ``benchmark`` return.
 
-    A path may end in ``#PATTERN``: of a document of devices, only files whose path it matches.
+    Several paths are taken together. A path may end in ``#PATTERN``: of a document of devices, only
+    files whose path it matches.
 
     Raises:
         ArtifactError: it is none of these, cannot be read, or two records are of the same model,
@@ -64,6 +65,8 @@ def _records(given: Any) -> tuple[str, list[Record]]:
         return reports[0].source.name, [report_record(one) for one in reports]
     if isinstance(given, (str, Path)):
         return str(given), _of_path(str(given))
+    if paths := _paths(given):
+        return ", ".join(paths), [record for path in paths for record in _of_path(path)]
     raise ArtifactError(f"{type(given).__name__}: {_EXPECTED}")
 
 
@@ -72,6 +75,13 @@ def _reports(given: Any) -> list[Report]:
     found = getattr(given, "reports", given)
     several = isinstance(found, Sequence) and not isinstance(found, str)
     return list(found) if several and all(isinstance(one, Report) for one in found) else []
+
+
+def _paths(given: Any) -> list[str]:
+    """Return several paths, if that is what was given."""
+    several = isinstance(given, (list, tuple))
+    paths = several and all(isinstance(one, (str, Path)) for one in given)
+    return [str(one) for one in given] if paths else []
 
 
 def _of_path(given: str) -> list[Record]:

@@ -26,7 +26,8 @@ def gate(report: Any, policy: str | Path | Policy, *, baseline: Any = None) -> G
     ``raise_for_failed`` of this module turns it into an error.
 
     Args:
-        report: What ``edgekit.compare`` takes: a path, or what ``convert`` or ``benchmark`` gave.
+        report: What ``edgekit.compare`` takes: a path, or what ``convert`` or ``benchmark`` gave;
+            also several paths.
         policy: A TOML file, or a ``Policy``.
         baseline: What regressions are measured against, in the forms of ``report``; also a
             ``Subject``, which whoever keeps earlier runs can make.
