@@ -21,6 +21,7 @@ from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
+from edgekit.gating import Policy
 from edgekit.passes import PASSES, passes_of
 from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
