@@ -278,6 +278,8 @@ def test_toml_examples_load(body: str, tmp_path: Path) -> None:
     if "[[passes]]" in body:
         recipe = Recipe.load(str(path))
         assert passes_of(recipe.passes, where=recipe.name)
+    elif "[[rules]]" in body:
+        assert Policy.load(path).rules
     elif "kind =" in body:
         assert load_device(str(path)).name
     elif "format =" in body:

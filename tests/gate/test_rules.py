@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 from gate_documents import measured, modelled, timed
 
 import edgekit
+from edgekit.comparing.metrics import METRICS
 from edgekit.errors import GateFailed, GateUndecided, OptionError
 from edgekit.gating import Policy, Rule, raise_for_failed
 from edgekit.report.devices import DeviceFailure
 
+ROOT = Path(__file__).resolve().parents[2]
 RULE = '[[rules]]\nmetric = "size_kib"\n'
 NOISY = [1.0 + 0.3 * ((at * 7919) % 101) / 101 for at in range(100)]
 
@@ -163,3 +168,12 @@ def test_a_policy_made_in_python_is_checked_as_one_from_a_file(document):
         document("a.json", measured()), Policy(rules=(Rule(metric="size_kib", limit=1.0),))
     )
     assert found.verdict == "fail"
+
+
+def test_the_reference_names_every_metric_and_every_key():
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    for name, metric in METRICS.items():
+        better = metric.better or "the report says"
+        assert f"| `{name}` | {metric.unit or '-'} | {better} | {metric.what} |" in page
+    for field in dataclasses.fields(Rule):
+        assert f"`{field.name}`" in page
