@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from edgekit.api import convert, reconvert
     from edgekit.auditing import audit
     from edgekit.benchmarking import benchmark
+    from edgekit.comparing import compare
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
+    from edgekit.gating import gate
     from edgekit.history import open_history
     from edgekit.inspecting import inspect
     from edgekit.manifest import verify
@@ -24,12 +26,14 @@ _PUBLIC = {
     "TrainingOptions": "edgekit.training:TrainingOptions",
     "audit": "edgekit.auditing:audit",
     "benchmark": "edgekit.benchmarking:benchmark",
+    "compare": "edgekit.comparing:compare",
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
     "html_report": "edgekit.reporting:html_report",
     "inspect": "edgekit.inspecting:inspect",
     "open_history": "edgekit.history:open_history",
+    "gate": "edgekit.gating:gate",
     "reconvert": "edgekit.api:reconvert",
     "submit": "edgekit.farming:submit",
     "verify": "edgekit.manifest:verify",
@@ -40,9 +44,11 @@ __all__ = [
     "TrainingOptions",
     "audit",
     "benchmark",
+    "compare",
     "compress",
     "convert",
     "evaluate",
+    "gate",
     "html_report",
     "inspect",
     "open_history",

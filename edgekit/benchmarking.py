@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from edgekit.artifact import Artifact
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.host import HostBackend
 from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
 from edgekit.farm.inventory import Inventory, open_inventory
@@ -33,7 +34,7 @@ def benchmark(
     warmup: int = 10, min_runs: int = 50, min_seconds: float = 1.0, operators: bool = True,
     evaluate: Any = None, metric: str | None = None, output: str | None = None,
     evaluate_samples: int | None = None, pools: Sequence[str] = (),
-    inventory: Sequence[str | Path] = (), progress: Progress | None = None,
+    inventory: Sequence[str | Path] = (), rounds: int = 1, progress: Progress | None = None,
 ) -> Benchmark:  # fmt: skip
     """Say what each file costs on each device, and how each figure was come by.
 
@@ -63,6 +64,8 @@ def benchmark(
         pools: Labels, such as ``arm64`` or ``arm64+linux``: of each, the first device that is ready
             and that nobody measures on.
         inventory: Devices of one's own, which names and pools find: TOML files and folders.
+        rounds: With more than one, latencies on this host are spread over so many fresh processes
+            of each file, which take turns: what comparing them needs.
         progress: Who listens to the stages.
 
     Raises:
@@ -89,7 +92,7 @@ def benchmark(
         scoring.check(artifacts)
     places = [(device, backend) for (device, _), backend in zip(called, backends, strict=True)]
     told = progress or Silent()
-    result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring)
+    result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring, rounds)
     return _judged(replace(result, budget=limits))
 
 
@@ -110,21 +113,53 @@ def _chosen(
 
 def _measured(
     jobs: Sequence[tuple[Artifact, Request]], places: Sequence[tuple[Device, Backend]],
-    progress: Progress, scoring: Scoring | None,
+    progress: Progress, scoring: Scoring | None, rounds: int,
 ) -> Benchmark:  # fmt: skip
     """Measure every file on every device; what fails is told, and the rest goes on."""
     measured, failures = list[DeviceMeasurement](), list[DeviceFailure]()
+
+    def judge(
+        found: DeviceMeasurement, device: Device, backend: Backend, artifact: Artifact
+    ) -> None:
+        measured.append(found)
+        if scoring is not None:
+            with _told(failures, device, artifact, "accuracy: "):
+                measured[-1] = scored(found, device, backend, artifact, scoring, progress)
+
     with progress.stage("measure", len(jobs) * len(places)):
+        for device, backend in places:
+            if rounds != 1 and isinstance(backend, HostBackend):
+                progress.note(f"{len(jobs)} files in turns on {device.name}")
+                _in_turns(jobs, device, backend, rounds, judge, failures)
+                progress.advance(len(jobs))
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
+            if rounds != 1 and isinstance(backend, HostBackend):
+                continue
             progress.note(f"{artifact.path.name} on {device.name}")
             with _told(failures, device, artifact), leased(device, wait_s=_LEASE_S):
-                found = backend.measure(device, artifact, request)
-                measured.append(found)
-                if scoring is not None:
-                    with _told(failures, device, artifact, "accuracy: "):
-                        measured[-1] = scored(found, device, backend, artifact, scoring, progress)
+                judge(backend.measure(device, artifact, request), device, backend, artifact)
             progress.advance()
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
+
+
+def _in_turns(
+    jobs: Sequence[tuple[Artifact, Request]], device: Device, backend: HostBackend, rounds: int,
+    judge: Callable[[DeviceMeasurement, Device, Backend, Artifact], None],
+    failures: list[DeviceFailure],
+) -> None:  # fmt: skip
+    """Measure all files alternately; if one cannot be, none was."""
+    files = [artifact for artifact, _ in jobs]
+    try:
+        with leased(device, wait_s=_LEASE_S):
+            found = backend.measure_in_turns(device, files, jobs[0][1], rounds=rounds)
+    except EdgekitError as error:
+        failures += [
+            DeviceFailure(device=device.name, file=str(file.path), error=str(error))
+            for file in files
+        ]
+        return
+    for artifact, one in zip(files, found, strict=True):
+        judge(one, device, backend, artifact)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -26,13 +27,22 @@ def read(path: Path, kind: type[T]) -> T:
         OptionError: the file is not TOML, has another schema number, an unknown key, a value of a
             wrong type, or misses a required key; the text names file, key and the choices.
     """
+    return build(toml(path), kind, where=str(path))
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of our schema, without that number.
+
+    Raises:
+        OptionError: the file is not TOML, or has another schema number.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise OptionError(f"{path}: not a readable TOML file: {error}") from error
     if (schema := table.pop("schema", None)) != SCHEMA:
         raise OptionError(f"{path}: expected schema = {SCHEMA}, got {schema!r}")
-    return build(table, kind, where=str(path))
+    return table
 
 
 def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
@@ -51,7 +61,7 @@ def build(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefix: str) -> None:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast("Any", kind))
     known = [field.name for field in dataclasses.fields(kind)]
     for key, value in table.items():
         if key not in known:
@@ -68,6 +78,11 @@ def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefi
                 if isinstance(item, dict):
                     inner = f"{prefix}{key}[{number}]."
                     _refuse_unknown(item, typing.cast("type[Any]", each), where, inner)
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.accuracy.answers import Answers
 from edgekit.accuracy.collect import collect
 from edgekit.accuracy.compare import Evaluation, Flips, evaluate
 from edgekit.accuracy.layers import LayerError, LayerErrors, compare_layers
@@ -11,6 +12,7 @@ from edgekit.accuracy.steps import StepErrors, step_errors
 
 __all__ = [
     "METRICS",
+    "Answers",
     "Evaluation",
     "Flips",
     "LayerError",

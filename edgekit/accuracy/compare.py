@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.accuracy import labels as shapes
+from edgekit.accuracy.answers import Answers, answers_of
 from edgekit.accuracy.metrics import Metric, Predictions
 from edgekit.accuracy.paired_score import Difference, difference
 from edgekit.accuracy.sqnr import Power
@@ -40,6 +41,7 @@ class Evaluation:
     at 95 %, paired; ``method`` says how, and how ``p_value`` was got. ``agreement`` is the share of
     samples (positions, where there are several a sample) with the same first class, None for
     outputs that are no class scores. ``sqnr_db`` is by output name, ``max_abs_error`` over all.
+    ``answers`` are kept for comparing with other artifacts; None without a score for each sample.
     """
 
     metric: str | None = None
@@ -60,6 +62,7 @@ class Evaluation:
     max_abs_error: float
     flips: Flips = field(default_factory=Flips)
     notes: tuple[str, ...] = ()
+    answers: Answers | None = None
 
 
 def evaluate(
@@ -111,6 +114,7 @@ def evaluate(
         **errors | ({"output": None} if whole else {}),
         **_scores(metric, found),
         notes=(*(() if whole else notes), *found.notes),
+        answers=None if found.scores is None else answers_of(found.scores, picked),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,10 @@ _NO_CHANGES: NDArray[np.int64] = np.empty(0, np.int64)
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Both scores and what lies between them; ``drop`` as in ``Evaluation``, but a share."""
+    """Both scores and what lies between them; ``drop`` as in ``Evaluation``, but a share.
+
+    ``scores`` holds both of every sample, (samples, 2); None for a metric of all at once.
+    """
 
     source: float
     artifact: float
@@ -32,6 +35,7 @@ class Difference:
     to_wrong: NDArray[np.int64] = field(default_factory=lambda: _NO_CHANGES)
     to_right: NDArray[np.int64] = field(default_factory=lambda: _NO_CHANGES)
     notes: tuple[str, ...] = ()
+    scores: NDArray[np.float64] | None = None
 
 
 def difference(
@@ -48,8 +52,8 @@ def difference(
         return _of_whole(ready, truth, metric, strata=strata, samples=samples, seed=seed)
     scores = np.stack([source, artifact], axis=1)
     if metric.higher_is_better and np.all((scores == 0) | (scores == 1)):
-        return _of_answers(scores)
-    return _of_samples(scores, metric, seed)
+        return replace(_of_answers(scores), scores=scores)
+    return replace(_of_samples(scores, metric, seed), scores=scores)
 
 
 def _ready(

@@ -6,5 +6,15 @@ from edgekit.bench.host import HostFacts
 from edgekit.bench.measurement import Measurement
 from edgekit.bench.process import Waiting, measure
 from edgekit.bench.statistics import compare_latency, slower_than
+from edgekit.bench.turns import InTurns, measure_in_turns
 
-__all__ = ["HostFacts", "Measurement", "Waiting", "compare_latency", "measure", "slower_than"]
+__all__ = [
+    "HostFacts",
+    "InTurns",
+    "Measurement",
+    "Waiting",
+    "compare_latency",
+    "measure",
+    "measure_in_turns",
+    "slower_than",
+]

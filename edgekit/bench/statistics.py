@@ -18,9 +18,9 @@ _AT_MOST = 2000  # samples taken into a comparison, evenly spread; more say no m
 
 
 def block_medians(
-    samples: NDArray[np.float64], *, count: int = _RESAMPLES, seed: int = 0
+    samples: NDArray[np.float64], *, count: int = _RESAMPLES, seed: int = 0, quantile: float = 0.5
 ) -> NDArray[np.float64]:
-    """Return the medians of ``count`` resamples in blocks of consecutive samples.
+    """Return the medians, or another quantile, of ``count`` resamples in blocks of neighbours.
 
     Neighbouring latencies are alike (frequency, other processes), so blocks of about sqrt(n)
     are drawn, not single ones: the moving-block bootstrap (Kuensch 1989, "The jackknife and the
@@ -32,8 +32,11 @@ def block_medians(
     rng = np.random.default_rng(seed)
     starts = rng.integers(0, total - length + 1, (count, blocks, 1))
     index = (starts + np.arange(length)).reshape(count, -1)[:, :total]
-    medians: NDArray[np.float64] = np.median(samples[index], axis=1)
-    return medians
+    if quantile == 0.5:
+        medians: NDArray[np.float64] = np.median(samples[index], axis=1)
+        return medians
+    others: NDArray[np.float64] = np.quantile(samples[index], quantile, axis=1)
+    return others
 
 
 def compare_samples(a: tuple[float, ...], b: tuple[float, ...], *, seed: int = 0) -> Verdict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from edgekit.runtimes.feed import batch_of
 from edgekit.runtimes.runner import Inference
 
 MAX_RUNS = 10_000
+SETTLING_S = 0.0005  # before each turn
 
 
 def main(kind: str) -> int:
@@ -45,8 +47,45 @@ def main(kind: str) -> int:
     os._exit(0)  # nothing is left to do, and taking a runtime apart takes time
 
 
-def work(job: Job) -> Measurement:
-    """Load, warm up and time the artifact in this very process."""
+def take_turns(kind: str) -> int:
+    """Answer ``edgekit.bench.turns``: load a job's file, then run it as often as each line says.
+
+    Each answer is a line that opens with ``ok``, or says what is wrong. A line ``0`` asks for the
+    Measurement and ends the process. The first inferences of a turn, with caches that another
+    process used, do not count.
+    """
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(answer, "wb") as out:
+
+        def say(text: bytes) -> None:
+            out.write(text + b"\n")
+            out.flush()
+
+        try:
+            import_runtime(kind)
+            result = work(Job.decode(sys.stdin.buffer.readline()), lambda r: _turns(r, say))
+        except EdgekitError as error:
+            say(" ".join(str(error).split()).encode())
+            return 1
+        say(b"ok" + msgspec.json.encode(result))
+    os._exit(0)
+
+
+def _turns(runner: Runner, say: Callable[[bytes], None]) -> tuple[float, ...]:
+    taken: list[float] = []
+    say(b"ok")
+    for line in sys.stdin.buffer:
+        if not (count := int(line)):
+            break
+        timed(runner, runs=1, seconds=SETTLING_S)
+        taken += timed(runner, runs=count, seconds=0)
+        say(b"ok")
+    return tuple(taken)
+
+
+def work(job: Job, timing: Callable[[Runner], tuple[float, ...]] | None = None) -> Measurement:
+    """Load, warm up and time the artifact in this very process; ``timing`` may say how."""
     load_before = load_average()
     import_runtime(job.artifact.format)
     sample, native = sample_of(job)
@@ -56,7 +95,10 @@ def work(job: Job) -> Measurement:
     runner.prepare(sample, native=native)
     load_ms = (time.perf_counter() - started) * 1e3
     warmup = timed(runner, runs=job.warmup, seconds=0)
-    samples = timed(runner, runs=job.min_runs, seconds=job.min_seconds)
+    if timing is None:
+        samples = timed(runner, runs=job.min_runs, seconds=job.min_seconds)
+    else:
+        samples = timing(runner)
     peak = peak_memory_mib()
     host = host_facts(runner.versions, load_before=load_before, load_after=load_average())
     return Measurement(

@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("edgekit.cli.audit:command", "Say what a model file holds, from its own bytes."),
     "bench": ("edgekit.cli.bench:command", "Say what files cost on devices."),
     "report": ("edgekit.cli.report:command", "Make an HTML page of reports and devices."),
+    "compare": ("edgekit.cli.compare:command", "Say what changed from one model to another."),
+    "gate": ("edgekit.cli.gate:command", "Hold a report against a policy; exit 3 if it fails."),
     "verify": ("edgekit.cli.verify:command", "Check files against the manifest beside them."),
     "targets": ("edgekit.cli.targets:command", "List and explain what a file can be made for."),
     "devices": ("edgekit.cli.devices:command", "List, explain and install devices."),
@@ -106,7 +108,8 @@ def fail(text: str, *, label: str = "Error: ") -> None:
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 a promise or budget was missed, 130 Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 a promise, budget or gate was "
+    "missed, 4 a gate cannot tell, 130 Ctrl-C.",
 )
 @click.version_option(VERSION, "-V", "--version", message="edgekit %(version)s")
 def main() -> None:

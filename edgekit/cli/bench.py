@@ -73,6 +73,10 @@ class BudgetType(click.ParamType):  # type: ignore[type-arg]
               help="Least number of inferences, on hardware.")  # fmt: skip
 @click.option("--min-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True,
               help="Least time in all, on hardware.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(min=1, max=200), default=1, show_default=True,
+              help="Fresh processes of each file that latencies on this host are spread over; the "
+              "files take turns. More than one is what `edgekit compare` needs to tell small "
+              "differences.")  # fmt: skip
 @click.option("--operators", "each", is_flag=True, help="Print the costliest operators, too.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the whole report there, as JSON.")  # fmt: skip

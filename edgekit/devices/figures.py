@@ -16,7 +16,9 @@ class Latency:
     """One inference, in ms, with the interval that it is expected in.
 
     ``low_ms`` and ``high_ms`` are None where nobody has said how far off an estimate may be.
-    ``samples_ms`` and ``warmup_ms`` are there where it was measured.
+    ``samples_ms`` and ``warmup_ms`` are there where it was measured. ``rounds`` says how many of
+    the samples, in order, came from each process, where there were several; files of the same
+    ``session`` took turns in each round.
     """
 
     ms: float
@@ -26,6 +28,8 @@ class Latency:
     threads: int = 1
     samples_ms: tuple[float, ...] = ()
     warmup_ms: tuple[float, ...] = ()
+    rounds: tuple[int, ...] = ()
+    session: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

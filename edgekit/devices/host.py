@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edgekit.artifact import Artifact
-from edgekit.bench import Measurement, measure
+from edgekit.bench import Measurement, measure, measure_in_turns
 from edgekit.devices.agreement import here
 from edgekit.devices.backend import Always, Outputs, Request, Samples
 from edgekit.devices.bare import bare
@@ -26,6 +27,30 @@ class HostBackend(Always):
             artifact, threads=request.threads or 1, warmup=request.warmup,
             min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
         )  # fmt: skip
+        return self._told(device, artifact, found)
+
+    def measure_in_turns(
+        self, device: Device, artifacts: Sequence[Artifact], request: Request, *, rounds: int
+    ) -> tuple[DeviceMeasurement, ...]:
+        """Measure files alternately, in ``rounds`` fresh processes each; inputs are random.
+
+        Raises:
+            OptionError, ArtifactError, MissingExtra: see ``bench.measure_in_turns``.
+        """
+        found = measure_in_turns(
+            artifacts, rounds=rounds, threads=request.threads or 1, warmup=request.warmup,
+            min_runs=request.min_runs, min_seconds=request.min_seconds,
+        )  # fmt: skip
+        told = []
+        for artifact, one in zip(artifacts, found.measurements, strict=True):
+            measured = self._told(device, artifact, one)
+            if measured.latency is not None:
+                latency = replace(measured.latency, rounds=found.rounds, session=found.session)
+                measured = replace(measured, latency=latency)
+            told.append(measured)
+        return tuple(told)
+
+    def _told(self, device: Device, artifact: Artifact, found: Measurement) -> DeviceMeasurement:
         return replace(
             bare(device, artifact),
             runtime=found.host.versions,

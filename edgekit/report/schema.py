@@ -28,43 +28,51 @@ class Document:
     """A kind of document: its dataclass, its version, and what it is.
 
     ``versioned`` documents carry their version under ``schema``, which the dataclass may leave
-    to the file format.
+    to the file format. In those with ``words``, a word stands for a number that JSON does not have.
     """
 
     kind: type[Any]
     version: int
     title: str
     versioned: bool = True
+    words: bool = False
 
 
 DOCUMENTS: Mapping[str, Document] = {
-    "report": Document(model.Report, model.SCHEMA, "report.json: what is known of one artifact"),
+    "report": Document(
+        model.Report, model.SCHEMA, "report.json: what is known of one artifact", words=True
+    ),
     "details": Document(
-        pictured.Details, pictured.SCHEMA, "details.json: what a report's pictures are drawn from"
+        pictured.Details,
+        pictured.SCHEMA,
+        "details.json: what a report's pictures are drawn from",
+        words=True,
     ),
     "compression": Document(
-        model.CompressionReport, model.SCHEMA, "What `edgekit compress --json` prints"
+        model.CompressionReport, model.SCHEMA, "What `edgekit compress --json` prints", words=True
     ),
     "manifest": Document(
         manifest.Manifest, manifest.SCHEMA, "manifest.json: the files of one conversion"
     ),
     "audit": Document(AuditResult, 1, "What `edgekit audit --json` prints", versioned=False),
-    "benchmark": Document(devices.Benchmark, devices.SCHEMA, "What `edgekit bench --json` prints"),
+    "benchmark": Document(
+        devices.Benchmark, devices.SCHEMA, "What `edgekit bench --json` prints", words=True
+    ),
     "inspection": Document(graph.Inspection, graph.SCHEMA, "What `edgekit inspect --json` prints"),
     "target": Document(Target, table.SCHEMA, "targets/*.toml: what an artifact must be"),
     "device": Document(Device, table.SCHEMA, "devicefarm/*.toml: where files are measured"),
 }
 
 
-def json_schema(name: str) -> dict[str, Any]:
+def json_schema(name: str, documents: Mapping[str, Document] = DOCUMENTS) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a kind of document; unknown keys are not allowed.
 
     Raises:
         UnknownName: there is no such kind.
     """
-    if name not in DOCUMENTS:
-        raise UnknownName("document", name, DOCUMENTS)
-    document = DOCUMENTS[name]
+    if name not in documents:
+        raise UnknownName("document", name, documents)
+    document = documents[name]
     _, components = msgspec.json.schema_components([document.kind], ref_template="#/$defs/{name}")
     held = _held(document.kind, set())
     for kind, figures in FIGURES.items():
@@ -83,12 +91,7 @@ def json_schema(name: str) -> dict[str, Any]:
         "$id": f"urn:edgekit:schema:{name}:{document.version}",
         "version": document.version,
     }
-    if document.kind in (
-        model.Report,
-        model.CompressionReport,
-        devices.Benchmark,
-        pictured.Details,
-    ):
+    if document.words:
         root, components = _with_words(root), _with_words(components)
         components["Number"] = {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}
     whole: dict[str, Any] = opening | root | {"title": document.title, "$defs": components}

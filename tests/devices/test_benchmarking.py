@@ -93,7 +93,7 @@ def test_nothing_is_measured_while_a_device_is_away(file: Path) -> None:
     journal = file.with_name("journal")
     ready = fake(outcomes=["ok"], journal=str(journal))
     with pytest.raises(DeviceError, match="unreachable: its script says so; see `edgekit devices"):
-        edgekit.benchmark(file, [ready, fake(unreachable=True)])
+        edgekit.benchmark(file, [ready, replace(fake(unreachable=True), name="away")])
     assert not journal.exists()
 
 

@@ -22,6 +22,7 @@ from edgekit.cli import COMMANDS, INTERRUPTED, main
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
 from edgekit.farm.plan import load_plan
+from edgekit.gating import Policy
 from edgekit.passes import PASSES, passes_of
 from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
@@ -278,6 +279,8 @@ def test_toml_examples_load(body: str, tmp_path: Path) -> None:
     if "[[passes]]" in body:
         recipe = Recipe.load(str(path))
         assert passes_of(recipe.passes, where=recipe.name)
+    elif "[[rules]]" in body:
+        assert Policy.load(path).rules
     elif "kind =" in body:
         assert load_device(str(path)).name
     elif "devices =" in body:

@@ -1,0 +1,185 @@
+"""Reads what can be compared: reports, documents of devices, manifests, folders, artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgekit import manifest
+from edgekit.comparing.of_audit import audit_record
+from edgekit.comparing.of_benchmark import benchmark_records
+from edgekit.comparing.of_report import report_record
+from edgekit.comparing.subject import Record, Subject
+from edgekit.errors import ArtifactError
+from edgekit.files import MARKER
+from edgekit.report.devices import SCHEMA as BENCHMARK_SCHEMA
+from edgekit.report.devices import Benchmark
+from edgekit.report.document import from_json
+from edgekit.report.model import SCHEMA, Report
+from edgekit.report.plain import from_plain
+from edgekit.runtimes import SUFFIXES
+
+_EXPECTED = (
+    "expected a report.json of `convert`, a document of `bench` or `farm`, a manifest.json, a"
+    f" folder with one of them, or a file that ends in {', '.join(SUFFIXES)}"
+)
+_DEEPEST = ("report.json", "*/report.json", "*/*/report.json")
+_MOST_BYTES = 2**30
+
+
+def read_subject(given: Any) -> Subject:
+    """Return the records of a path, or of what ``convert`` and ``benchmark`` return.
+
+    Several paths are taken together. A path may end in ``#PATTERN``: of a document of devices, only
+    files whose path it matches.
+
+    Raises:
+        ArtifactError: it is none of these, cannot be read, or two records are of the same model,
+            target and device.
+    """
+    if isinstance(given, Subject):
+        return given
+    name, records = _records(given)
+    if not records:
+        raise ArtifactError(f"{name}: holds nothing to compare; {_EXPECTED}")
+    seen: set[tuple[str, str, str]] = set()
+    for record in records:
+        if record.key in seen:
+            raise ArtifactError(
+                f"{name}: two entries of model {record.model!r}, target {record.target!r} on"
+                f" {record.device!r}; choose files with #PATTERN, as in report.json#new/*"
+            )
+        seen.add(record.key)
+    return Subject(name=name, records=tuple(records))
+
+
+def _records(given: Any) -> tuple[str, list[Record]]:
+    if isinstance(given, Report):
+        return given.source.name, [report_record(given)]
+    if isinstance(given, Benchmark):
+        return "benchmark", list(benchmark_records(given))
+    if reports := _reports(given):
+        return reports[0].source.name, [report_record(one) for one in reports]
+    if isinstance(given, (str, Path)):
+        return str(given), _of_path(str(given))
+    if paths := _paths(given):
+        return ", ".join(paths), [record for path in paths for record in _of_path(path)]
+    raise ArtifactError(f"{type(given).__name__}: {_EXPECTED}")
+
+
+def _reports(given: Any) -> list[Report]:
+    """Return the reports of a Conversion, or of a list of them."""
+    found = getattr(given, "reports", given)
+    several = isinstance(found, Sequence) and not isinstance(found, str)
+    return list(found) if several and all(isinstance(one, Report) for one in found) else []
+
+
+def _paths(given: Any) -> list[str]:
+    """Return several paths, if that is what was given."""
+    several = isinstance(given, (list, tuple))
+    paths = several and all(isinstance(one, (str, Path)) for one in given)
+    return [str(one) for one in given] if paths else []
+
+
+def _of_path(given: str) -> list[Record]:
+    path, only = Path(given), ""
+    if "#" in given and not path.exists():
+        before, _, only = given.rpartition("#")
+        path = Path(before)
+    try:
+        if path.is_dir():
+            return _of_folder(path, only)
+        if path.suffix.lower() in SUFFIXES:
+            from edgekit.auditing import audit
+
+            return [audit_record(audit(path))]
+        return _of_document(path, _read(path), only)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
+
+
+def _of_folder(folder: Path, only: str) -> list[Record]:
+    for pattern in _DEEPEST:
+        if found := sorted(folder.glob(pattern)):
+            return [one for path in found for one in _of_document(path, _read(path), only)]
+    if (folder / MARKER).is_file():
+        return _of_manifest(folder / MARKER)
+    return _of_files(folder.iterdir())
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file; {_EXPECTED}")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ArtifactError(f"{path}: over 1 GiB is too large for a report; {_EXPECTED}")
+    return path.read_bytes()
+
+
+def _of_document(path: Path, content: bytes, only: str) -> list[Record]:
+    try:
+        plain = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not JSON ({error}); {_EXPECTED}") from error
+    if not isinstance(plain, dict):
+        raise ArtifactError(f"{path}: a JSON {type(plain).__name__}; {_EXPECTED}")
+    if "measurements" in plain:
+        return list(benchmark_records(_benchmark(plain, path), only=only))
+    if only:
+        raise ArtifactError(f"{path}: #{only} chooses files of a document of `bench` or `farm`")
+    if isinstance(reports := plain.get("reports"), list):
+        return [
+            report_record(_report(one, f"{path}: reports[{at}]")) for at, one in enumerate(reports)
+        ]
+    if "audit" in plain and "artifact" in plain:
+        return [report_record(from_json(content, where=str(path)))]
+    if "files" in plain and "target" in plain:
+        return _of_manifest(path)
+    raise ArtifactError(f"{path}: {_EXPECTED}")
+
+
+def _benchmark(plain: dict[str, Any], path: Path) -> Benchmark:
+    _demand_schema(plain, BENCHMARK_SCHEMA, str(path))
+    return from_plain(plain, Benchmark, where=str(path))
+
+
+def _report(plain: Any, where: str) -> Report:
+    if not isinstance(plain, dict):
+        raise ArtifactError(f"{where}: expected a JSON object, got {type(plain).__name__}")
+    _demand_schema(plain, SCHEMA, where)
+    return from_plain(plain, Report, where=where)
+
+
+def _demand_schema(plain: dict[str, Any], schema: int, where: str) -> None:
+    if (came := plain.get("schema")) != schema:
+        raise ArtifactError(
+            f"{where}: expected schema {schema}, got {came!r}; read it with the edgekit version"
+            " that wrote it, or measure again"
+        )
+
+
+def _of_manifest(path: Path) -> list[Record]:
+    """Return the report beside a manifest, or else what the files say, under the manifest's names.
+
+    The files must be those that the manifest describes.
+    """
+    said = manifest.read(path)
+    if wrong := manifest.verify(path):
+        raise ArtifactError(f"{path}: {wrong[0]}; convert again")
+    beside = path.parent / "report.json"
+    if beside.is_file():
+        return _of_document(beside, _read(beside), "")
+    from dataclasses import replace
+
+    return [
+        replace(record, model=said.source.name, target=said.target.name)
+        for record in _of_files(path.parent / name for name in said.files)
+    ]
+
+
+def _of_files(paths: Iterable[Path]) -> list[Record]:
+    from edgekit.auditing import audit
+
+    return [audit_record(audit(path)) for path in sorted(paths) if path.suffix.lower() in SUFFIXES]

@@ -1,0 +1,55 @@
+"""A gate's verdict on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgekit.gating.markdown import MARKS
+from edgekit.gating.result import Check, GateResult
+from edgekit.gating.wording import number
+from edgekit.report import text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_HEADING = ("rule", "where", "figure", "limit", "margin", "verdict")
+_STYLES = {"fail": "bold red", "undecided": "bold yellow", "warn": "yellow", "pass": "green"}
+_MOST = 40
+
+
+def summary(found: GateResult, *, most: int = _MOST) -> Group:
+    """Return a table of the checks, the gravest first, and what is not passed in words.
+
+    Fits 80 columns. Of more than ``most`` checks the rest is counted.
+    """
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
+                  collapse_padding=True)  # fmt: skip
+    for at, title in enumerate(_HEADING):
+        table.add_column(title, justify="right" if at in (2, 3, 4) else "left", overflow="fold")
+    ranked = found.ranked
+    for check in ranked[:most]:
+        mark = Text(MARKS[check.verdict], style=_STYLES[check.verdict])
+        table.add_row(*(Text(cell) for cell in _cells(check)), mark)
+    lines = [Text(f"and {len(ranked) - most:,} more")] if len(ranked) > most else []
+    for check in ranked[:most]:
+        if check.verdict != "pass":
+            said = f"{MARKS[check.verdict]}: {check.rule}: {check.text}"
+            lines.append(Text(text.visible(said, most=1000)))
+    end = Text(text.visible(found.sentence, most=1000), style="bold")
+    return Group(table, *lines, Text(), end)
+
+
+def _cells(check: Check) -> tuple[str, ...]:
+    metric = text.visible(f"{check.metric}{', change' if check.kind == 'regression' else ''}")
+    place = "\n".join(text.visible(part) for part in (check.model, check.target, check.device))
+    rule = text.visible(check.rule, most=60)
+    return (
+        f"{rule}\n{metric}", place, number(check.figure, check.unit),
+        "-" if check.limit is None else number(check.limit),
+        "-" if check.margin is None else number(check.margin),
+    )  # fmt: skip
