@@ -15,6 +15,7 @@ from edgekit.devices import load_device
 from edgekit.devices.declaration import Cpu, Device, Runtime
 from edgekit.devices.firmware import FirmwareBackend, graph, known_file, tools
 from edgekit.devices.firmware.machines import MACHINES, declared
+from edgekit.devices.readiness import see
 from edgekit.errors import ArtifactError, OptionError
 
 EVIL = 'x */ system("id"); /* \n#include "/etc/passwd" ??/'
@@ -107,10 +108,10 @@ def test_files_of_another_format_are_refused(tmp_path: Path, monkeypatch: Any) -
 
 def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("EDGEKIT_DEVICES", str(tmp_path))
-    state = FirmwareBackend().state(load_device("firmware-m4"))
-    assert state.readiness == "needs install"
-    assert "gcc-arm-none-eabi" in state.why
-    assert "edgekit devices install firmware-m4" in state.why
+    seen = see(load_device("firmware-m4"), ["onnx"])
+    assert seen.state.readiness == "needs install"
+    assert "gcc-arm-none-eabi" in seen.state.why
+    assert seen.lacking["onnx"].count("edgekit devices install firmware-m4") == 1
     sources = {fetch.source for fetch in FirmwareBackend().needs(load_device("firmware-m4"))}
     assert sources == {"apt", "pypi", "built here"}
 
