@@ -75,6 +75,10 @@ class Policy:
             OptionError: it cannot be read, has an unknown key, a wrong type, or a rule that cannot
                 be kept or checked; the text names file, rule and the choices.
         """
+        if not Path(path).is_file():
+            raise OptionError(
+                f"{path}: expected a policy, found no such file; `edgekit gate --init` writes one"
+            )
         return parse(table.toml(Path(path)), where=str(path))
 
 
