@@ -134,6 +134,6 @@ def test_what_nobody_takes_waits_for_those_that_may_come_back(board: Device) -> 
 def test_a_device_without_work_that_it_takes_gives_its_processor_away(board: Device) -> None:
     two = load_device("x86-haswell")
     fleet = Fleet([board, two], {"pool:p": [board, two]}, cpus=1)
-    queued = {"pool:p": 2}
+    queued = {"pool:p"}
     assert [m.device.name for m in fleet.may_start(queued)] == ["board"]
     assert [m.device.name for m in fleet.may_start(queued, {"board"})] == ["x86-haswell"]

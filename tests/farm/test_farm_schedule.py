@@ -13,26 +13,26 @@ def device(name: str, kind: str = "fake", *labels: str) -> Device:
     return Device(name=name, kind=kind, description="", labels=labels)  # type: ignore[arg-type]
 
 
-def names(fleet: Fleet, queued: dict[str, int]) -> list[str]:
-    return [member.device.name for member in fleet.may_start(queued)]
+def names(fleet: Fleet, waiting: set[str]) -> list[str]:
+    return [member.device.name for member in fleet.may_start(waiting)]
 
 
 def test_what_is_timed_here_has_the_machine_for_itself() -> None:
     fleet = Fleet([device("a", "emulated"), device("host", "host"), device("f")], {}, cpus=4)
-    queued = {"a": 5, "host": 1, "f": 5}
-    assert names(fleet, queued) == ["host", "f"]
+    waiting = {"a", "host", "f"}
+    assert names(fleet, waiting) == ["host", "f"]
     fleet.members["host"].standing = "working"
-    assert names(fleet, queued) == ["f"]
+    assert names(fleet, waiting) == ["f"]
     fleet.succeeded(fleet.members["host"])
-    assert names(fleet, {"a": 5, "host": 0, "f": 0}) == ["a"]
+    assert names(fleet, {"a"}) == ["a"]
 
 
 def test_it_waits_for_what_runs_and_nobody_overtakes_it() -> None:
     fleet = Fleet([device("a", "emulated"), device("b", "npu"), device("host", "host")], {}, cpus=4)
     fleet.members["a"].standing = "working"
-    assert names(fleet, {"b": 1, "host": 1}) == []
+    assert names(fleet, {"b", "host"}) == []
     fleet.succeeded(fleet.members["a"])
-    assert names(fleet, {"b": 1, "host": 1}) == ["host"]
+    assert names(fleet, {"b", "host"}) == ["host"]
 
 
 @given(st.lists(st.sampled_from(["emulated", "npu", "fake", "ssh", "host", "browser"]), max_size=9),
@@ -40,17 +40,17 @@ def test_it_waits_for_what_runs_and_nobody_overtakes_it() -> None:
 def test_processors_are_never_promised_twice(kinds: list[str], cpus: int) -> None:
     devices = [device(f"{kind}{number}", kind) for number, kind in enumerate(kinds)]
     fleet = Fleet(devices, {}, cpus=cpus)
-    queued = {one.name: 1 for one in devices}
+    waiting = {one.name for one in devices}
     order = []
-    while started := fleet.may_start(queued):
+    while started := fleet.may_start(waiting):
         alone = [m for m in started if m.device.kind in ("host", "browser")]
-        heavy = [m for m in started if m.device.kind in ("emulated", "npu")]
+        heavy = [m for m in started if m.device.kind in ("emulated", "npu", "ssh")]
         assert len(alone) <= 1
         assert not (alone and heavy)
         assert len(heavy) <= cpus
         for member in started:
             order.append(member.device.name)
-            queued[member.device.name] = 0
+            waiting.remove(member.device.name)
             fleet.succeeded(member)
     assert sorted(order) == sorted(one.name for one in devices)
 
