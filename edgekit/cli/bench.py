@@ -106,7 +106,7 @@ def command(
         try:
             found = benchmark(
                 files,
-                devices or "host",
+                devices or None,
                 budget=dict(budgets),
                 output=scored,
                 progress=told,

@@ -11,9 +11,11 @@ ALL = """
 import importlib, json, pkgutil, sys
 import edgekit
 for module in pkgutil.walk_packages(edgekit.__path__, "edgekit."):
-    # Classes of Keras layers need Keras to be defined: modules imported by functions.
+    # Classes of Keras layers need Keras to be defined: modules imported by functions. Alembic
+    # runs env itself, in a context that it makes.
     if not module.name.endswith(
-        ("__main__", "simulate.layers", "simulate.rounding", "passes.shared_layer")
+        ("__main__", "simulate.layers", "simulate.rounding", "passes.shared_layer",
+         "migrations.env")
     ):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

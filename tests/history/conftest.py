@@ -38,7 +38,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("postgres")
     user = "postgres" if os.geteuid() == 0 else None  # the server refuses to be root
     if user:
-        for part in (folder, *folder.parents[:2]):
+        for part in (folder, *folder.parents[:3]):
             part.chmod(0o755)
         shutil.chown(folder, user)
     data = folder / "data"

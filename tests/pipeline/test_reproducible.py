@@ -121,7 +121,7 @@ def test_a_manifest_says_when_data_have_changed(made: Path, edgekit, tiny_data) 
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("estimator", "guess", "its options cannot be taken: estimator: expected one of auto"),
+        ("estimator", "guess", "its options cannot be taken: options: estimator: expected one of"),
         ("shadow", 1, "its options cannot be taken: options: unknown key 'shadow'"),
         ("input_shapes", 3, "its options cannot be taken"),
         ("samples", "many", "its options cannot be taken: options: samples: Expected"),
