@@ -46,7 +46,8 @@ def measure_in_turns(
     What disturbs the machine for longer than a turn disturbs all files alike, and what differs from
     process to process is seen ``rounds`` times: the randomized multiple interleaved trials of
     Abedi and Brecht 2017, "Conducting repeatable experiments in highly variable cloud computing
-    environments". The order within a turn is random. Inputs are random, from one seed.
+    environments". The orders of starting and within a turn are random, so that under equal files
+    which one is which is a matter of chance. Inputs are random, from one seed.
 
     Args:
         artifacts: What to run.
@@ -85,7 +86,11 @@ def measure_in_turns(
 
 def _round(jobs: Sequence[Job], rng: random.Random) -> list[Measurement]:
     with contextlib.ExitStack() as stack:
-        players = [stack.enter_context(_player(job)) for job in jobs]
+        started = {
+            at: stack.enter_context(_player(jobs[at]))
+            for at in rng.sample(range(len(jobs)), len(jobs))
+        }
+        players = [started[at] for at in range(len(jobs))]
         for player in players:
             player.expect()
         end, done = time.perf_counter() + jobs[0].min_seconds, 0

@@ -28,7 +28,7 @@ from edgekit.runtimes.feed import batch_of
 from edgekit.runtimes.runner import Inference
 
 MAX_RUNS = 10_000
-SETTLING_S = 0.0005  # before each turn
+SETTLING_S = 0.003  # before each turn
 
 
 def main(kind: str) -> int:
