@@ -13,7 +13,10 @@ from edgekit.artifact import Artifact
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What ``measure`` was given; ``sample`` is what ``edgekit.npz`` writes."""
+    """What ``measure`` was given; ``sample`` is what ``edgekit.npz`` writes.
+
+    ``processors`` are those to stay on; any if there are none.
+    """
 
     artifact: Artifact
     threads: int
@@ -21,6 +24,7 @@ class Job:
     min_runs: int
     min_seconds: float
     sample: Path | None
+    processors: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         """Return the job as JSON."""

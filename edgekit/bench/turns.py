@@ -16,6 +16,7 @@ import msgspec
 from edgekit.artifact import Artifact
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement, notes_on
+from edgekit.bench.preemption import some_processors
 from edgekit.bench.process import TIMEOUT_S
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.extras import runtime_of
@@ -47,7 +48,9 @@ def measure_in_turns(
     process to process is seen ``rounds`` times: the randomized multiple interleaved trials of
     Abedi and Brecht 2017, "Conducting repeatable experiments in highly variable cloud computing
     environments". The orders of starting and within a turn are random, so that under equal files
-    which one is which is a matter of chance. Inputs are random, from one seed.
+    which one is which is a matter of chance. The processes of a round stay on the same processors,
+    drawn anew each round, and an inference that another process interrupted is taken again
+    (``edgekit.bench.preemption``). Inputs are random, from one seed.
 
     Args:
         artifacts: What to run.
@@ -86,8 +89,9 @@ def measure_in_turns(
 
 def _round(jobs: Sequence[Job], rng: random.Random) -> list[Measurement]:
     with contextlib.ExitStack() as stack:
+        processors = some_processors(jobs[0].threads, rng)
         started = {
-            at: stack.enter_context(_player(jobs[at]))
+            at: stack.enter_context(_player(replace(jobs[at], processors=processors)))
             for at in rng.sample(range(len(jobs)), len(jobs))
         }
         players = [started[at] for at in range(len(jobs))]

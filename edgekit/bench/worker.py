@@ -21,6 +21,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.bench.host import host_facts, load_average, peak_memory_mib
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement, notes_on
+from edgekit.bench.preemption import keep_to, uninterrupted
 from edgekit.errors import EdgekitError
 from edgekit.npz import load_arrays
 from edgekit.runtimes import Runner, import_runtime, open_runner
@@ -28,7 +29,7 @@ from edgekit.runtimes.feed import batch_of
 from edgekit.runtimes.runner import Inference
 
 MAX_RUNS = 10_000
-SETTLING_S = 0.003  # before each turn
+SETTLING_S = 0.003  # before each turn: caches are full of what another process used
 
 
 def main(kind: str) -> int:
@@ -51,8 +52,9 @@ def take_turns(kind: str) -> int:
     """Answer ``edgekit.bench.turns``: load a job's file, then run it as often as each line says.
 
     Each answer is a line that opens with ``ok``, or says what is wrong. A line ``0`` asks for the
-    Measurement and ends the process. The first inferences of a turn, with caches that another
-    process used, do not count.
+    Measurement and ends the process. The first inference of a turn, with caches that another
+    process used, does not count, nor does one that another process interrupted. Turns stay short:
+    a scheduler gives who woke up a few milliseconds.
     """
     answer = os.dup(1)
     os.dup2(2, 1)
@@ -64,7 +66,9 @@ def take_turns(kind: str) -> int:
 
         try:
             import_runtime(kind)
-            result = work(Job.decode(sys.stdin.buffer.readline()), lambda r: _turns(r, say))
+            job = Job.decode(sys.stdin.buffer.readline())
+            keep_to(job.processors)
+            result = work(job, lambda runner: _turns(runner, say))
         except EdgekitError as error:
             say(" ".join(str(error).split()).encode())
             return 1
@@ -79,7 +83,7 @@ def _turns(runner: Runner, say: Callable[[bytes], None]) -> tuple[float, ...]:
         if not (count := int(line)):
             break
         timed(runner, runs=1, seconds=SETTLING_S)
-        taken += timed(runner, runs=count, seconds=0)
+        taken += [uninterrupted(lambda: timed(runner, runs=1, seconds=0)[0]) for _ in range(count)]
         say(b"ok")
     return tuple(taken)
 

@@ -9,22 +9,14 @@ many there are, two such runs cannot tell 5 %. Kalibera and Jones 2013, "Rigorou
 reasonable time", find the same and say: repeat at the level where the variance arises.
 
 **Files that took turns** (``edgekit bench A B --rounds 20``) meet the same drift, and each has many
-processes. A round is one draw of both files. Rounds are resampled, both files together, all samples
-of a round at once; the statistic is the ratio of the medians of what was drawn: the cluster
-bootstrap (Davison and Hinkley 1997, "Bootstrap methods and their application", section 3.8) of the
-medians. Samples within a round may be as alike as they please. On a very busy machine medians jump
-between undisturbed and disturbed samples, and that bootstrap of few rounds is too sure. So a
-second interval is taken, and the outer ends of both count: that of Wilcoxon's signed-rank test on
-the rounds' own log ratios (Hollander and Wolfe 1999, "Nonparametric statistical methods", section
-3.3, exact). As the order of files is random in each round, equal files could have changed places in
-any of them: the test holds whatever the noise is like.
+processes: ``edgekit.comparing.turns`` compares them round by round.
 
 **Runs of their own** are resampled each for itself: in rounds where there are some, else in blocks
 of consecutive samples (``edgekit.bench.statistics``). What such samples cannot show, how far whole
 runs of one file lie apart, is added as a normal deviate on the log of each median: 5 % for a run in
 one process, 3 % for one of several rounds, or what the caller knows of a steadier machine.
 
-The interval is the middle 99 % of these ratios, so that at most 0.5 % of comparisons of a file with
+The interval is the middle 99 % of the ratios, so that at most 0.5 % of comparisons of a file with
 itself are told as slower if the noise is as described.
 """
 
@@ -38,12 +30,12 @@ from numpy.typing import NDArray
 from edgekit.bench.statistics import block_medians
 from edgekit.comparing.estimate import Estimate
 from edgekit.comparing.subject import Timing
+from edgekit.comparing.turns import between_turns, in_rounds, resampled_rounds, took_turns
 
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.99
 FEWEST = 10
-FEWEST_ROUNDS = 8
 RUN_TO_RUN = 0.05
 SESSION_TO_SESSION = 0.03
 NEGLIGIBLE = 0.02
@@ -92,12 +84,13 @@ def compare_timings(
     change, share = other - one, other / one - 1 if one > 0 else None
     if reason := incomparable(before, after, quantile):
         return Estimate(change=change, share=share, method="none", reason=reason)
-    draws, method = _ratios(before, after, quantile, run_to_run)
-    edge = (1 - CONFIDENCE) / 2
-    ends = [float(end) for end in np.quantile(draws, [edge, 1 - edge])]
     if took_turns(before, after):
-        ends += signed_rank_interval(_of_rounds(after, quantile) - _of_rounds(before, quantile))
-    low, high = math.expm1(min(ends)), math.expm1(max(ends))
+        ends = between_turns(before, after, quantile)
+        method = f"{_named(quantile)} over {len(before.rounds)} rounds in turns, 99 % interval"
+    else:
+        ends = _of_two_runs(before, after, quantile, run_to_run)
+        method = f"bootstrap of {_named(quantile)} of two runs, 99 % interval"
+    low, high = math.expm1(ends[0]), math.expm1(ends[1])
     return Estimate(
         change=change, share=share, low=low * one, high=high * one, method=method,
         negligible=NEGLIGIBLE * one,
@@ -117,52 +110,21 @@ def timing_interval(
     return float(low), float(high)
 
 
-def signed_rank_interval(values: Floats) -> tuple[float, float]:
-    """Return the exact 99 % interval of the centre of symmetric values; eight or more."""
-    count = len(values)
-    ways = np.ones(1)
-    for rank in range(1, count + 1):
-        longer = np.zeros(len(ways) + rank)
-        longer[: len(ways)] += ways
-        longer[rank:] += ways
-        ways = longer / 2  # shares, so that many ranks do not overflow
-    # The largest statistic whose tail is small enough; so many means are cut off at either end.
-    cut = int(np.searchsorted(np.cumsum(ways), (1 - CONFIDENCE) / 2, side="right"))
-    one, other = np.triu_indices(count)
-    means = np.sort((values[one] + values[other]) / 2)
-    at = max(cut, 1) - 1
-    return float(means[at]), float(means[len(means) - 1 - at])
-
-
-def took_turns(before: Timing, after: Timing) -> bool:
-    """Whether both were measured alternately, in rounds enough to compare round by round."""
-    shared = before.session and before.session == after.session and before.rounds == after.rounds
-    return bool(shared) and _whole(before) and len(before.rounds) >= FEWEST_ROUNDS
-
-
-def _whole(timing: Timing) -> bool:
-    return min(timing.rounds, default=0) > 0 and sum(timing.rounds) == len(timing.samples_ms)
-
-
-def _ratios(
+def _of_two_runs(
     before: Timing, after: Timing, quantile: float, run_to_run: float | None
-) -> tuple[Floats, str]:
-    """Return resampled log ratios of after to before, and what they are."""
-    if took_turns(before, after):
-        one, other = (_by_rounds(timing, quantile, seed=0) for timing in (before, after))
-        return np.log(other) - np.log(one), (
-            f"bootstrap of {_named(quantile)} over {len(before.rounds)} rounds in turns,"
-            " 99 % interval"
-        )
+) -> tuple[float, float]:
+    """Return the interval of the log ratio of two runs, each resampled for itself."""
     rng = np.random.default_rng(0)
     # Each its own stream, by the samples and not by the order: swapping mirrors the resamples.
     first = before.samples_ms <= after.samples_ms
-    draws = [
+    one, other = (
         np.log(_resampled(timing, quantile, seed=1 + (own != first)))
         + _between(timing, run_to_run, rng)
         for timing, own in ((before, True), (after, False))
-    ]
-    return draws[1] - draws[0], f"bootstrap of {_named(quantile)} of two runs, 99 % interval"
+    )
+    edge = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(other - one, [edge, 1 - edge])
+    return float(low), float(high)
 
 
 def _named(quantile: float) -> str:
@@ -170,8 +132,8 @@ def _named(quantile: float) -> str:
 
 
 def _resampled(timing: Timing, quantile: float, *, seed: int) -> Floats:
-    if _whole(timing) and len(timing.rounds) >= FEWEST_ROUNDS:
-        return _by_rounds(timing, quantile, seed=seed)
+    if in_rounds(timing):
+        return resampled_rounds(timing, quantile, seed=seed)
     samples = _thinned(np.asarray(timing.samples_ms, np.float64))
     count = max(400, min(_RESAMPLES, _CELLS // len(samples)))
     draws = block_medians(samples, count=count, seed=seed, quantile=quantile)
@@ -179,40 +141,8 @@ def _resampled(timing: Timing, quantile: float, *, seed: int) -> Floats:
 
 
 def _between(timing: Timing, run_to_run: float | None, rng: np.random.Generator) -> Floats:
-    several = _whole(timing) and len(timing.rounds) >= FEWEST_ROUNDS
-    usual = SESSION_TO_SESSION if several else RUN_TO_RUN
+    usual = SESSION_TO_SESSION if in_rounds(timing) else RUN_TO_RUN
     return rng.normal(0.0, usual if run_to_run is None else run_to_run, _RESAMPLES)
-
-
-def _of_rounds(timing: Timing, quantile: float) -> Floats:
-    """Return the log of each round's own quantile."""
-    samples = np.asarray(timing.samples_ms, np.float64)
-    parts = np.split(samples, np.cumsum(timing.rounds)[:-1])
-    return np.log([np.quantile(part, quantile) for part in parts])
-
-
-def _by_rounds(timing: Timing, quantile: float, *, seed: int) -> Floats:
-    """Return the quantiles of resampled rounds; the same seed draws the same rounds."""
-    samples = np.asarray(timing.samples_ms, np.float64)
-    parts = np.split(samples, np.cumsum(timing.rounds)[:-1])
-    least = min(len(part) for part in parts)  # rounds are alike but for the last few samples
-    each = max(1, min(least, _AT_MOST // len(parts)))
-    table = np.stack([_spread(part, each) for part in parts])
-    rng = np.random.default_rng(seed)
-    step = max(1, _CELLS // table.size)
-    drawn = [
-        np.quantile(
-            table[rng.integers(0, len(table), (min(step, _RESAMPLES - start), len(table)))]
-            .reshape(min(step, _RESAMPLES - start), -1),
-            quantile, axis=1,
-        )
-        for start in range(0, _RESAMPLES, step)
-    ]  # fmt: skip
-    return np.concatenate(drawn)
-
-
-def _spread(samples: Floats, count: int) -> Floats:
-    return samples[np.linspace(0, len(samples) - 1, count).round().astype(np.int64)]
 
 
 def _thinned(samples: Floats) -> Floats:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import random
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edgekit import runtimes
-from edgekit.bench import measure_in_turns
+from edgekit.bench import measure_in_turns, preemption
 from edgekit.benchmarking import benchmark
 from edgekit.comparing.run import compare
 from edgekit.devices.known_model import content
@@ -37,13 +40,13 @@ def test_every_round_has_as_many_samples_of_each_file(files):
 
 
 def test_a_document_of_files_in_turns_compares_round_by_round(files, tmp_path):
-    found = benchmark(files, "host", rounds=8, min_runs=16, min_seconds=0.0)
+    found = benchmark(files, "host", rounds=10, min_runs=20, min_seconds=0.0)
     assert len({one.latency.session for one in found.measurements if one.latency}) == 1
     path = tmp_path / "t.json"
     path.write_bytes(msgspec.json.encode(to_plain(found)))
     compared = compare(f"{path}#old.tflite", f"{path}#new.tflite")
     (latency,) = [one for one in compared.differences if one.metric == "latency_ms"]
-    assert "8 rounds in turns" in latency.method
+    assert "10 rounds in turns" in latency.method
 
 
 @pytest.mark.parametrize("given", [{"rounds": 0}, {"rounds": 201}, {"min_runs": 0}, {"warmup": -1}])
@@ -68,3 +71,21 @@ def test_a_device_that_fails_in_turns_fails_every_file(files, monkeypatch):
     with pytest.raises(DeviceError) as raised:
         benchmark(files, "host", rounds=2)
     assert len(raised.value.benchmark.failures) == 2
+
+
+def test_an_interrupted_sample_is_taken_again_but_not_for_ever(monkeypatch):
+    interruptions, samples = (
+        iter([0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5]),
+        iter([9.0, 1.0] + [8.0] * 9),
+    )
+    monkeypatch.setattr(preemption, "_interruptions", lambda: next(interruptions))
+    assert preemption.uninterrupted(lambda: next(samples)) == 1.0
+    assert preemption.uninterrupted(lambda: next(samples)) == 8.0
+    assert len(list(samples)) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processors are ours")
+def test_processors_are_ours_and_as_many_as_asked_for():
+    ours = os.sched_getaffinity(0)
+    assert set(preemption.some_processors(1, random.Random(0))) < ours | {-1}
+    assert preemption.some_processors(len(ours) + 1, random.Random(0)) == ()

@@ -7,7 +7,8 @@ import pytest
 
 from edgekit.comparing.estimate import Estimate
 from edgekit.comparing.subject import Timing
-from edgekit.comparing.timing import compare_timings, incomparable, timing_interval, took_turns
+from edgekit.comparing.timing import compare_timings, incomparable, timing_interval
+from edgekit.comparing.turns import took_turns
 
 FACTS = {"cpu": "x", "cores": "2"}
 
@@ -54,6 +55,42 @@ def test_files_that_took_turns_are_told_apart_at_five_per_cent():
     worse = [compare_timings(*in_turns(rng, 1.05)) for _ in range(200)]
     assert sum(map(slower, same)) <= 4
     assert sum(map(slower, worse)) >= 190
+
+
+def disturbed(rng, factor=1.0, rounds=20):
+    """Return two files of one session on a machine where half of all inferences take longer."""
+    level = rng.normal(0, 0.01, (2, rounds, 1)) + np.log([[[1.0]], [[factor]]])
+    beside = np.where(rng.random((2, rounds, 5)) < 0.5, rng.exponential(0.4, (2, rounds, 5)), 0.0)
+    samples = np.exp(level + rng.normal(0, 0.004, (2, rounds, 5)) + beside)
+    return [timing(one.ravel(), rounds=(5,) * rounds, session="one") for one in samples]
+
+
+def test_five_per_cent_are_found_where_half_of_the_inferences_are_disturbed():
+    rng = np.random.default_rng(5)
+    same = [compare_timings(*disturbed(rng)) for _ in range(200)]
+    worse = [compare_timings(*disturbed(rng, 1.05)) for _ in range(200)]
+    assert sum(map(slower, same)) <= 4
+    assert sum(map(slower, worse)) >= 190
+
+
+def test_medians_decide_about_a_file_that_is_slower_now_and_then():
+    rng = np.random.default_rng(6)
+    often = np.where(np.arange(100) % 5 < 3, 1.5, 1.0) * np.exp(rng.normal(0, 0.004, 100))
+    seldom = np.where(np.arange(100) % 5 < 1, 1.5, 1.0) * np.exp(rng.normal(0, 0.004, 100))
+    before = timing(seldom, rounds=(5,) * 20, session="one")
+    after = timing(often, rounds=(5,) * 20, session="one")
+    found = compare_timings(before, after)
+    assert slower(found)
+    assert found.share == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_interval_holds_the_ratio_of_the_medians():
+    rng = np.random.default_rng(7)
+    for factor in (1.0, 1.03, 1.3):
+        for _ in range(30):
+            found = compare_timings(*disturbed(rng, factor))
+            room = 1e-9
+            assert (found.low or 0) - room <= (found.change or 0) <= (found.high or 0) + room
 
 
 def test_unequal_numbers_of_samples_are_not_significant():
@@ -105,9 +142,9 @@ def test_a_far_quantile_needs_more_samples():
 def test_rounds_that_do_not_add_up_are_not_believed():
     one = timing([1.0] * 40, rounds=(5,) * 9, session="s")
     assert not took_turns(one, one)
-    whole = timing([1.0] * 40, rounds=(5,) * 8, session="s")
+    whole = timing([1.0] * 40, rounds=(4,) * 10, session="s")
     assert took_turns(whole, whole)
-    assert not took_turns(whole, timing([1.0] * 40, rounds=(5,) * 8, session="other"))
+    assert not took_turns(whole, timing([1.0] * 40, rounds=(4,) * 10, session="other"))
 
 
 def test_an_interval_holds_the_median_and_what_runs_differ_by():
