@@ -12,16 +12,31 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 _TRIES = 4  # for one sample; an inference longer than a time slice may never be left alone
 
 
-def keep_to(processors: Collection[int]) -> None:
-    """Run on these processors only, from here on; on none named, wherever the system likes."""
-    if processors and sys.platform == "linux":
-        with contextlib.suppress(OSError):  # taken from us since: measure all the same
-            os.sched_setaffinity(0, processors)
+@contextlib.contextmanager
+def staying_on(processors: Collection[int]) -> Iterator[Callable[[], None]]:
+    """Run on these processors only, until what is given is called, or on leaving.
+
+    On none named, and where they are no longer ours, wherever the system likes.
+    """
+    if not processors or sys.platform != "linux":
+        yield lambda: None
+        return
+    ours = os.sched_getaffinity(0)
+
+    def leave() -> None:
+        os.sched_setaffinity(0, ours)
+
+    with contextlib.suppress(OSError):  # taken from us since: measure all the same
+        os.sched_setaffinity(0, processors)
+    try:
+        yield leave
+    finally:
+        leave()
 
 
 def some_processors(count: int, rng: random.Random) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from edgekit.artifact import TensorSpec
 from edgekit.bench.host import host_facts, load_average, peak_memory_mib
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement, notes_on
-from edgekit.bench.preemption import keep_to, uninterrupted
+from edgekit.bench.preemption import staying_on, uninterrupted
 from edgekit.errors import EdgekitError
 from edgekit.npz import load_arrays
 from edgekit.runtimes import Runner, import_runtime, open_runner
@@ -67,8 +67,8 @@ def take_turns(kind: str) -> int:
         try:
             import_runtime(kind)
             job = Job.decode(sys.stdin.buffer.readline())
-            keep_to(job.processors)
-            result = work(job, lambda runner: _turns(runner, say))
+            with staying_on(job.processors) as leave:
+                result = work(job, lambda runner: _turns(runner, say, leave))
         except EdgekitError as error:
             say(" ".join(str(error).split()).encode())
             return 1
@@ -76,7 +76,10 @@ def take_turns(kind: str) -> int:
     os._exit(0)
 
 
-def _turns(runner: Runner, say: Callable[[bytes], None]) -> tuple[float, ...]:
+def _turns(
+    runner: Runner, say: Callable[[bytes], None], leave: Callable[[], None]
+) -> tuple[float, ...]:
+    """Time a few inferences a line; at the end leave the processors, for facts of the host."""
     taken: list[float] = []
     say(b"ok")
     for line in sys.stdin.buffer:
@@ -85,6 +88,7 @@ def _turns(runner: Runner, say: Callable[[bytes], None]) -> tuple[float, ...]:
         timed(runner, runs=1, seconds=SETTLING_S)
         taken += [uninterrupted(lambda: timed(runner, runs=1, seconds=0)[0]) for _ in range(count)]
         say(b"ok")
+    leave()
     return tuple(taken)
 
 

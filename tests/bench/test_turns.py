@@ -14,6 +14,7 @@ from edgekit import runtimes
 from edgekit.bench import measure_in_turns, preemption
 from edgekit.benchmarking import benchmark
 from edgekit.comparing.run import compare
+from edgekit.cpu import cpu_facts
 from edgekit.devices.known_model import content
 from edgekit.errors import ArtifactError, DeviceError, OptionError
 from edgekit.report.plain import to_plain
@@ -37,6 +38,7 @@ def test_every_round_has_as_many_samples_of_each_file(files):
     assert [len(one.samples_ms) for one in found.measurements] == [12, 12]
     assert min(found.measurements[0].samples_ms) > 0
     assert found.session
+    assert {one.host.cores for one in found.measurements} == {cpu_facts().cores}
 
 
 def test_a_document_of_files_in_turns_compares_round_by_round(files, tmp_path):
