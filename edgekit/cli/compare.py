@@ -22,7 +22,8 @@ def command(before: str, after: tuple[str, ...], run_to_run: float | None, as_js
 
     A and B are report.json files, documents of `bench` or `farm`, manifests, folders with one of
     these, or .tflite, .xml and .onnx files. FILE.json#PATTERN chooses files of a document of
-    `bench`, as in timing.json#new/*.
+    `bench`, as in timing.json#new/*. A may also be history:DB, or history:DB?branch=main: the
+    latest run that passed of what is in B.
 
     What noise could explain is told as "cannot tell", with the reason. To tell latencies that are a
     few per cent apart, measure both files in one run: `edgekit bench A B --rounds 20 -o FILE`.

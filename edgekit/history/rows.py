@@ -13,6 +13,7 @@ from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.model import Report
+from edgekit.report.named import named_by_path
 
 Document = Report | Benchmark
 _REPORT = "report.json"
@@ -41,7 +42,7 @@ def rows_of(document: Document) -> list[Row]:
 
     A file that could not be measured has a row without figures that fails. The model and target of
     a measured file are those of the report beside it, if that is of this very file; otherwise
-    the file's own name, and its format.
+    what its path says: the folders of ``<model>/<target>/model.*``, or else name and format.
     """
     if isinstance(document, Report):
         return [_of_report(document)]
@@ -100,9 +101,10 @@ def _failed(found: Benchmark) -> Iterator[Row]:
     told = {(one.device, one.file) for one in found.measurements}
     for failure in found.failures:
         if (failure.device, failure.file) not in told:
+            model, target = named_by_path(failure.file)
             yield Row(
-                kind="benchmark", model=Path(failure.file).stem, source_sha256=None,
-                artifact_sha256=None, target=Path(failure.file).suffix.removeprefix("."),
+                kind="benchmark", model=model, source_sha256=None,
+                artifact_sha256=None, target=target,
                 device=failure.device, edgekit=found.edgekit, verdict="fail",
             )  # fmt: skip
 
@@ -118,13 +120,14 @@ def _misses(found: Benchmark, one: DeviceMeasurement) -> bool:
 
 def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
     """Return model, digest of the source and target of a file that was measured."""
-    path = Path(one.file)
+    model, target = named_by_path(one.file, one.format)
     try:
-        beside = msgspec.json.decode(path.with_name(_REPORT).read_bytes(), type=_Beside)
-    except (OSError, msgspec.DecodeError):
-        return path.stem, None, one.format
+        content = Path(one.file).with_name(_REPORT).read_bytes()
+        beside = msgspec.json.decode(content, type=_Beside)
+    except (OSError, ValueError, msgspec.DecodeError):
+        return model, None, target
     if beside.artifact.sha256 != one.sha256:
-        return path.stem, None, one.format
+        return model, None, target
     return beside.source.name, beside.source.sha256, beside.target.name
 
 
