@@ -72,6 +72,7 @@ def _of_report(report: Report) -> Row:
 
 
 def _measured(found: Benchmark) -> Iterator[Row]:
+    faulty = _faulty(found)
     for one in found.measurements:
         model, source, target = _made_from(one)
         accuracy, latency = one.accuracy, one.latency
@@ -83,7 +84,7 @@ def _measured(found: Benchmark) -> Iterator[Row]:
             target=target,
             device=one.device,
             edgekit=found.edgekit,
-            verdict="fail" if one.misfits or _misses(found, one) else "pass",
+            verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
             metric=accuracy.metric if accuracy else None,
             score=_finite(accuracy.device_score if accuracy else None),
             drop_pp=_finite(accuracy.drop_pp if accuracy else None),
@@ -109,13 +110,19 @@ def _failed(found: Benchmark) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def _misses(found: Benchmark, one: DeviceMeasurement) -> bool:
-    """Whether a budget, or a part of the measurement such as accuracy, was missed."""
-    alike = tuple(other for other in found.measurements if other.sha256 == one.sha256)
-    where = f"{one.device}: {Path(one.file).name}: "
-    lines = missed_budgets(dataclasses.replace(found, measurements=alike))
-    failed = any((f.device, f.file) == (one.device, one.file) for f in found.failures)
-    return failed or any(line.startswith(where) for line in lines)
+def _faulty(found: Benchmark) -> set[tuple[str, str]]:
+    """Return by device and file what missed a budget, or a part such as accuracy."""
+    faulty = {(one.device, one.file) for one in found.failures}
+    alike: dict[str, list[DeviceMeasurement]] = {}
+    for one in found.measurements:
+        alike.setdefault(one.sha256, []).append(one)
+    for group in alike.values():
+        lines = missed_budgets(dataclasses.replace(found, measurements=tuple(group)))
+        for one in group:
+            where = f"{one.device}: {Path(one.file).name}: "
+            if any(line.startswith(where) for line in lines):
+                faulty.add((one.device, one.file))
+    return faulty
 
 
 def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
