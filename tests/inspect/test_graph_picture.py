@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from branches import HOSTILE
-from browsed import Browsed, browsing
+from chromium_page import ChromiumPage, browsing, needs_browser
 from hypothesis import given
 from hypothesis import strategies as st
 
 import edgekit
-from edgekit.devices.browser.chromium import found as chromium
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse, OperatorCost
 from edgekit.errors import OptionError
 from edgekit.inspection import read_graph
@@ -24,9 +24,6 @@ from edgekit.report.graph import layout as layouts
 from edgekit.report.graph.layout import Sizes, laid_out, path
 from edgekit.report.graph.page import page
 
-needs_browser = pytest.mark.skipif(
-    chromium() is None, reason="no Chromium: edgekit devices install chromium-wasm"
-)
 SIZES = Sizes()
 
 
@@ -143,8 +140,8 @@ def test_costs_by_operator(onnx_file: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
-    with browsing(chromium(), tmp_path_factory.mktemp("browser")) as opened:  # type: ignore[arg-type]
+def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumPage]:
+    with browsing(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
 
@@ -152,15 +149,15 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
 @pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_in_a_browser(
-    browsed: Browsed, hostile_file: Path, tmp_path: Path, width: int, dark: bool
+    browsed: ChromiumPage, hostile_file: Path, tmp_path: Path, width: int, dark: bool
 ) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(hostile_file)), encoding="utf-8")
     browsed.open(file, width=width, dark=dark)
-    assert browsed.value("document.documentElement.scrollWidth") <= width
-    assert browsed.value("document.querySelectorAll('.box').length") == 7
+    assert browsed.ask("document.documentElement.scrollWidth") <= width
+    assert browsed.ask("document.querySelectorAll('.box').length") == 7
     low, high = sorted(
-        browsed.value(f"getComputedStyle(document.body).{what}").count("255")
+        browsed.ask(f"getComputedStyle(document.body).{what}").count("255")
         for what in ("color", "backgroundColor")
     )
     assert (low, high) == ((0, 0) if dark else (0, 3))
@@ -168,29 +165,29 @@ def test_the_page_in_a_browser(
 
 
 @needs_browser
-def test_zoom_keys_find_and_links(browsed: Browsed, onnx_file: Path, tmp_path: Path) -> None:
+def test_zoom_keys_find_and_links(browsed: ChromiumPage, onnx_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(onnx_file)), encoding="utf-8")
     browsed.open(file)
     width = "document.querySelector('svg').getBoundingClientRect().width"
-    before = browsed.value(width)
-    browsed.value("document.querySelector('[data-zoom=in]').click()")
-    assert browsed.value(width) == pytest.approx(before * 1.4, rel=0.01)
-    browsed.value("document.querySelector('.view').focus()")
+    before = browsed.ask(width)
+    browsed.ask("document.querySelector('[data-zoom=in]').click()")
+    assert browsed.ask(width) == pytest.approx(before * 1.4, rel=0.01)
+    browsed.ask("document.querySelector('.view').focus()")
     browsed.press("-")
-    assert browsed.value(width) == pytest.approx(before, rel=0.01)
+    assert browsed.ask(width) == pytest.approx(before, rel=0.01)
     find = "document.querySelector('input')"
-    browsed.value(f"{find}.value = 'QuantizeLinear'; {find}.dispatchEvent(new Event('input'))")
-    assert browsed.value("document.querySelectorAll('.missed').length") == 5
-    assert browsed.value("document.querySelector('output').value") == "2 found"
-    browsed.value("document.querySelector('#box-2').dispatchEvent(new MouseEvent('click'))")
-    assert browsed.value("location.hash") == "#op-2"
-    assert browsed.value("document.querySelector('tr:target').textContent").startswith("2 Quant")
+    browsed.ask(f"{find}.value = 'QuantizeLinear'; {find}.dispatchEvent(new Event('input'))")
+    assert browsed.ask("document.querySelectorAll('.missed').length") == 5
+    assert browsed.ask("document.querySelector('output').value") == "2 found"
+    browsed.ask("document.querySelector('#box-2').dispatchEvent(new MouseEvent('click'))")
+    assert browsed.ask("location.hash") == "#op-2"
+    assert browsed.ask("document.querySelector('tr:target').textContent").startswith("2 Quant")
     assert (browsed.requests, browsed.complaints) == ([], [])
 
 
 @needs_browser
-def test_the_page_without_scripts(browsed: Browsed, onnx_file: Path, tmp_path: Path) -> None:
+def test_the_page_without_scripts(browsed: ChromiumPage, onnx_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(onnx_file)), encoding="utf-8")
     browsed.open(file, scripts=False)
