@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
@@ -17,11 +12,11 @@ from edgekit.report import text
 from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
+from edgekit.report.html.shell import environment, shell
 from edgekit.report.html.table import Table, table
-from edgekit.report.html.words import command, missing, quoted, short, shown, thumbnail
+from edgekit.report.html.words import missing, short
 from edgekit.report.pictured import Details, Spread
 from edgekit.report.terminal import notes
-from edgekit.version import VERSION
 
 MARK = "<!doctype html><!-- edgekit report -->"
 """How every page begins; a file that begins otherwise is somebody else's."""
@@ -45,26 +40,23 @@ def render(
         other_devices: Measurements of files that none of the reports is about.
         sections: What ``section`` gave for each entry; drawn here if left out.
     """
-    style, script = _part("style.css"), _part("sort.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     panels = tradeoff.panels(entries) if len(entries) > 1 or any(e.devices for e in entries) else []
     bodies = sections or [section(at, entry) for at, entry in enumerate(entries)]
     whole = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
-            title=_title(entries),
+            **shell(
+                title=_title(entries),
+                what="report",
+                lines=list(dict.fromkeys(_source(entry) for entry in entries)),
+            ),
             entries=[_glance(at, entry) for at, entry in enumerate(entries)],
-            sources=list(dict.fromkeys(_source(entry) for entry in entries)),
             bodies=bodies,
-            style=Markup(style),
-            script=Markup(script),
-            script_hash=digest,
             tradeoffs=[(panel, tradeoff.draw(panel)) for panel in panels],
             points=_points(panels),
             failed=failed,
             strangers=tables.devices(tuple(other_devices)),
-            version=VERSION,
         )
     )
     return MARK + whole
@@ -73,7 +65,7 @@ def render(
 def section(at: int, entry: Entry) -> Markup:
     """Return everything that a page says of one artifact, the one at a place from 0."""
     report = entry.report
-    html = _environment().get_template("artifact.html").render(
+    html = environment().get_template("artifact.html").render(
         at=at + 1,
         report=report,
         entry=entry,
@@ -120,23 +112,6 @@ def _answers(entry: Entry) -> dict[str, Any]:
         "changes": answered.changes(found) if found else None,
         "flips": answered.flipped(found) if found else [],
     }
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    """Return the templates; every value is escaped, and every text made visible and short."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=shown,
-    )  # fmt: skip
-    environment.filters |= {"quoted": quoted, "command": command, "thumbnail": thumbnail}
-    return environment
-
-
-@functools.cache
-def _part(name: str) -> str:
-    place = resources.files("edgekit.report.html") / "templates" / name
-    return place.read_text(encoding="utf-8")
 
 
 def _title(entries: Sequence[Entry]) -> str:
