@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,6 +112,7 @@ def _answers(entry: Entry) -> dict[str, Any]:
         "matrices": answered.matrices(found) if found else [],
         "changes": answered.changes(found) if found else None,
         "flips": answered.flipped(found) if found else [],
+        "named": functools.partial(answered.named, found) if found else str,
     }
 
 
