@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 import edgekit
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse, OperatorCost
 from edgekit.errors import OptionError
-from edgekit.inspection import read_graph
+from edgekit.inspection import Inspection, read_graph
+from edgekit.inspection.islands import islands
 from edgekit.inspection.profile import with_costs
 
 pytest.importorskip("fast_sugiyama")
@@ -109,6 +111,32 @@ def test_hostile_names_are_shown_not_obeyed(hostile_file: Path) -> None:
     assert "<script>alert" not in html
     assert "\u202e" not in html
     assert HOSTILE[:30] not in html
+
+
+def floating(graph: Inspection, *indices: int) -> Inspection:
+    """Return it with operators that are said to be float among integers."""
+    operators = tuple(
+        replace(one, numbers="float", island=True, why=f"{HOSTILE[:9]} no kernel {one.index}")
+        if one.index in indices else one for one in graph.operators
+    )  # fmt: skip
+    return replace(graph, operators=operators)
+
+
+@pytest.mark.parametrize(
+    ("indices", "expected"),
+    [((), []), ((1, 3), [[1], [3]]), ((0, 1), [[0, 1]]), ((1, 2), [[1, 2]]),
+     ((0, 1, 3, 4), [[0, 1, 3, 4]])],
+)  # fmt: skip
+def test_islands_are_what_float_tensors_join(
+    onnx_file: Path, indices: tuple[int, ...], expected: list[list[int]]
+) -> None:
+    graph = floating(read_graph(onnx_file), *indices)
+    assert [[one.index for one in each] for each in islands(graph)] == expected
+    html = page(graph)
+    assert ("Float islands" in html) == bool(expected)
+    assert html.count("<li><a href=") == len(expected)
+    for island in expected:
+        assert f"&lt;/script&gt; no kernel {island[0]}" in html
 
 
 def test_costs_by_operator(onnx_file: Path) -> None:

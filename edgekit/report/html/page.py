@@ -12,7 +12,7 @@ from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
 from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
-from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
+from edgekit.report.html.pictures import islands, laid, latency, layers, spread, tradeoff, work
 from edgekit.report.html.shell import environment, shell
 from edgekit.report.html.table import Table, table
 from edgekit.report.html.words import missing, short
@@ -88,6 +88,7 @@ def section(at: int, entry: Entry) -> Markup:
 
 def _pictures(entry: Entry) -> dict[str, Any]:
     report, told = entry.report, entry.details or Details(artifact_sha256="")
+    joined = laid.draw(report.audit, told.edges)
     timed, graph = latency.rows(entry), islands.blocks(report.audit)
     works = [w for w in map(work.on_device, entry.devices) if w is not None]
     if not works and (computed := work.by_macs(report)) is not None:
@@ -96,8 +97,9 @@ def _pictures(entry: Entry) -> dict[str, Any]:
         "latency": latency.draw(timed) if timed else None,
         "works": [(one, work.draw(one), _costliest(one)) for one in works],
         "layers": layers.draw(report.layers) if report.layers and report.layers.layers else None,
-        "graph": islands.draw(graph, told.edges) if graph else None,
-        "graph_more": max(0, len(graph) - islands.MOST),
+        "laid": joined,
+        "graph": islands.draw(graph, told.edges) if graph and joined is None else None,
+        "graph_more": max(0, len(graph) - islands.MOST) if joined is None else 0,
         "weights": _spreads(told.weights),
         "more_weights": max(0, len(told.weights) - _SPREADS) + told.more_weights,
         "activations": _spreads(told.activations),
