@@ -224,6 +224,7 @@ def test_a_target_that_failed_is_kept_until_it_is_made(
     assert "no ONNX today" in (folder / "report.html").read_text(encoding="utf-8")
     assert edgekit(*words, "-t", "tflite-fp32").exit_code == 0  # another target: still not made
     kept = json.loads((folder / "failures.json").read_bytes())
+    jsonschema.Draft202012Validator(json_schema("failures")).validate(kept)
     assert kept["failures"] == told["failures"]
     page = here / "all.html"
     assert edgekit("report", *folder.iterdir(), "-o", page).exit_code == 0
