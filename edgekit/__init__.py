@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgekit.auditing import audit
     from edgekit.benchmarking import benchmark
     from edgekit.comparing import compare
+    from edgekit.comparing.html import html_comparison
     from edgekit.compression import compress
     from edgekit.evaluation import evaluate_artifact as evaluate
     from edgekit.farming import submit
@@ -30,6 +31,7 @@ _PUBLIC = {
     "compress": "edgekit.compression:compress",
     "convert": "edgekit.api:convert",
     "evaluate": "edgekit.evaluation:evaluate_artifact",
+    "html_comparison": "edgekit.comparing.html:html_comparison",
     "html_report": "edgekit.reporting:html_report",
     "inspect": "edgekit.inspecting:inspect",
     "open_history": "edgekit.history:open_history",
@@ -49,6 +51,7 @@ __all__ = [
     "convert",
     "evaluate",
     "gate",
+    "html_comparison",
     "html_report",
     "inspect",
     "open_history",

@@ -15,6 +15,8 @@ from edgekit.files import MARKER
 from edgekit.manifest import FileDigest
 from edgekit.report import document, pictured
 from edgekit.report.devices import SCHEMA, Benchmark
+from edgekit.report.failed import FILE as FAILURES
+from edgekit.report.failed import read_failures
 from edgekit.report.html import Entry, Failed, render
 from edgekit.report.plain import from_plain
 
@@ -31,7 +33,8 @@ def html_report(
     same artifact. Nothing is run.
 
     Args:
-        reports: Files ``report.json``, or folders that hold one.
+        reports: Files ``report.json``, or folders that hold one; also ``failures.json``, of targets
+            that could not be made.
         devices: Documents of ``edgekit bench -o`` or of a farm. A measurement goes to the artifact
             of its SHA-256; the others are listed apart.
 
@@ -39,7 +42,9 @@ def html_report(
         ArtifactError: a file is missing, or is not what it should be.
         OptionError: no report, more than ten, or one twice.
     """
-    given = [reports] if isinstance(reports, (str, Path)) else list(reports)
+    every = [reports] if isinstance(reports, (str, Path)) else list(reports)
+    given = [path for path in every if Path(path).name != FAILURES]
+    unmade = [path for path in every if Path(path).name == FAILURES]
     if not 1 <= len(given) <= MOST:
         raise OptionError(f"expected 1 to {MOST} reports, got {len(given)}")
     entries = [_entry(_located(Path(path))) for path in given]
@@ -50,6 +55,11 @@ def html_report(
     measured = [one for each in found for one in each.measurements]
     known = {sha256 for sha256, _ in digests}
     failed = [
+        Failed(name=target, why=why)
+        for path in unmade
+        for target, why in read_failures(Path(path)).items()
+    ]
+    failed += [
         Failed(name=f"{f.device}: {Path(f.file).name}", why=f.error)
         for each in found
         for f in each.failures

@@ -44,6 +44,7 @@ class PictureSource:
     colour: str
     fitted: Fit
     options: PictureOptions
+    class_names: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -116,7 +117,7 @@ def open_pictures(
     """
     height, width, channels, row = _frame(inputs, folder)
     colour = _colour(options, channels)
-    files, answers = _listing(folder)
+    files, answers, names = _listing(folder)
     if not files:
         raise DataError(
             f"{folder}: expected pictures ({', '.join(SUFFIXES)}), found none; "
@@ -130,6 +131,7 @@ def open_pictures(
         colour=colour,
         fitted=Fit(spec=inputs[0], origin=str(folder), row=row, options=options),
         options=options,
+        class_names=names,
     )
 
 
@@ -165,22 +167,21 @@ def _colour(options: PictureOptions, channels: int) -> str:
     return options.colour
 
 
-def _listing(folder: Path) -> tuple[list[Path], Indices | None]:
+def _listing(folder: Path) -> tuple[list[Path], Indices | None, tuple[str, ...]]:
+    """Return the pictures, their classes, and the names of these."""
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     loose = [path for path in shown if path.is_file() and path.suffix.lower() in SUFFIXES]
-    classed = [
-        (label, path)
-        for label, sub in enumerate(path for path in shown if path.is_dir())
-        for path in _below(sub)
-    ]
+    subs = [path for path in shown if path.is_dir()]
+    classed = [(label, path) for label, sub in enumerate(subs) for path in _below(sub)]
     if loose and classed:
         raise DataError(
             f"{folder}: expected pictures either in it or in one subfolder a class, got both "
             f"({loose[0].name}, {classed[0][1].relative_to(folder)}); move one kind away"
         )
     if loose:
-        return loose, None
-    return [path for _, path in classed], np.array([label for label, _ in classed], np.int64)
+        return loose, None, ()
+    labels = np.array([label for label, _ in classed], np.int64)
+    return [path for _, path in classed], labels, tuple(sub.name for sub in subs)
 
 
 def _below(folder: Path) -> list[Path]:

@@ -87,6 +87,11 @@ class Samples:
         """Whether every batch holds labels."""
         return self.source.labelled
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the source calls classes 0, 1, …; empty for sources that only number them."""
+        return tuple(getattr(self.source, "class_names", ()))
+
     @cached_property
     def digest(self) -> str | None:
         """SHA-256 of data, choice and inputs; ``None`` if only the user's code could tell."""

@@ -32,6 +32,7 @@ class TableSource:
     features: tuple[int, ...]
     fitted: Fit
     answers: NDArray[np.float64] | Indices | None
+    class_names: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -114,6 +115,7 @@ def open_csv(path: Path, inputs: Sequence[TensorSpec], options: PictureOptions) 
         features=features,
         fitted=Fit(spec=inputs[0], origin=str(path), row=shape, options=options),
         answers=_answers(texts, path) if label is not None else None,
+        class_names=() if all(map(_is_number, texts)) else tuple(sorted(set(texts))),
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from edgekit.cli.complete import data_names, target_names
 from edgekit.cli.options import (
+    NamesType,
     code_options,
     layers_option,
     metric_option,
@@ -71,6 +72,9 @@ Examples:
 @option("thumbnails", is_flag=True,
         help="Let the HTML report show small pictures of the evaluation samples whose answer "
         "changed; without, none leave the data.")  # fmt: skip
+@option("class_names", type=NamesType(), metavar="NAMES", default=(),
+        help="What the HTML report calls the classes: a text file with one name a line, or names "
+        "with commas between.  [default: as folders of pictures or a table say]")  # fmt: skip
 @click.option(FLAGS["html"], "no_html", is_flag=True, help="Do not write report.html.")
 @option("threads", type=int, metavar="N", default=1, show_default=True,
         help="Threads of the file's runtime, to evaluate and to measure.")  # fmt: skip
@@ -106,7 +110,8 @@ def command(
     if as_json:
         from edgekit.report.document import documents
 
-        click.echo(documents(conversion.reports))
+        failures = {one.target: str(one.error) for one in conversion.failures}
+        click.echo(documents(conversion.reports, failures))
     else:
         _show(conversion)
     recorder.finish(conversion.reports, conversion.folders, missed=missed, silent=as_json)
@@ -191,6 +196,7 @@ def options_of(given: dict[str, Any]) -> Options:
         layers=given["layers"],
         measure=not given["no_measure"],
         thumbnails=given["thumbnails"],
+        class_names=given["class_names"],
         html=not given["no_html"],
         threads=given["threads"],
         seed=given["seed"],

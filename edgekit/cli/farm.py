@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.options import json_option, print_columns, print_json, print_plain, say, wrapped
+from edgekit.cli.recording import Recorder, history_option
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.devices import Device
     from edgekit.farm.inventory import Inventory
     from edgekit.farming import FarmRun
+    from edgekit.history.rows import Document
 
 WIDTH = 80
 _MOST_ROWS = 40
@@ -45,11 +47,12 @@ def command() -> None:
 @click.option("--processes", type=click.IntRange(min=1), metavar="N",
               help="How many measure at once on this machine.  [default: one for each device, at "
               "most 32]")  # fmt: skip
+@history_option
 @click.option("-q", "--quiet", "silent", is_flag=True, help="No progress bars.")
 @json_option
 def submit(
-    plan: Path, output: Path, address: str | None, processes: int | None, silent: bool,
-    as_json: bool,
+    plan: Path, output: Path, address: str | None, processes: int | None, history: str | None,
+    silent: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the files and models of PLAN, a TOML file, on its devices.
 
@@ -62,6 +65,7 @@ def submit(
     from edgekit.quiet import quiet
     from edgekit.report.progress import progress
 
+    recorder = Recorder(history)
     failure: EdgekitError | None = None
     with quiet() as real, progress(None if as_json or silent else real.err) as told:
         if address is None:
@@ -77,8 +81,15 @@ def submit(
         print_plain(found)
     else:
         _print(found, output)
-    if failure is not None:
-        raise failure
+    documents = _documents(found) if recorder.wanted else []
+    recorder.finish(documents, missed=failure, silent=as_json, again=False)
+
+
+def _documents(found: FarmRun) -> list[Document]:
+    """Return what a farm wrote, to be kept; nothing if it measured nothing."""
+    from edgekit.history.documents import read_file
+
+    return read_file(found.document) if found.done or found.failed else []
 
 
 @command.command("status")

@@ -22,7 +22,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("reports", metavar="REPORT…", nargs=-1)
 @click.option("--policy", type=_FILE, default=POLICY, show_default=True, metavar="FILE",
               help="The limits.")  # fmt: skip
-@click.option("--baseline", metavar="REPORT", help="What regressions are measured against.")
+@click.option("--baseline", metavar="REPORT",
+              help="What regressions are measured against: a report, or history:DB for the latest "
+              "passing runs of a history, history:DB?branch=main for those of a Git "
+              "branch.")  # fmt: skip
 @click.option("--init", is_flag=True, help="Write a commented policy to start from, and stop.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write a pull request's comment.")
@@ -36,8 +39,9 @@ def command(
     """Hold REPORTs against a policy: exit code 0 passed, 3 failed, 4 cannot tell.
 
     REPORT and --baseline are what `edgekit compare` takes: report.json of `convert`, documents of
-    `bench` or `farm`, folders with them, artifacts. Rules look at accuracy, latency, size, memory,
-    work and audit, each with a limit, or with how much worse than the baseline it may be.
+    `bench` or `farm`, folders with them, artifacts; --baseline also a history. Rules look at
+    accuracy, latency, size, memory, work and audit, each with a limit, or with how much worse than
+    the baseline it may be.
     """
     if init:
         _init(policy)

@@ -83,7 +83,7 @@ def database(command: F) -> F:
 def command(
     context: click.Context, /, place: str | None, limit: int, as_json: bool, **chosen: Any
 ) -> None:
-    """List the runs that `--history` of `edgekit convert` and `edgekit bench` kept.
+    """List the runs that `--history` of `edgekit convert`, `bench` and `farm` kept.
 
     What is given here holds for the commands below, too.
     """

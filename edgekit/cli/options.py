@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from edgekit.pipeline.command import FLAGS
 from edgekit.report.text import printable
 
 F = TypeVar("F", bound=Callable[..., object])
+_MOST_NAMES = 1 << 20  # characters of a file of names
 
 
 def option(field: str, *short: str, **declared: Any) -> Callable[[F], F]:
@@ -51,6 +53,28 @@ shapes_option = option(
     "Repeatable.",
 )  # fmt: skip
 layers_option = option("layers", is_flag=True, help="Report the error layer by layer, too.")
+
+
+class NamesType(click.ParamType):  # type: ignore[type-arg]
+    """A text file with one name a line, or names with commas between."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        if "," in text and not Path(text).is_file():
+            return tuple(name.strip() for name in text.split(","))
+        try:
+            with Path(text).open(encoding="utf-8-sig") as file:
+                lines = file.read(_MOST_NAMES + 1)
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            self.fail(f"{text!r}: expected a text file with one name a line: {error}", param, ctx)
+        if len(lines) > _MOST_NAMES:
+            self.fail(f"{text!r}: expected names of classes, got a file beyond 1 MiB", param, ctx)
+        return tuple(line.strip() for line in lines.rstrip().splitlines())
 
 
 class SettingType(click.ParamType):  # type: ignore[type-arg]

@@ -24,6 +24,11 @@ def recording_options(command: F) -> F:
     command = click.option(
         "--mlflow", metavar="URI", help="Log the run there, with its files (extra mlflow).",
     )(command)  # fmt: skip
+    return history_option(command)
+
+
+def history_option(command: F) -> F:
+    """Add ``--history`` alone."""
     return click.option(
         "--history", metavar="DB", envvar="EDGEKIT_HISTORY", show_envvar=True,
         help="Keep the run there: an SQLite file, or an SQLAlchemy URL (extra history).",
@@ -37,7 +42,7 @@ class Recorder:
         DestinationError, OptionError, MissingExtra: a place cannot be used.
     """
 
-    def __init__(self, history: str | None, mlflow: str | None) -> None:
+    def __init__(self, history: str | None, mlflow: str | None = None) -> None:
         self._history = history
         self._tracking: Tracking | None = None
         if history is not None:
@@ -49,9 +54,14 @@ class Recorder:
 
             self._tracking = Tracking.open(mlflow)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a place to keep anything."""
+        return self._history is not None or self._tracking is not None
+
     def finish(
         self, documents: Sequence[Document], folders: Sequence[Path] = (), *,
-        missed: EdgekitError | None, silent: bool,
+        missed: EdgekitError | None, silent: bool, again: bool = True,
     ) -> None:  # fmt: skip
         """Keep documents, then raise what was missed, or what kept them from being kept.
 
@@ -60,9 +70,10 @@ class Recorder:
             folders: Of each document, for MLflow; none for benchmarks.
             missed: What the command ends with all the same.
             silent: Whether to say nothing of where they went.
+            again: Whether the history keeps documents that it has already.
         """
         try:
-            for line in self._kept(documents, folders):
+            for line in self._kept(documents, folders, again):
                 if not silent:
                     click.echo(line)
         except EdgekitError as error:
@@ -72,8 +83,10 @@ class Recorder:
         if missed is not None:
             raise missed
 
-    def _kept(self, documents: Sequence[Document], folders: Sequence[Path]) -> list[str]:
-        if self._history is None and self._tracking is None:
+    def _kept(
+        self, documents: Sequence[Document], folders: Sequence[Path], again: bool
+    ) -> list[str]:
+        if not self.wanted:
             return []
         from edgekit.history import open_history, origin_here
 
@@ -81,8 +94,10 @@ class Recorder:
         origin = origin_here()
         if self._history is not None:
             with open_history(self._history, writes=True) as history:
-                numbers = [str(n) for one in documents for n in history.record(one, origin)]
-                said.append(f"kept {_named('run', numbers)} in {history.place}")
+                kept = [history.record(one, origin, again=again) for one in documents]
+                numbers = [str(number) for each in kept for number in each]
+                new = f"kept {_named('run', numbers)}" if numbers else "kept already"
+                said.append(f"{new} in {history.place}")
         if self._tracking is not None:
             places: list[Any] = [*folders] or [None] * len(documents)
             for one, folder in zip(documents, places, strict=True):
@@ -92,4 +107,4 @@ class Recorder:
 
 
 def _named(what: str, numbers: Sequence[str]) -> str:
-    return f"{what}{'s' * (len(numbers) != 1)} {', '.join(numbers) or 'none'}"
+    return f"{what}{'s' * (len(numbers) != 1)} {', '.join(numbers)}"

@@ -16,9 +16,9 @@ from edgekit.cli.options import print_json
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 
-    report, details and manifest: the JSON files of a conversion; audit, benchmark, comparison, gate
-    and inspection: what `edgekit audit`, `bench`, `compare`, `gate` and `inspect` print with
-    --json; target and device: their TOML files; rule: one of a gate's policy.
+    report, details, manifest and failures: the JSON files of a conversion; audit, benchmark,
+    comparison, gate and inspection: what `edgekit audit`, `bench`, `compare`, `gate` and `inspect`
+    print with --json; target and device: their TOML files; rule: one of a gate's policy.
     """
     from edgekit.comparing import result as comparing
     from edgekit.gating import policy

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import PurePath
 
 from edgekit.auditing import AuditResult
 from edgekit.comparing.subject import Figure, Record
-
-_GENERIC = ("model", "saved_model")
+from edgekit.report.named import named_by_path
 
 
 def audit_figures(found: AuditResult) -> dict[str, Figure]:
@@ -62,11 +60,3 @@ def audit_record(found: AuditResult) -> Record:
         model=model, target=target, device="host",
         figures=audit_figures(found), facts=audit_facts(found),
     )  # fmt: skip
-
-
-def named_by_path(file: str, kind: str) -> tuple[str, str]:
-    """Return model and target of a file: of ``…/<model>/<target>/model.*`` the two folders."""
-    path = PurePath(file)
-    if path.stem in _GENERIC and len(path.parts) >= 3:
-        return path.parts[-3], path.parts[-2]
-    return path.stem, kind

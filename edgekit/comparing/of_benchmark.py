@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 
-from edgekit.comparing.of_audit import exact, named_by_path
+from edgekit.comparing.of_audit import exact
 from edgekit.comparing.of_report import timed_figures
 from edgekit.comparing.subject import Figure, Record, Timing
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report.devices import Benchmark
+from edgekit.report.named import named_by_path
 
 _UNSTEADY = ("load before", "load after", "load_ms")  # facts that differ from run to run
 
@@ -25,8 +26,7 @@ def benchmark_records(found: Benchmark, *, only: str = "") -> Iterator[Record]:
             yield measured_record(one)
     for failure in found.failures:
         if chosen(failure.file, only):
-            kind = PurePath(failure.file).suffix.lstrip(".") or "file"
-            model, target = named_by_path(failure.file, {"xml": "openvino"}.get(kind, kind))
+            model, target = named_by_path(failure.file)
             yield Record(model=model, target=target, device=failure.device, figures={},
                          failed=failure.error)  # fmt: skip
 
@@ -87,7 +87,8 @@ def _work(one: DeviceMeasurement) -> dict[str, Figure]:
     figures = {}
     if one.counts is not None:
         for name in ("instructions", "loads", "stores", "l1_misses", "l2_misses"):
-            figures[name] = exact(getattr(one.counts, name), basis="counted")
+            if (count := getattr(one.counts, name)) is not None:  # not every device has caches
+                figures[name] = exact(count, basis="counted")
     if one.cycles is not None:
         figures["cycles"] = exact(one.cycles, basis=one.bases.get("cycles", "estimated"))
     if one.npu_share is not None:

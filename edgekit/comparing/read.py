@@ -12,8 +12,8 @@ from edgekit import manifest
 from edgekit.comparing.of_audit import audit_record
 from edgekit.comparing.of_benchmark import benchmark_records
 from edgekit.comparing.of_report import report_record
-from edgekit.comparing.subject import Record, Subject
-from edgekit.errors import ArtifactError
+from edgekit.comparing.subject import Record, Source, Subject
+from edgekit.errors import ArtifactError, OptionError
 from edgekit.files import MARKER
 from edgekit.report.devices import SCHEMA as BENCHMARK_SCHEMA
 from edgekit.report.devices import Benchmark
@@ -26,8 +26,13 @@ _EXPECTED = (
     "expected a report.json of `convert`, a document of `bench` or `farm`, a manifest.json, a"
     f" folder with one of them, or a file that ends in {', '.join(SUFFIXES)}"
 )
+Found = tuple[list[Record], Source | None]
+"""Records, and the document that they are from, if it is one of ours."""
+
 _DEEPEST = ("report.json", "*/report.json", "*/*/report.json")
 _MOST_BYTES = 2**30
+HISTORY = "history:"
+_OF_HISTORY = "`edgekit compare history:DB REPORT`, `edgekit gate REPORT --baseline history:DB`"
 
 
 def read_subject(given: Any) -> Subject:
@@ -42,7 +47,8 @@ def read_subject(given: Any) -> Subject:
     """
     if isinstance(given, Subject):
         return given
-    name, records = _records(given)
+    name, found = _given(given)
+    records = [record for each, _ in found for record in each]
     if not records:
         raise ArtifactError(f"{name}: holds nothing to compare; {_EXPECTED}")
     seen: set[tuple[str, str, str]] = set()
@@ -53,21 +59,30 @@ def read_subject(given: Any) -> Subject:
                 f" {record.device!r}; choose files with #PATTERN, as in report.json#new/*"
             )
         seen.add(record.key)
-    return Subject(name=name, records=tuple(records))
+    sources = tuple(source for _, source in found if source is not None)
+    return Subject(name=name, records=tuple(records), sources=sources)
 
 
-def _records(given: Any) -> tuple[str, list[Record]]:
+def _given(given: Any) -> tuple[str, list[Found]]:
     if isinstance(given, Report):
-        return given.source.name, [report_record(given)]
+        return given.source.name, [_of_report(given)]
     if isinstance(given, Benchmark):
-        return "benchmark", list(benchmark_records(given))
+        return "benchmark", [_of_benchmark(given)]
     if reports := _reports(given):
-        return reports[0].source.name, [report_record(one) for one in reports]
+        return reports[0].source.name, [_of_report(one) for one in reports]
     if isinstance(given, (str, Path)):
         return str(given), _of_path(str(given))
     if paths := _paths(given):
-        return ", ".join(paths), [record for path in paths for record in _of_path(path)]
+        return ", ".join(paths), [one for path in paths for one in _of_path(path)]
     raise ArtifactError(f"{type(given).__name__}: {_EXPECTED}")
+
+
+def _of_report(report: Report) -> Found:
+    return [report_record(report)], Source(document=report)
+
+
+def _of_benchmark(found: Benchmark, only: str = "") -> Found:
+    return list(benchmark_records(found, only=only)), Source(document=found, only=only)
 
 
 def _reports(given: Any) -> list[Report]:
@@ -84,7 +99,9 @@ def _paths(given: Any) -> list[str]:
     return [str(one) for one in given] if paths else []
 
 
-def _of_path(given: str) -> list[Record]:
+def _of_path(given: str) -> list[Found]:
+    if given.startswith(HISTORY):
+        raise OptionError(f"a history is what others are compared with: {_OF_HISTORY}")
     path, only = Path(given), ""
     if "#" in given and not path.exists():
         before, _, only = given.rpartition("#")
@@ -95,19 +112,19 @@ def _of_path(given: str) -> list[Record]:
         if path.suffix.lower() in SUFFIXES:
             from edgekit.auditing import audit
 
-            return [audit_record(audit(path))]
+            return [([audit_record(audit(path))], None)]
         return _of_document(path, _read(path), only)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
 
 
-def _of_folder(folder: Path, only: str) -> list[Record]:
+def _of_folder(folder: Path, only: str) -> list[Found]:
     for pattern in _DEEPEST:
         if found := sorted(folder.glob(pattern)):
             return [one for path in found for one in _of_document(path, _read(path), only)]
     if (folder / MARKER).is_file():
         return _of_manifest(folder / MARKER)
-    return _of_files(folder.iterdir())
+    return [(_of_files(folder.iterdir()), None)]
 
 
 def _read(path: Path) -> bytes:
@@ -118,7 +135,7 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _of_document(path: Path, content: bytes, only: str) -> list[Record]:
+def _of_document(path: Path, content: bytes, only: str) -> list[Found]:
     try:
         plain = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -126,15 +143,15 @@ def _of_document(path: Path, content: bytes, only: str) -> list[Record]:
     if not isinstance(plain, dict):
         raise ArtifactError(f"{path}: a JSON {type(plain).__name__}; {_EXPECTED}")
     if "measurements" in plain:
-        return list(benchmark_records(_benchmark(plain, path), only=only))
+        return [_of_benchmark(_benchmark(plain, path), only)]
     if only:
         raise ArtifactError(f"{path}: #{only} chooses files of a document of `bench` or `farm`")
     if isinstance(reports := plain.get("reports"), list):
         return [
-            report_record(_report(one, f"{path}: reports[{at}]")) for at, one in enumerate(reports)
+            _of_report(_report(one, f"{path}: reports[{at}]")) for at, one in enumerate(reports)
         ]
     if "audit" in plain and "artifact" in plain:
-        return [report_record(from_json(content, where=str(path)))]
+        return [_of_report(from_json(content, where=str(path)))]
     if "files" in plain and "target" in plain:
         return _of_manifest(path)
     raise ArtifactError(f"{path}: {_EXPECTED}")
@@ -160,7 +177,7 @@ def _demand_schema(plain: dict[str, Any], schema: int, where: str) -> None:
         )
 
 
-def _of_manifest(path: Path) -> list[Record]:
+def _of_manifest(path: Path) -> list[Found]:
     """Return the report beside a manifest, or else what the files say, under the manifest's names.
 
     The files must be those that the manifest describes.
@@ -173,10 +190,11 @@ def _of_manifest(path: Path) -> list[Record]:
         return _of_document(beside, _read(beside), "")
     from dataclasses import replace
 
-    return [
+    records = [
         replace(record, model=said.source.name, target=said.target.name)
         for record in _of_files(path.parent / name for name in said.files)
     ]
+    return [(records, None)]
 
 
 def _of_files(paths: Iterable[Path]) -> list[Record]:

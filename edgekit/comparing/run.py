@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgekit.comparing.estimate import Estimate
 from edgekit.comparing.figures import compare_figures
 from edgekit.comparing.match import match
 from edgekit.comparing.metrics import METRICS
-from edgekit.comparing.read import read_subject
+from edgekit.comparing.of_history import history_subject
+from edgekit.comparing.read import HISTORY, read_subject
 from edgekit.comparing.result import Change, Compared, ComparisonResult, Difference, Verdict
 from edgekit.comparing.subject import Better, Figure, Record, Subject
 from edgekit.errors import OptionError
@@ -25,7 +26,9 @@ def compare(before: Any, *after: Any, run_to_run: float | None = None) -> Compar
     Args:
         before: A path (``report.json``, a document of ``bench`` or ``farm``, a ``manifest.json``, a
             folder of these, an artifact), or what ``convert`` or ``benchmark`` returned. A path may
-            end in ``#PATTERN``: of a document of devices, the files that it matches.
+            end in ``#PATTERN``: of a document of devices, the files that it matches. Also
+            ``history:DB``, with ``?branch=NAME`` if need be: the latest passing run of each record
+            of ``after``.
         after: One or more of the same.
         run_to_run: Standard deviation between latencies of one file in several runs on this host,
             as a share: 0.01 is 1 %. Left out, that of a shared virtual machine (0.05; 0.03 where
@@ -38,10 +41,30 @@ def compare(before: Any, *after: Any, run_to_run: float | None = None) -> Compar
     if not after:
         raise OptionError("expected two or more to compare, got one")
     check_share(run_to_run)
+    return compare_pairs(read_pairs(before, after), run_to_run)
+
+
+def read_pairs(before: Any, after: Sequence[Any]) -> list[tuple[Subject, Subject]]:
+    """Return each of ``after``, with what it is compared with before it.
+
+    Raises:
+        ArtifactError: one of them cannot be read, or holds nothing to compare.
+        MissingExtra, DestinationError, OptionError: the history cannot be opened.
+    """
+    later = [read_subject(one) for one in after]
+    if isinstance(before, str) and before.startswith(HISTORY):
+        return [(history_subject(before, one), one) for one in later]
     first = read_subject(before)
+    return [(first, one) for one in later]
+
+
+def compare_pairs(
+    pairs: Sequence[tuple[Subject, Subject]], run_to_run: float | None = None
+) -> ComparisonResult:
+    """Compare each pair of subjects; there is one, and all have the same name first."""
     return ComparisonResult(
-        before=first.name,
-        after=tuple(compare_subjects(first, read_subject(one), run_to_run) for one in after),
+        before=pairs[0][0].name,
+        after=tuple(compare_subjects(*pair, run_to_run) for pair in pairs),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.accuracy import Evaluation
+from edgekit.report.devices import Benchmark
+from edgekit.report.model import Report
 
 Basis = Literal["scored", "measured", "counted", "modelled", "estimated", "computed"]
 """scored: on labelled samples. measured: timed or read off a process, so that noise is in it. The
@@ -82,8 +84,20 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """A document that records are from; of a benchmark, the files that the pattern ``only`` fits.
+
+    An empty pattern fits all.
+    """
+
+    document: Report | Benchmark
+    only: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One side of a comparison: where it was read from, and its records."""
+    """One side of a comparison: where it was read from, its records, and the documents of those."""
 
     name: str
     records: tuple[Record, ...]
+    sources: tuple[Source, ...] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.comparing.match import match
+from edgekit.comparing.of_history import read_before
 from edgekit.comparing.read import read_subject
 from edgekit.comparing.subject import Record, Subject
 from edgekit.errors import GateFailed, GateUndecided
@@ -29,12 +30,14 @@ def gate(report: Any, policy: str | Path | Policy, *, baseline: Any = None) -> G
         report: What ``edgekit.compare`` takes: a path, or what ``convert`` or ``benchmark`` gave;
             also several paths.
         policy: A TOML file, or a ``Policy``.
-        baseline: What regressions are measured against, in the forms of ``report``; also a
-            ``Subject``, which whoever keeps earlier runs can make.
+        baseline: What regressions are measured against, in the forms of ``report``; also
+            ``history:DB``: of each figure's record the latest passing run that is not ``report``
+            itself, with ``?branch=NAME`` at the end one of that Git branch.
 
     Raises:
         OptionError: the policy cannot be used.
         ArtifactError: report or baseline cannot be read.
+        DestinationError, MissingExtra: the history cannot be opened.
     """
     if isinstance(policy, Policy):
         policies.check(policy, where="policy")
@@ -42,7 +45,7 @@ def gate(report: Any, policy: str | Path | Policy, *, baseline: Any = None) -> G
     else:
         chosen, name = Policy.load(policy), str(policy)
     subject = read_subject(report)
-    against = None if baseline is None else read_subject(baseline)
+    against = None if baseline is None else read_before(baseline, subject)
     counterparts = {} if against is None else _counterparts(against, subject)
     estimates: Estimates = {}
     rules = [Settled.of(rule, chosen.defaults, at) for at, rule in enumerate(chosen.rules, 1)]

@@ -13,6 +13,7 @@ from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.model import Report
+from edgekit.report.named import named_by_path
 
 Document = Report | Benchmark
 _REPORT = "report.json"
@@ -41,7 +42,7 @@ def rows_of(document: Document) -> list[Row]:
 
     A file that could not be measured has a row without figures that fails. The model and target of
     a measured file are those of the report beside it, if that is of this very file; otherwise
-    the file's own name, and its format.
+    what its path says: the folders of ``<model>/<target>/model.*``, or else name and format.
     """
     if isinstance(document, Report):
         return [_of_report(document)]
@@ -71,6 +72,7 @@ def _of_report(report: Report) -> Row:
 
 
 def _measured(found: Benchmark) -> Iterator[Row]:
+    faulty = _faulty(found)
     for one in found.measurements:
         model, source, target = _made_from(one)
         accuracy, latency = one.accuracy, one.latency
@@ -82,7 +84,7 @@ def _measured(found: Benchmark) -> Iterator[Row]:
             target=target,
             device=one.device,
             edgekit=found.edgekit,
-            verdict="fail" if one.misfits or _misses(found, one) else "pass",
+            verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
             metric=accuracy.metric if accuracy else None,
             score=_finite(accuracy.device_score if accuracy else None),
             drop_pp=_finite(accuracy.drop_pp if accuracy else None),
@@ -100,31 +102,39 @@ def _failed(found: Benchmark) -> Iterator[Row]:
     told = {(one.device, one.file) for one in found.measurements}
     for failure in found.failures:
         if (failure.device, failure.file) not in told:
+            model, target = named_by_path(failure.file)
             yield Row(
-                kind="benchmark", model=Path(failure.file).stem, source_sha256=None,
-                artifact_sha256=None, target=Path(failure.file).suffix.removeprefix("."),
+                kind="benchmark", model=model, source_sha256=None,
+                artifact_sha256=None, target=target,
                 device=failure.device, edgekit=found.edgekit, verdict="fail",
             )  # fmt: skip
 
 
-def _misses(found: Benchmark, one: DeviceMeasurement) -> bool:
-    """Whether a budget, or a part of the measurement such as accuracy, was missed."""
-    alike = tuple(other for other in found.measurements if other.sha256 == one.sha256)
-    where = f"{one.device}: {Path(one.file).name}: "
-    lines = missed_budgets(dataclasses.replace(found, measurements=alike))
-    failed = any((f.device, f.file) == (one.device, one.file) for f in found.failures)
-    return failed or any(line.startswith(where) for line in lines)
+def _faulty(found: Benchmark) -> set[tuple[str, str]]:
+    """Return by device and file what missed a budget, or a part such as accuracy."""
+    faulty = {(one.device, one.file) for one in found.failures}
+    alike: dict[str, list[DeviceMeasurement]] = {}
+    for one in found.measurements:
+        alike.setdefault(one.sha256, []).append(one)
+    for group in alike.values():
+        lines = missed_budgets(dataclasses.replace(found, measurements=tuple(group)))
+        for one in group:
+            where = f"{one.device}: {Path(one.file).name}: "
+            if any(line.startswith(where) for line in lines):
+                faulty.add((one.device, one.file))
+    return faulty
 
 
 def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
     """Return model, digest of the source and target of a file that was measured."""
-    path = Path(one.file)
+    model, target = named_by_path(one.file, one.format)
     try:
-        beside = msgspec.json.decode(path.with_name(_REPORT).read_bytes(), type=_Beside)
-    except (OSError, msgspec.DecodeError):
-        return path.stem, None, one.format
+        content = Path(one.file).with_name(_REPORT).read_bytes()
+        beside = msgspec.json.decode(content, type=_Beside)
+    except (OSError, ValueError, msgspec.DecodeError):
+        return model, None, target
     if beside.artifact.sha256 != one.sha256:
-        return path.stem, None, one.format
+        return model, None, target
     return beside.source.name, beside.source.sha256, beside.target.name
 
 

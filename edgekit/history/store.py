@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -157,11 +157,14 @@ class History:
                 f"history {self.place}: the document of run {number} is damaged: {error}"
             ) from error
 
-    def latest(self, selection: Selection, *, unlike: Document | None = None) -> Run | None:
-        """Return the newest run of a selection; ``unlike`` is a document that does not count."""
+    def latest(self, selection: Selection, *, unlike: Sequence[str] = ()) -> Run | None:
+        """Return the newest run of a selection.
+
+        ``unlike`` holds what ``digest_of`` gives for documents that do not count.
+        """
         query = queries.ordered(queries.runs_of(selection), "id", descending=True).limit(1)
-        if unlike is not None:
-            query = query.where(RUNS.c.document != sha256(_content(unlike)).hexdigest())
+        if unlike:
+            query = query.where(RUNS.c.document.not_in(unlike))
         with self._reading() as connection:
             row = connection.execute(query).first()
         return queries.run_of(row) if row is not None else None
@@ -192,6 +195,11 @@ class History:
 
     def _no_run(self, number: int) -> OptionError:
         return OptionError(f"no run {number} in {self.place}; `edgekit history` lists those kept")
+
+
+def digest_of(document: Document) -> str:
+    """Return the SHA-256 by which a history knows a document."""
+    return sha256(_content(document)).hexdigest()
 
 
 def _is_current(url: URL) -> bool:

@@ -21,6 +21,10 @@ MOST_PAIRS = 1000
 MOST_FLIPS = 12
 """Of the samples that flipped, in each direction."""
 
+MOST_NAMES = 2000
+"""Of classes, each of ``MOST_LETTERS`` at most."""
+
+MOST_LETTERS = 100
 MOST_SIDE = 64
 """Pixels that a thumbnail is wide or high at most."""
 
@@ -28,13 +32,14 @@ _OF_NUMBERS = ("mse", "mae")
 Classes = NDArray[np.int64]
 
 
-def answers(done: Evaluated, *, thumbnails: bool) -> Answers | str:
+def answers(done: Evaluated, *, thumbnails: bool, class_names: Sequence[str] = ()) -> Answers | str:
     """Return confusions and flips; a text where there are none, that says why.
 
     Args:
         done: An evaluation with all that it was computed from.
         thumbnails: Whether to keep small pictures of the samples that flipped, as far as the
             model's inputs are pictures.
+        class_names: What to call the classes, if there is one for each; else what the data do.
     """
     output = done.found.output
     if done.labels is None or output is None:
@@ -63,8 +68,11 @@ def answers(done: Evaluated, *, thumbnails: bool) -> Answers | str:
             _flip(at, actual, before, after, pictures.get(at)) for at in places[:MOST_FLIPS]
         )
 
+    classes = before.shape[-1]
+    names = class_names if len(class_names) == classes else done.samples.class_names[:classes]
     return Answers(
-        classes=before.shape[-1], samples=len(actual), tallies=tallies, rest=rest,
+        classes=classes, class_names=tuple(name[:MOST_LETTERS] for name in names[:MOST_NAMES]),
+        samples=len(actual), tallies=tallies, rest=rest,
         became_wrong=len(wrong), became_right=len(right),
         to_wrong=flips(wrong), to_right=flips(right),
     )  # fmt: skip

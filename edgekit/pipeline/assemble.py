@@ -294,6 +294,7 @@ def options_of(prepared: Run) -> dict[str, Any]:
         "measure": options.measure,
         "threads": options.threads,
         "thumbnails": options.thumbnails,
+        "class_names": list(options.class_names),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ FLAGS: Mapping[str, str] = {
     "layers": "--layers",
     "measure": "--no-measure",
     "thumbnails": "--thumbnails",
+    "class_names": "--class-names",
     "html": "--no-html",
     "threads": "--threads",
     "seed": "--seed",
@@ -73,10 +74,19 @@ def _values(options: Options) -> dict[str, Any]:
     for data in ("calibration", "evaluation", "train"):
         found[data] = None if found[data] is None else _path(found[data], "DATA")
     found["recipe"] = None if found["recipe"] is None else _recipe(found["recipe"])
+    found["class_names"] = _names(found["class_names"])
     found["settings"] = {name: _toml(value) for name, value in found["settings"].items()}
     pictures, training = found.pop("pictures"), found.pop("training")
     found |= {k: v for k, v in dataclasses.asdict(training).items() if k != "seed"}
     return found | {name: getattr(pictures, name, None) for name in ("scale", "offset")}
+
+
+def _names(given: Sequence[str]) -> str:
+    """Return names as the flag takes them; some need a file, and there is none to name."""
+    sound = all(
+        name.isprintable() and "," not in name and name.strip() == name != "" for name in given
+    )
+    return ",".join(given) if sound and len(given) != 1 else "CLASS-NAMES.txt"
 
 
 def _recipe(given: Any) -> str:

@@ -33,6 +33,7 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
 from edgekit.report import document, pictured
+from edgekit.report.failed import keep_failures
 from edgekit.report.model import Report, Stage
 from edgekit.shown import shown
 from edgekit.source import folder_name
@@ -114,6 +115,8 @@ def run(
             deliver(report, made, place, pages)
             reports.append(report)
             folders.append(place)
+        failed_now = {one.target: str(one.error) for one in failures}
+        keep_failures(out / name, [one.target.name for one in reports], failed_now)
         page = pages.all([(f.target, str(f.error)) for f in failures]) if pages else None
     return Conversion(
         reports=tuple(reports), folders=tuple(folders), failures=tuple(failures), page=page

@@ -31,11 +31,14 @@ def gathered(
         )
     if not made.activations:
         missing["activations"] = _no_activations(target)
-    found = _no_answers() if done is None else answers(done, thumbnails=options.thumbnails)
+    found: Answers | str = _no_answers()
+    if done is not None:
+        names = options.class_names
+        found = answers(done, thumbnails=options.thumbnails, class_names=names)
     if isinstance(found, str):
         missing["answers"] = found
-    elif (why := _no_thumbnails(found, done, options)) is not None:
-        missing["thumbnails"] = why
+    else:
+        missing |= _not_told(found, done, options)
     return Details(
         artifact_sha256=artifact.sha256,
         edges=edges if len(edges) <= MOST_EDGES else (),
@@ -59,6 +62,19 @@ def _no_activations(target: Target) -> str:
 
 def _no_answers() -> str:
     return "nothing was evaluated: give --evaluate with labelled samples and --metric top1"
+
+
+def _not_told(found: Answers, done: Evaluated | None, options: Options) -> dict[str, str]:
+    """Say what is not known of answers."""
+    said = {}
+    if (why := _no_thumbnails(found, done, options)) is not None:
+        said["thumbnails"] = why
+    if options.class_names and len(options.class_names) != found.classes:
+        given = f"--class-names has {len(options.class_names)}"
+        said["class_names"] = f"names of the classes: {given}, the model {found.classes} classes"
+    elif not found.class_names:
+        said["class_names"] = "names of the classes, which the data only number: --class-names FILE"
+    return said
 
 
 def _no_thumbnails(found: Answers, done: Evaluated | None, options: Options) -> str | None:

@@ -31,7 +31,8 @@ class Options:
     ``seed``.
 
     ``thumbnails`` lets reports show small pictures of evaluation samples whose answer flipped;
-    ``html`` is whether ``report.html`` is written.
+    ``html`` is whether ``report.html`` is written. ``class_names`` are those of classes 0, 1, …,
+    for reports; without, those that the evaluation data tell.
     """
 
     calibration: Any = None
@@ -52,6 +53,7 @@ class Options:
     layers: bool = False
     measure: bool = True
     thumbnails: bool = False
+    class_names: tuple[str, ...] = ()
     html: bool = True
     threads: int = 1
     seed: int | None = None
@@ -128,6 +130,8 @@ def data_objections(options: Options) -> list[str]:
         said.append(f"--metric {options.metric} needs labelled data: give --evaluate DATA")
     if options.thumbnails and options.evaluation is None:
         said.append("--thumbnails shows evaluation samples that flipped: give --evaluate DATA")
+    if options.class_names and options.evaluation is None:
+        said.append("--class-names names the classes of evaluation data: give --evaluate DATA")
     if options.output is not None and options.metric is None:
         said.append(f"--output-name {options.output} says what --metric scores: give both")
     return said

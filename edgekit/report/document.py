@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,9 +23,17 @@ def to_json(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(to_plain(report)), indent=2) + b"\n"
 
 
-def documents(reports: Sequence[Report]) -> bytes:
-    """Return the document of one conversion: ``{"schema": 1, "reports": [...]}``."""
-    plain = {"schema": SCHEMA, "reports": [to_plain(report) for report in reports]}
+def documents(reports: Sequence[Report], failures: Mapping[str, str] | None = None) -> bytes:
+    """Return the document of one conversion.
+
+    It is ``{"schema": 1, "reports": [...], "failures": {...}}``; the last says by target why it
+    could not be made.
+    """
+    plain = {
+        "schema": SCHEMA,
+        "reports": [to_plain(report) for report in reports],
+        "failures": to_plain(failures or {}),
+    }
     return msgspec.json.format(msgspec.json.encode(plain), indent=2)
 
 

@@ -72,7 +72,8 @@ class Answers:
 
     ``tallies`` leaves out pairs that never occurred; ``rest`` counts those that were left out to
     keep the document small. ``became_wrong`` and ``became_right`` count the samples whose answer
-    flipped, ``to_wrong`` and ``to_right`` are the first of them.
+    flipped, ``to_wrong`` and ``to_right`` are the first of them. ``class_names`` are those of
+    classes 0, 1, …, as far as they are known; the first ones where there are very many.
     """
 
     classes: int
@@ -83,6 +84,7 @@ class Answers:
     became_right: int = 0
     to_wrong: tuple[Flip, ...] = ()
     to_right: tuple[Flip, ...] = ()
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class Details:
     first one gives.
 
     ``missing`` says of each part that is not there why, and which option collects it: the keys are
-    ``graph``, ``weights``, ``activations``, ``answers`` and ``thumbnails``.
+    ``graph``, ``weights``, ``activations``, ``answers``, ``class_names`` and ``thumbnails``.
     """
 
     schema: int = SCHEMA

@@ -15,7 +15,7 @@ from edgekit.auditing import AuditResult
 from edgekit.devices.declaration import Device
 from edgekit.errors import UnknownName
 from edgekit.inspection import graph
-from edgekit.report import devices, model, pictured
+from edgekit.report import devices, failed, model, pictured
 from edgekit.report.figures import FIGURES
 from edgekit.report.plain import NOT_FINITE
 from edgekit.target import Target
@@ -53,6 +53,9 @@ DOCUMENTS: Mapping[str, Document] = {
     ),
     "manifest": Document(
         manifest.Manifest, manifest.SCHEMA, "manifest.json: the files of one conversion"
+    ),
+    "failures": Document(
+        failed.Failures, failed.SCHEMA, "failures.json: which targets could not be made, and why"
     ),
     "audit": Document(AuditResult, 1, "What `edgekit audit --json` prints", versioned=False),
     "benchmark": Document(

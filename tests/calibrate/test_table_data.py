@@ -89,3 +89,9 @@ def test_a_table_feeds_one_input_only(tmp_path):
     other = TensorSpec(name="w", shape=(None, 1), dtype="float32")
     with pytest.raises(DataError, match="one input"):
         open_samples(write(tmp_path, GOOD), [VECTOR, other])
+
+
+def test_names_of_classes_are_kept_in_the_order_of_their_numbers(tmp_path):
+    table = write(tmp_path, "a,Y,b,c\n1,dog,2,3\n4,cat,5,6\n7,dog,8,9\n")
+    assert open_samples(table, [VECTOR]).class_names == ("cat", "dog")
+    assert open_samples(write(tmp_path, GOOD), [VECTOR]).class_names == ()

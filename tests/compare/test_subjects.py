@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -117,3 +118,12 @@ def test_what_is_missing_says_so(tmp_path):
         edgekit.compare(GOLDEN, GOLDEN, run_to_run=2)
     with pytest.raises(ArtifactError, match="int"):
         edgekit.compare(GOLDEN, 3)
+
+
+def test_a_device_without_caches_has_no_misses(tmp_path):
+    one = measured(instructions=100)
+    no_caches = dataclasses.replace(one.counts, l1_misses=None, l2_misses=None)
+    path = written(tmp_path / "a.json", dataclasses.replace(one, counts=no_caches))
+    names = [one.metric for one in edgekit.compare(path, path).differences]
+    assert "instructions" in names
+    assert "l1_misses" not in names

@@ -68,6 +68,44 @@ def test_a_missed_budget_is_exit_code_3(lab: Lab, files: Files, plan: Plan, tmp_
     assert "fail: one: file-0.tflite: latency_ms is" in done.stdout
 
 
+def test_results_are_kept_in_a_history_once(
+    lab: Lab, files: Files, plan: Plan, tmp_path: Path
+) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs pip install 'edgekit-ml[history]'")
+    db = tmp_path / "runs.db"
+    lab("good", latency_ms=2.0)
+    lab("weak", outcomes=["failed"] * 3, latency_ms=1e6)
+    path = plan(files=files(1), devices=["good", "weak"], budget={"latency_ms": 1000})
+    submit = ("submit", path, "-o", tmp_path / "out", "-q", "--history", db)
+    first = run(*submit)
+    assert first.exit_code == 1
+    assert f"kept runs 1, 2 in {db}" in first.stdout
+    second = run(*submit)  # goes on: the weak one has come round, and misses the budget
+    assert second.exit_code == 3
+    assert f"kept runs 3, 4 in {db}" in second.stdout
+    third = run(*submit)
+    assert (third.exit_code, f"kept already in {db}" in third.stdout) == (3, True)
+    told = CliRunner().invoke(main, ["history", "--history", str(db), "--json"])
+    runs = [(one["id"], one["kind"], one["model"], one["device"], one["verdict"])
+            for one in json.loads(told.stdout)["runs"]]  # fmt: skip
+    assert sorted(runs) == [
+        (1, "benchmark", "file-0", "good", "pass"), (2, "benchmark", "file-0", "weak", "fail"),
+        (3, "benchmark", "file-0", "good", "pass"), (4, "benchmark", "file-0", "weak", "fail"),
+    ]  # fmt: skip
+
+
+def test_a_history_that_cannot_be_kept_is_told_before_work(
+    lab: Lab, files: Files, plan: Plan, tmp_path: Path
+) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs pip install 'edgekit-ml[history]'")
+    lab("one")
+    path = plan(files=files(1), devices=["one"])
+    told = run("submit", path, "-o", tmp_path / "out", "--history", tmp_path / "no" / "runs.db")
+    assert told.exit_code == 1
+    assert told.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
     folder = lab("one", "mine")
     quarantine.put(load_device(str(folder / "one.toml")), "it smoked")

@@ -5,24 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from history_tab import Tab, tab
+from chromium_page import ChromiumPage, browsing, needs_browser
 from kept_documents import EVIL, a_report
 
 import edgekit
-from edgekit.devices.browser import chromium
 from edgekit.history import Origin
 from edgekit.history.web import PageServer, serving
 
-BROWSER = chromium.found()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        BROWSER is None, reason="needs Chromium: edgekit devices install chromium-wasm"
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TOP_NUMBERS = "[...document.querySelectorAll('tbody tr')].map(r => r.cells[0].innerText).join()"
 _HEADING = "[...document.querySelectorAll('th a')].find(a => a.innerText.startsWith('{}'))"
@@ -44,10 +36,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
 
 
 @pytest.fixture(scope="module")
-def window(site: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    assert BROWSER is not None
-    with tab(BROWSER, tmp_path_factory.mktemp("profile"), site.port) as opened:
-        opened.tools.call("Network.enable", opened.session)
+def window(site: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumPage]:
+    with browsing(tmp_path_factory.mktemp("profile"), port=site.port) as opened:
         yield opened
 
 
@@ -55,11 +45,10 @@ def window(site: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("path", ["", "run/5"])
 def test_a_page_fits_its_window_and_nothing_goes_wrong(
-    site: PageServer, window: Tab, width: int, dark: bool, path: str
+    site: PageServer, window: ChromiumPage, width: int, dark: bool, path: str
 ) -> None:
-    window.looks(width=width, dark=dark)
-    window.go(site.address + path)
-    assert window.ask("document.documentElement.scrollWidth <= innerWidth")
+    window.open(site.address + path, width=width, dark=dark)
+    assert window.fits
     back = window.ask("getComputedStyle(document.body).backgroundColor")
     assert (back == "rgb(255, 255, 255)") != dark
     loaded = window.ask("performance.getEntriesByType('resource').map(e => e.name).join()")
@@ -67,30 +56,30 @@ def test_a_page_fits_its_window_and_nothing_goes_wrong(
     assert window.ask("document.scripts.length") == 0
     if not path:
         assert window.ask("document.querySelector('svg .trend').getBBox().width") > 100
-    assert list(window.tools.console) == []
+    assert window.complaints == []
 
 
-def test_headings_sort_and_forms_filter(site: PageServer, window: Tab) -> None:
-    window.go(site.address)
+def test_headings_sort_and_forms_filter(site: PageServer, window: ChromiumPage) -> None:
+    window.open(site.address)
     assert window.ask(_TOP_NUMBERS).startswith("12,11,10")
     window.ask(f"{_HEADING.format('Latency')}.click()")
-    window.tools.wait_for("Page.loadEventFired", timeout_s=30)
+    window.loaded()
     times = [((day * 5) % 12, day + 1) for day in range(12)]
     slowest = ",".join(str(run) for _, run in sorted(times, reverse=True))
     assert window.ask(_TOP_NUMBERS) == slowest
     assert window.ask("document.querySelector('th[aria-sort]').innerText").startswith("Latency")
     window.ask(f"{_HEADING.format('Latency')}.click()")
-    window.tools.wait_for("Page.loadEventFired", timeout_s=30)
+    window.loaded()
     assert window.ask(_TOP_NUMBERS) == ",".join(str(run) for _, run in sorted(times))
     window.ask(
         "document.querySelector('[name=model]').value = 'resnet8', document.forms[0].submit()"
     )
-    window.tools.wait_for("Page.loadEventFired", timeout_s=30)
+    window.loaded()
     assert window.ask("document.querySelectorAll('tbody tr').length") == 6
 
 
-def test_a_hostile_name_is_text(site: PageServer, window: Tab) -> None:
-    window.go(site.address)
+def test_a_hostile_name_is_text(site: PageServer, window: ChromiumPage) -> None:
+    window.open(site.address)
     assert "<script>alert(1)</script>" in window.ask("document.body.innerText")
     assert window.ask("document.querySelectorAll('script, b').length") == 0
     chosen = window.ask(
@@ -98,19 +87,12 @@ def test_a_hostile_name_is_text(site: PageServer, window: Tab) -> None:
         " s.form.submit(); })(document.querySelector('[name=model]'))"
     )
     assert chosen is None
-    window.tools.wait_for("Page.loadEventFired", timeout_s=30)
+    window.loaded()
     assert window.ask("document.querySelectorAll('tbody tr').length") == 6
 
 
 @pytest.mark.parametrize("path", ["", "run/5", "nothing"])
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing(site: PageServer, window: Tab, path: str, dark: bool) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python")
-    source = (Path(str(axe.__file__)).parent / "axe.min.js").read_text(encoding="utf-8")
-    window.looks(width=1440, dark=dark)
-    window.go(site.address + path)
-    window.ask(f"{source}; 0")
-    wrong = window.ask(
-        "axe.run().then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html).join('; '))"
-    )
-    assert wrong == ""
+def test_axe_finds_nothing(site: PageServer, window: ChromiumPage, path: str, dark: bool) -> None:
+    window.open(site.address + path, dark=dark)
+    assert window.violations() == []

@@ -54,16 +54,20 @@ def test_a_benchmark_has_a_run_for_each_device_and_one_document(place: str) -> N
 
 def test_a_measured_file_is_named_by_the_report_beside_it(tmp_path: Path) -> None:
     report = replace(a_report("speech"), artifact=replace(a_report().artifact, sha256="ef" * 32))
-    file = tmp_path / "model.tflite"
+    folder = tmp_path / "kws" / "small"
+    folder.mkdir(parents=True)
+    file = folder / "model.tflite"
     with edgekit.open_history(tmp_path / "runs.db", writes=True) as history:
         (number, *_) = history.record(a_benchmark(str(file)))
-        assert (history.run(number).model, history.run(number).target) == ("model", "tflite")
-        (tmp_path / "report.json").write_bytes(to_json(report))
+        assert (history.run(number).model, history.run(number).target) == ("kws", "small")
+        (number, *_) = history.record(a_benchmark(str(folder / "net.tflite")))
+        assert (history.run(number).model, history.run(number).target) == ("net", "tflite")
+        (folder / "report.json").write_bytes(to_json(report))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert (history.run(number).model, history.run(number).target) == ("speech", "tflite-int8")
-        (tmp_path / "report.json").write_bytes(to_json(a_report("another file's")))
+        (folder / "report.json").write_bytes(to_json(a_report("another file's")))
         (number, *_) = history.record(a_benchmark(str(file)))
-        assert history.run(number).model == "model"
+        assert history.run(number).model == "kws"
 
 
 def test_selections_orders_and_pages(place: str) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from branches import HOSTILE
-from browsed import Browsed, browsing
+from chromium_page import ChromiumPage, browsing, needs_browser
 from hypothesis import given
 from hypothesis import strategies as st
 
 import edgekit
-from edgekit.devices.browser.chromium import found as chromium
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse, OperatorCost
 from edgekit.errors import OptionError
-from edgekit.inspection import read_graph
+from edgekit.inspection import Inspection, read_graph
+from edgekit.inspection.islands import islands
 from edgekit.inspection.profile import with_costs
 
 pytest.importorskip("fast_sugiyama")
@@ -24,9 +26,6 @@ from edgekit.report.graph import layout as layouts
 from edgekit.report.graph.layout import Sizes, laid_out, path
 from edgekit.report.graph.page import page
 
-needs_browser = pytest.mark.skipif(
-    chromium() is None, reason="no Chromium: edgekit devices install chromium-wasm"
-)
 SIZES = Sizes()
 
 
@@ -114,6 +113,32 @@ def test_hostile_names_are_shown_not_obeyed(hostile_file: Path) -> None:
     assert HOSTILE[:30] not in html
 
 
+def floating(graph: Inspection, *indices: int) -> Inspection:
+    """Return it with operators that are said to be float among integers."""
+    operators = tuple(
+        replace(one, numbers="float", island=True, why=f"{HOSTILE[:9]} no kernel {one.index}")
+        if one.index in indices else one for one in graph.operators
+    )  # fmt: skip
+    return replace(graph, operators=operators)
+
+
+@pytest.mark.parametrize(
+    ("indices", "expected"),
+    [((), []), ((1, 3), [[1], [3]]), ((0, 1), [[0, 1]]), ((1, 2), [[1, 2]]),
+     ((0, 1, 3, 4), [[0, 1, 3, 4]])],
+)  # fmt: skip
+def test_islands_are_what_float_tensors_join(
+    onnx_file: Path, indices: tuple[int, ...], expected: list[list[int]]
+) -> None:
+    graph = floating(read_graph(onnx_file), *indices)
+    assert [[one.index for one in each] for each in islands(graph)] == expected
+    html = page(graph)
+    assert ("Float islands" in html) == bool(expected)
+    assert html.count("<li><a href=") == len(expected)
+    for island in expected:
+        assert f"&lt;/script&gt; no kernel {island[0]}" in html
+
+
 def test_costs_by_operator(onnx_file: Path) -> None:
     graph = edgekit.inspect(onnx_file)
     told = DeviceMeasurement(
@@ -143,8 +168,8 @@ def test_costs_by_operator(onnx_file: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
-    with browsing(chromium(), tmp_path_factory.mktemp("browser")) as opened:  # type: ignore[arg-type]
+def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumPage]:
+    with browsing(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
 
@@ -152,15 +177,15 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
 @pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_in_a_browser(
-    browsed: Browsed, hostile_file: Path, tmp_path: Path, width: int, dark: bool
+    browsed: ChromiumPage, hostile_file: Path, tmp_path: Path, width: int, dark: bool
 ) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(hostile_file)), encoding="utf-8")
     browsed.open(file, width=width, dark=dark)
-    assert browsed.value("document.documentElement.scrollWidth") <= width
-    assert browsed.value("document.querySelectorAll('.box').length") == 7
+    assert browsed.ask("document.documentElement.scrollWidth") <= width
+    assert browsed.ask("document.querySelectorAll('.box').length") == 7
     low, high = sorted(
-        browsed.value(f"getComputedStyle(document.body).{what}").count("255")
+        browsed.ask(f"getComputedStyle(document.body).{what}").count("255")
         for what in ("color", "backgroundColor")
     )
     assert (low, high) == ((0, 0) if dark else (0, 3))
@@ -168,29 +193,29 @@ def test_the_page_in_a_browser(
 
 
 @needs_browser
-def test_zoom_keys_find_and_links(browsed: Browsed, onnx_file: Path, tmp_path: Path) -> None:
+def test_zoom_keys_find_and_links(browsed: ChromiumPage, onnx_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(onnx_file)), encoding="utf-8")
     browsed.open(file)
     width = "document.querySelector('svg').getBoundingClientRect().width"
-    before = browsed.value(width)
-    browsed.value("document.querySelector('[data-zoom=in]').click()")
-    assert browsed.value(width) == pytest.approx(before * 1.4, rel=0.01)
-    browsed.value("document.querySelector('.view').focus()")
+    before = browsed.ask(width)
+    browsed.ask("document.querySelector('[data-zoom=in]').click()")
+    assert browsed.ask(width) == pytest.approx(before * 1.4, rel=0.01)
+    browsed.ask("document.querySelector('.view').focus()")
     browsed.press("-")
-    assert browsed.value(width) == pytest.approx(before, rel=0.01)
+    assert browsed.ask(width) == pytest.approx(before, rel=0.01)
     find = "document.querySelector('input')"
-    browsed.value(f"{find}.value = 'QuantizeLinear'; {find}.dispatchEvent(new Event('input'))")
-    assert browsed.value("document.querySelectorAll('.missed').length") == 5
-    assert browsed.value("document.querySelector('output').value") == "2 found"
-    browsed.value("document.querySelector('#box-2').dispatchEvent(new MouseEvent('click'))")
-    assert browsed.value("location.hash") == "#op-2"
-    assert browsed.value("document.querySelector('tr:target').textContent").startswith("2 Quant")
+    browsed.ask(f"{find}.value = 'QuantizeLinear'; {find}.dispatchEvent(new Event('input'))")
+    assert browsed.ask("document.querySelectorAll('.missed').length") == 5
+    assert browsed.ask("document.querySelector('output').value") == "2 found"
+    browsed.ask("document.querySelector('#box-2').dispatchEvent(new MouseEvent('click'))")
+    assert browsed.ask("location.hash") == "#op-2"
+    assert browsed.ask("document.querySelector('tr:target').textContent").startswith("2 Quant")
     assert (browsed.requests, browsed.complaints) == ([], [])
 
 
 @needs_browser
-def test_the_page_without_scripts(browsed: Browsed, onnx_file: Path, tmp_path: Path) -> None:
+def test_the_page_without_scripts(browsed: ChromiumPage, onnx_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "graph.html"
     file.write_text(page(read_graph(onnx_file)), encoding="utf-8")
     browsed.open(file, scripts=False)

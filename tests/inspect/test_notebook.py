@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsed import browsing
+from chromium_page import browsing, needs_browser
 
 import edgekit
 from edgekit.accuracy import Evaluation, evaluate
 from edgekit.accuracy.metrics import metric
-from edgekit.devices.browser.chromium import found as chromium
 from edgekit.evaluation import Comparison
 from edgekit.report.model import (
     CompressionFacts,
@@ -131,14 +130,14 @@ def test_bars_stay_within() -> None:
     assert all(isinstance(one, str) or 0.0 <= one.share <= 1.0 for one in found)
 
 
-@pytest.mark.skipif(chromium() is None, reason="no Chromium: edgekit devices install chromium-wasm")
+@needs_browser
 def test_in_a_browser(tmp_path: Path, tflite_file: Path, evaluation: Evaluation) -> None:
     parts = [
         edgekit.audit(tflite_file)._repr_html_(), edgekit.inspect(tflite_file)._repr_html_(),
         compared(evaluation, EVIL)._repr_html_(), html_of("compression", compression(EVIL)),
     ]  # fmt: skip
     file = tmp_path / "notebook.html"
-    with browsing(chromium(), tmp_path) as page:  # type: ignore[arg-type]
+    with browsing(tmp_path / "browser") as page:
         for ground, ink in (("#ffffff", "rgb(0, 0, 0)"), ("#111111", "rgb(221, 221, 221)")):
             file.write_text(
                 f'<!doctype html><meta charset="utf-8"><title>notebook</title>'
@@ -146,7 +145,7 @@ def test_in_a_browser(tmp_path: Path, tflite_file: Path, evaluation: Evaluation)
                 encoding="utf-8",
             )
             page.open(file)
-            colours = page.value(
+            colours = page.ask(
                 "[...new Set([...document.querySelectorAll('td, th, p, caption')]"
                 ".map((one) => getComputedStyle(one).color))]"
             )

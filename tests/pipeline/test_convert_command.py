@@ -68,7 +68,7 @@ def test_a_target_that_fails_stops_no_other(
     assert len(done.stderr.splitlines()) == 1
     assert [r["target"]["name"] for r in json.loads(done.stdout)["reports"]] == ["tflite-fp32"]
     folder = ["tflite-fp32", *(f"tflite-fp32/{n}" for n in FILES)]
-    assert tree(here / "out" / "tiny") == ["report.html", *folder]
+    assert tree(here / "out" / "tiny") == ["failures.json", "report.html", *folder]
     assert "Frobnicate" in (here / "out" / "tiny" / "report.html").read_text(encoding="utf-8")
 
 

@@ -144,3 +144,97 @@ def test_thumbnails_want_samples(bench, here: Path, edgekit) -> None:
     done = edgekit("convert", bench.model, "-t", "tflite-fp32", "--thumbnails", "-q")
     assert done.exit_code == 1
     assert "--thumbnails" in done.stderr
+
+
+def test_classes_are_named_where_names_are_known(bench, here: Path, edgekit) -> None:
+    words = ("convert", bench.model, "-t", "tflite-int8", "-c", bench.data, "-e", bench.data,
+             "-m", "top1", "--no-measure", "-q")  # fmt: skip
+    folder = here / "out" / "tiny" / "tflite-int8"
+    assert edgekit(*words).exit_code == 0
+    assert "--class-names" in details_of(folder).missing["class_names"]
+    names = here / "names.txt"
+    names.write_text("cat\ndog & <b>\n\u202ebird\n\n", encoding="utf-8")
+    for given in ("cat,dog & <b>,\u202ebird", names):
+        assert edgekit(*words, "--class-names", given).exit_code == 0
+        found = details_of(folder)
+        assert found.answers is not None
+        assert found.answers.class_names == ("cat", "dog & <b>", "\u202ebird")
+        assert "class_names" not in found.missing
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert "<bdi>0 cat</bdi>" in page
+        assert "1 dog &amp; &lt;b&gt;" in page
+    assert edgekit("convert", "--from", folder / "manifest.json", "-q").exit_code == 0
+    assert details_of(folder).answers.class_names[0] == "cat"  # type: ignore[union-attr]
+    command = json.loads((folder / "report.json").read_bytes())["command"]
+    assert "--class-names" in command
+    assert edgekit(*words, "--class-names", "a,b").exit_code == 0
+    found = details_of(folder)
+    assert found.missing["class_names"] == (
+        "names of the classes: --class-names has 2, the model 3 classes"
+    )
+    assert found.answers is not None
+    assert found.answers.class_names == ()
+
+
+def test_names_want_samples_and_a_file_that_is_there(bench, here: Path, edgekit) -> None:
+    done = edgekit("convert", bench.model, "-t", "tflite-fp32", "--class-names", "a,b,c", "-q")
+    assert done.exit_code == 1
+    assert "--class-names" in done.stderr
+    lost = edgekit("convert", bench.model, "-t", "tflite-fp32", "--class-names", "nowhere.txt")
+    assert lost.exit_code == 2
+    assert "one name a line" in lost.stderr
+
+
+def test_folders_of_pictures_name_their_classes(bench, here: Path, edgekit, tiny_data) -> None:
+    data, labels = tiny_data()
+    for at, (row, label) in enumerate(zip(data[:60], labels[:60], strict=True)):
+        place = here / "pictures" / ("ant", "bee", "cow")[label] / f"{at}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scaled = np.clip(255 * (row - data.min()) / np.ptp(data), 0, 255).astype(np.uint8)
+        Image.fromarray(scaled[..., 0] if scaled.shape[-1] == 1 else scaled).save(place)
+    words = ("convert", bench.model, "-t", "tflite-fp32", "-e", here / "pictures", "-m", "top1",
+             "--no-measure", "-q")  # fmt: skip
+    assert edgekit(*words).exit_code == 0
+    found = details_of(here / "out" / "tiny" / "tflite-fp32").answers
+    assert found is not None
+    assert found.class_names == ("ant", "bee", "cow")
+
+
+def test_a_target_that_failed_is_kept_until_it_is_made(
+    bench, here: Path, edgekit, monkeypatch
+) -> None:
+    from edgekit.errors import ExportError
+    from edgekit.pipeline import convert
+
+    whole = convert.learn_all
+
+    def learn_all(prepared, target, *rest):
+        if target.name == "onnx-fp32":
+            raise ExportError("no ONNX today: <script>alert(1)</script>")
+        return whole(prepared, target, *rest)
+
+    monkeypatch.setattr(convert, "learn_all", learn_all)
+    words = ("convert", bench.model, "--no-measure", "-q", "--no-cache")
+    done = edgekit(*words, "-t", "tflite-fp32", "-t", "onnx-fp32", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert [one["target"]["name"] for one in told["reports"]] == ["tflite-fp32"]
+    assert told["failures"] == {"onnx-fp32": "no ONNX today: <script>alert(1)</script>"}
+    folder = here / "out" / "tiny"
+    assert "no ONNX today" in (folder / "report.html").read_text(encoding="utf-8")
+    assert edgekit(*words, "-t", "tflite-fp32").exit_code == 0  # another target: still not made
+    kept = json.loads((folder / "failures.json").read_bytes())
+    jsonschema.Draft202012Validator(json_schema("failures")).validate(kept)
+    assert kept["failures"] == told["failures"]
+    page = here / "all.html"
+    assert edgekit("report", *folder.iterdir(), "-o", page).exit_code == 0
+    html = page.read_text(encoding="utf-8")
+    assert "Could not be made or measured" in html
+    assert "onnx-fp32" in html
+    assert "no ONNX today: &lt;script&gt;" in html
+    (folder / "failures.json").write_text("{}")
+    assert edgekit("report", *folder.iterdir(), "-o", page).exit_code == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert edgekit(*words, "-t", "onnx-fp32").exit_code == 0
+    assert not (folder / "failures.json").exists()

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium_page import ChromiumPage, browsing, needs_browser
 from html_entries import HOSTILE, an_entry, renamed
-from seen_page import Seen, browsing
 
-from edgekit.devices.browser.chromium import found
 from edgekit.report.html import render
 
-pytestmark = pytest.mark.skipif(
-    found() is None,
-    reason="needs a Chromium: edgekit devices install chromium-wasm, or one in PATH",
-)
+pytestmark = needs_browser
 WIDTHS = (360, 768, 1440)
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    with browsing(found(), tmp_path_factory.mktemp("browser")) as page:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumPage]:
+    with browsing(tmp_path_factory.mktemp("browser")) as page:
         yield page
 
 
@@ -44,12 +39,12 @@ def page(full_report, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_asks_nothing_complains_of_nothing_and_fits(
-    seen: Seen, page: Path, width: int, dark: bool
+    seen: ChromiumPage, page: Path, width: int, dark: bool
 ) -> None:
-    seen.show(page, width=width, dark=dark)
+    seen.open(page, width=width, dark=dark)
     assert seen.complaints == []
     assert seen.requests == []
-    assert seen.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert seen.fits
     charts = "[...document.querySelectorAll('svg.picture')].filter(s => s.getBoundingClientRect()"
     assert seen.ask(f"{charts}.height > 20).length") >= 8
     ground = seen.ask("getComputedStyle(document.body).backgroundColor")
@@ -58,22 +53,13 @@ def test_a_page_asks_nothing_complains_of_nothing_and_fits(
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_no_violation(seen: Seen, page: Path, width: int, dark: bool) -> None:
-    spec = importlib.util.find_spec("axe_core_python")
-    if spec is None or spec.origin is None:
-        pytest.skip("needs axe-core: pip install axe-core-python")
-    axe = Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8")
-    seen.show(page, width=width, dark=dark)
-    seen.ask("document.querySelectorAll('details').forEach(d => d.open = true)")
-    found_ = seen.ask(
-        "(async () => {" + axe + "; const told = await axe.run(); return told.violations.map("
-        "v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]); })()"
-    )
-    assert found_ == []
+def test_axe_finds_no_violation(seen: ChromiumPage, page: Path, width: int, dark: bool) -> None:
+    seen.open(page, width=width, dark=dark)
+    assert seen.violations() == []
 
 
-def test_tables_are_sorted_by_click_and_by_key(seen: Seen, page: Path) -> None:
-    seen.show(page, width=1440)
+def test_tables_are_sorted_by_click_and_by_key(seen: ChromiumPage, page: Path) -> None:
+    seen.open(page, width=1440)
     column = (
         "[...[...document.querySelectorAll('table')].filter(t => t.caption.textContent.startsWith("
         "'Operators'))[1].tBodies[0].rows].map(r => Number(r.cells[5].dataset.n))"
@@ -89,24 +75,22 @@ def test_tables_are_sorted_by_click_and_by_key(seen: Seen, page: Path) -> None:
     assert seen.ask(f"{button}.closest('th').getAttribute('aria-sort')") == "ascending"
     seen.ask(f"{button}.closest('details').open = true")
     seen.ask(f"{button}.focus()")
-    for kind in ("keyDown", "keyUp"):
-        seen.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r",
-                  windowsVirtualKeyCode=13)  # fmt: skip
+    seen.press("Enter", code="Enter", text="\r", windowsVirtualKeyCode=13)
     assert seen.ask(column) == sorted(before, reverse=True)
     assert seen.ask("document.querySelectorAll('[aria-sort]').length") == 1
 
 
-def test_it_is_whole_without_scripts(seen: Seen, page: Path) -> None:
-    seen.show(page, width=768)
+def test_it_is_whole_without_scripts(seen: ChromiumPage, page: Path) -> None:
+    seen.open(page, width=768)
     told = "document.body.innerText.replaceAll(/[\\u2191\\u2193\\u2195\\s]/g, '').length"
     with_scripts = seen.ask(told)
-    seen.show(page, width=768, scripts=False)
+    seen.open(page, width=768, scripts=False)
     assert seen.ask("document.querySelectorAll('th button').length") == 0
     assert seen.ask(told) == with_scripts
 
 
-def test_folded_tables_are_printed(seen: Seen, page: Path) -> None:
-    seen.show(page, width=1024, scripts=False)
+def test_folded_tables_are_printed(seen: ChromiumPage, page: Path) -> None:
+    seen.open(page, width=1024, scripts=False)
     visible = "document.querySelector('details.fold table').checkVisibility()"
     assert not seen.ask(visible)
     dark = {"name": "prefers-color-scheme", "value": "dark"}
@@ -121,12 +105,12 @@ def test_folded_tables_are_printed(seen: Seen, page: Path) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_are_shown_and_do_nothing(
-    seen: Seen, full_report, tmp_path: Path, name: str
+    seen: ChromiumPage, full_report, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "report.html"
     report = renamed(full_report, name)
     path.write_text(render([an_entry(report, name)] * 2), encoding="utf-8")
-    seen.show(path, width=360)
+    seen.open(path, width=360)
     assert (seen.complaints, seen.requests) == ([], [])
     assert seen.ask("document.scripts.length") == 1
-    assert seen.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert seen.fits

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgekit.auditing import AuditResult
 from edgekit.report.html import outcome
 from edgekit.report.html.front import pareto
-from edgekit.report.html.pictures import islands, latency, work
+from edgekit.report.html.pictures import islands, laid, latency, work
 from edgekit.report.html.pictures.axis import over
 from edgekit.report.html.pictures.canvas import Canvas, fitting
 from edgekit.report.html.table import Cell, table
@@ -135,6 +137,56 @@ def test_arcs_are_what_passes_blocks_by(full_report: Report) -> None:
             dataclasses.replace(soft, index=50), dataclasses.replace(conv, index=51))  # fmt: skip
     found = islands.blocks(dataclasses.replace(audit, operators=many))
     assert islands.joined(found, [(0, 1), (49, 50), (50, 51), (3, 51)]) == [(0, 1), (0, 2), (1, 2)]
+
+
+def a_graph(report: Report, count: int, soft_at: int) -> AuditResult:
+    """Return an audit of a chain with one float island."""
+    conv, soft = report.audit.operators
+    island = dataclasses.replace(report.audit.float_islands[0], layers=("probs",))
+    chain = tuple(
+        dataclasses.replace(soft if at == soft_at else conv, index=at) for at in range(count)
+    )
+    return dataclasses.replace(report.audit, operators=chain, float_islands=(island,))
+
+
+def test_a_small_graph_is_laid_out_with_its_islands(full_report: Report) -> None:
+    pytest.importorskip("fast_sugiyama")
+    audit = a_graph(full_report, 5, 2)
+    edges = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 3)]
+    drawn = laid.draw(audit, edges)
+    assert drawn is not None
+    root = ElementTree.fromstring(drawn)
+    kinds = [
+        one.get("class") for one in root.iter() if (one.get("class") or "").startswith("block")
+    ]
+    ends = [kind for kind in kinds if kind == "block end"]
+    assert kinds.count("block integer") == 4
+    assert kinds.count("block island") == 1
+    lines = [one for one in root.iter() if one.get("class") == "arc"]
+    assert len(lines) == len(edges) + len(ends)
+    said = "".join(root.itertext())
+    assert "island 1: 2 SOFTMAX" in said
+    low = min(float(one.get("y") or 0) for one in root.iter() if one.get("class") in kinds)
+    assert low > float((root.get("viewBox") or "").split()[1])
+    assert drawn == laid.draw(audit, edges)
+
+
+def test_edges_that_cannot_be_are_not_drawn(full_report: Report) -> None:
+    pytest.importorskip("fast_sugiyama")
+    audit = a_graph(full_report, 4, 2)
+    sound = [(0, 1), (1, 2), (2, 3)]
+    drawn = laid.draw(audit, [*sound, (3, 0), (1, 1), (2, 99), (-1, 2), *[(0, 1)] * 50])
+    assert drawn is not None
+    lines = str(drawn).count('class="arc"')
+    assert lines <= len(sound) + 2
+
+
+def test_other_graphs_are_drawn_in_blocks(full_report: Report, monkeypatch) -> None:
+    audit = a_graph(full_report, 4, 2)
+    assert laid.draw(audit, []) is None
+    assert laid.draw(a_graph(full_report, laid.MOST + 1, 2), [(0, 1)]) is None
+    monkeypatch.setitem(sys.modules, "fast_sugiyama", None)
+    assert laid.draw(audit, [(0, 1), (1, 2), (2, 3)]) is None
 
 
 @pytest.mark.parametrize("many", [1, 3, 10_000])

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from edgekit.inspection import Inspection
 from edgekit.inspection.blocks import Block
+from edgekit.inspection.islands import islands
 from edgekit.report import text
 from edgekit.report.graph.picture import Picture, picture
 from edgekit.report.graph.words import cost, count, figures, grid, size, tensor
@@ -46,6 +47,7 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
             picture=drawn,
             heading=_heading(graph),
             rows=list(_rows(graph, drawn)),
+            islands=list(_islands(graph, drawn)),
             aside=0 if every else sum(one.prepares for one in graph.operators),
             weighed=_weighed(graph),
             style=Markup(style),
@@ -85,6 +87,22 @@ def _rows(graph: Inspection, drawn: Picture) -> Iterator[tuple[int, list[str], s
     for part in drawn.parts:
         for number, block in part.rows:
             yield number, list(_cells(graph, block)), block.operators[0].why
+
+
+def _islands(graph: Inspection, drawn: Picture) -> Iterator[tuple[int | None, str, str]]:
+    """Yield of each float island the row of its first operator, what it holds, and why."""
+    rows = {
+        one.index: number
+        for part in drawn.parts
+        for number, block in part.rows
+        for one in block.operators
+    }
+    for island in islands(graph):
+        held = text.brief([f"{one.index} {one.kind}" for one in island], most=8)
+        why = "; ".join(dict.fromkeys(one.why for one in island if one.why))
+        layers = text.brief(list(dict.fromkeys(one.layer for one in island)), most=4)
+        said = text.visible(f"{held}, at {layers}", most=400)
+        yield rows.get(island[0].index), said, text.visible(why, most=400)
 
 
 def _cells(graph: Inspection, block: Block) -> Iterator[str]:

@@ -11,7 +11,9 @@ from edgekit.report import text
 from edgekit.report.graph.layout import Layout, Sizes, laid_out, path
 from edgekit.report.graph.words import cost, count, grid, size, tensor
 
-_ABOVE = 34.0
+ABOVE = 34.0
+"""Pixels above each graph, for its title: boxes lie below, lines are told from there on."""
+
 _BETWEEN = 60.0
 _MARGIN = 16.0
 _LETTERS = 32
@@ -91,7 +93,7 @@ def picture(graph: Inspection, *, depth: int | None = None, every: bool = False)
     return Picture(
         parts=tuple(parts),
         width=left - _BETWEEN + _MARGIN,
-        height=deepest + _ABOVE + _MARGIN,
+        height=deepest + ABOVE + _MARGIN,
         sizes=sizes,
     )
 
@@ -129,7 +131,7 @@ class _Drawn:
         for source, target in layout.cut:
             cut.setdefault(source, []).append(target)
         boxes = [
-            self._box(at, x - sizes.width / 2, y - sizes.height / 2 + _ABOVE, row, cut.get(at, ()))
+            self._box(at, x - sizes.width / 2, y - sizes.height / 2 + ABOVE, row, cut.get(at, ()))
             for at, (x, y) in enumerate(layout.boxes)
         ]
         lines = (

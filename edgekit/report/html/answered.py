@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.report.html.table import Table, table
+from edgekit.report import text
+from edgekit.report.html.table import Cell, Table, table
 from edgekit.report.pictured import Answers, Flip
 
 MOST_CLASSES = 20
@@ -38,6 +39,13 @@ class Flipped:
     shown: tuple[Flip, ...]
 
 
+def named(found: Answers, at: int) -> str:
+    """Return a class as its number, with its name where that is known."""
+    if at < len(found.class_names) and found.class_names[at]:
+        return f"{at} {text.visible(found.class_names[at], most=40)}"
+    return str(at)
+
+
 def matrices(found: Answers) -> list[Matrix]:
     """Return both matrices; none where there are too many classes to look at."""
     if found.classes > MOST_CLASSES or found.rest:
@@ -69,10 +77,17 @@ def changes(found: Answers) -> Table | None:
     """Return the pairs of class and answer that changed most, mistakes only."""
     wrong = [one for one in found.tallies if one.actual != one.answer and one.before != one.after]
     ranked = sorted(wrong, key=lambda one: -abs(one.after - one.before))[:_MOST_PAIRS]
-    rows = ((one.actual, one.answer, one.before, one.after, one.after - one.before)
-            for one in ranked)  # fmt: skip
+    rows = (
+        (_class(found, one.actual), _class(found, one.answer), one.before, one.after,
+         one.after - one.before)
+        for one in ranked
+    )  # fmt: skip
     return table("Mistakes that became more or fewer",
                  ("class", "taken for", "was", "is", "change"), rows)  # fmt: skip
+
+
+def _class(found: Answers, at: int) -> Cell:
+    return Cell(shown=named(found, at), number=float(at))
 
 
 def flipped(found: Answers) -> list[Flipped]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
 from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
-from edgekit.report.html.pictures import islands, latency, layers, spread, tradeoff, work
+from edgekit.report.html.pictures import islands, laid, latency, layers, spread, tradeoff, work
+from edgekit.report.html.shell import environment, shell
 from edgekit.report.html.table import Table, table
-from edgekit.report.html.words import command, missing, quoted, short, shown, thumbnail
+from edgekit.report.html.words import missing, short
 from edgekit.report.pictured import Details, Spread
 from edgekit.report.terminal import notes
-from edgekit.version import VERSION
 
 MARK = "<!doctype html><!-- edgekit report -->"
 """How every page begins; a file that begins otherwise is somebody else's."""
@@ -45,26 +41,23 @@ def render(
         other_devices: Measurements of files that none of the reports is about.
         sections: What ``section`` gave for each entry; drawn here if left out.
     """
-    style, script = _part("style.css"), _part("sort.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     panels = tradeoff.panels(entries) if len(entries) > 1 or any(e.devices for e in entries) else []
     bodies = sections or [section(at, entry) for at, entry in enumerate(entries)]
     whole = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
-            title=_title(entries),
+            **shell(
+                title=_title(entries),
+                what="report",
+                lines=list(dict.fromkeys(_source(entry) for entry in entries)),
+            ),
             entries=[_glance(at, entry) for at, entry in enumerate(entries)],
-            sources=list(dict.fromkeys(_source(entry) for entry in entries)),
             bodies=bodies,
-            style=Markup(style),
-            script=Markup(script),
-            script_hash=digest,
             tradeoffs=[(panel, tradeoff.draw(panel)) for panel in panels],
             points=_points(panels),
             failed=failed,
             strangers=tables.devices(tuple(other_devices)),
-            version=VERSION,
         )
     )
     return MARK + whole
@@ -73,7 +66,7 @@ def render(
 def section(at: int, entry: Entry) -> Markup:
     """Return everything that a page says of one artifact, the one at a place from 0."""
     report = entry.report
-    html = _environment().get_template("artifact.html").render(
+    html = environment().get_template("artifact.html").render(
         at=at + 1,
         report=report,
         entry=entry,
@@ -95,6 +88,7 @@ def section(at: int, entry: Entry) -> Markup:
 
 def _pictures(entry: Entry) -> dict[str, Any]:
     report, told = entry.report, entry.details or Details(artifact_sha256="")
+    joined = laid.draw(report.audit, told.edges)
     timed, graph = latency.rows(entry), islands.blocks(report.audit)
     works = [w for w in map(work.on_device, entry.devices) if w is not None]
     if not works and (computed := work.by_macs(report)) is not None:
@@ -103,8 +97,9 @@ def _pictures(entry: Entry) -> dict[str, Any]:
         "latency": latency.draw(timed) if timed else None,
         "works": [(one, work.draw(one), _costliest(one)) for one in works],
         "layers": layers.draw(report.layers) if report.layers and report.layers.layers else None,
-        "graph": islands.draw(graph, told.edges) if graph else None,
-        "graph_more": max(0, len(graph) - islands.MOST),
+        "laid": joined,
+        "graph": islands.draw(graph, told.edges) if graph and joined is None else None,
+        "graph_more": max(0, len(graph) - islands.MOST) if joined is None else 0,
         "weights": _spreads(told.weights),
         "more_weights": max(0, len(told.weights) - _SPREADS) + told.more_weights,
         "activations": _spreads(told.activations),
@@ -119,24 +114,8 @@ def _answers(entry: Entry) -> dict[str, Any]:
         "matrices": answered.matrices(found) if found else [],
         "changes": answered.changes(found) if found else None,
         "flips": answered.flipped(found) if found else [],
+        "named": functools.partial(answered.named, found) if found else str,
     }
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    """Return the templates; every value is escaped, and every text made visible and short."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=shown,
-    )  # fmt: skip
-    environment.filters |= {"quoted": quoted, "command": command, "thumbnail": thumbnail}
-    return environment
-
-
-@functools.cache
-def _part(name: str) -> str:
-    place = resources.files("edgekit.report.html") / "templates" / name
-    return place.read_text(encoding="utf-8")
 
 
 def _title(entries: Sequence[Entry]) -> str:

@@ -12,7 +12,7 @@ from edgekit.report.html.entry import Entry
 from edgekit.report.html.pictures import work
 
 _FROM_DETAILS = ("graph", "weights", "activations", "answers")
-_PARTS = (*_FROM_DETAILS, "thumbnails", "latency", "layers", "devices")
+_PARTS = (*_FROM_DETAILS, "thumbnails", "class_names", "latency", "layers", "devices")
 _LONG = 40
 _MOST = 600
 _LONGEST_COMMAND = 4000

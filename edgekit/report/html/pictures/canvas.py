@@ -21,17 +21,25 @@ class Canvas:
         height: Of the picture.
         label: What it shows, in a sentence.
         kind: Its class in the page's style.
+        left: Where the picture begins, in its own units.
+        top: The same from above.
+        natural: Whether a unit is a pixel, however wide the page is.
     """
 
-    def __init__(self, width: float, height: float, label: str, kind: str = "") -> None:
+    def __init__(
+        self, width: float, height: float, label: str, kind: str = "", *, left: float = 0.0,
+        top: float = 0.0, natural: bool = False,
+    ) -> None:  # fmt: skip
         self.width, self.height = width, height
+        size = {"width": _number(width), "height": _number(height)} if natural else {}
         self._root = ElementTree.Element(
             "svg",
             {
-                "viewBox": f"0 0 {_number(width)} {_number(height)}",
+                "viewBox": " ".join(map(_number, (left, top, width, height))),
                 "role": "img",
                 "aria-label": text.visible(label, most=600),
                 "class": f"picture {kind}".strip(),
+                **size,
             },
         )
 
@@ -52,9 +60,10 @@ class Canvas:
         places = {"cx": _number(x), "cy": _number(y), "r": _number(radius)}
         self._add("circle", kind, places, tip)
 
-    def path(self, steps: Iterable[str], kind: str, *, tip: str = "") -> None:
-        """Draw a path from its commands, see ``move`` and ``to``."""
-        self._add("path", kind, {"d": "".join(steps)}, tip)
+    def path(self, steps: Iterable[str], kind: str, *, tip: str = "", down: float = 0.0) -> None:
+        """Draw a path from its commands, see ``move`` and ``to``; ``down`` moves it there."""
+        moved = {"transform": f"translate(0 {_number(down)})"} if down else {}
+        self._add("path", kind, {"d": "".join(steps), **moved}, tip)
 
     def say(
         self, x: float, y: float, words: str, kind: str = "", *, anchor: str = "start",

@@ -29,17 +29,26 @@ class Block:
     island: int = 0
 
 
-def blocks(found: AuditResult) -> list[Block]:
-    """Return the operators in the file's order, constants left out.
+def numbered(found: AuditResult, operator: Operator) -> int:
+    """Return the number of the float island that an operator is in, from 1; 0 for none."""
+    return _numbers(found).get((operator.kind, operator.layer), 0) * (operator.numbers == "float")
 
-    Of long files, neighbours of one sort are one block.
-    """
-    islands = {
+
+def _numbers(found: AuditResult) -> dict[tuple[str, str], int]:
+    return {
         (kind, layer): number
         for number, island in enumerate(found.float_islands, 1)
         for layer in island.layers
         for kind in island.operators
     }
+
+
+def blocks(found: AuditResult) -> list[Block]:
+    """Return the operators in the file's order, constants left out.
+
+    Of long files, neighbours of one sort are one block.
+    """
+    islands = _numbers(found)
     done: list[Block] = []
     computed = [one for one in found.operators if not one.precision.startswith("constant")]
     for operator in computed:
