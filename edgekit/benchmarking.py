@@ -16,10 +16,10 @@ from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.host import HostBackend
+from edgekit.devices.inventory import Inventory, open_inventory
+from edgekit.devices.lease import leased
 from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
-from edgekit.farm.inventory import Inventory, open_inventory
-from edgekit.farm.lease import leased
 from edgekit.pipeline.device_accuracy import Scoring, compared_on, scored
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets, require_budgets

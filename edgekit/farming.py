@@ -13,15 +13,15 @@ from edgekit.api import convert
 from edgekit.artifact import Artifact
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Device
+from edgekit.devices.inventory import Inventory, open_inventory
+from edgekit.devices.lease import device_key
+from edgekit.devices.quarantine import quarantine_of
 from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
 from edgekit.farm.cluster import Cluster
-from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.jobs import Job, jobs
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import device_key
 from edgekit.farm.plan import Model, Plan, load_plan
 from edgekit.farm.pool import Pool, prepare
-from edgekit.farm.quarantine import quarantine_of
 from edgekit.farm.results import missed, refuse_folder, write_document
 from edgekit.farm.run import Run, muster
 from edgekit.farm.schedule import Fleet, Member

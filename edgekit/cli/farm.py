@@ -15,7 +15,7 @@ from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.devices import Device
-    from edgekit.farm.inventory import Inventory
+    from edgekit.devices.inventory import Inventory
     from edgekit.farming import FarmRun
 
 WIDTH = 80
@@ -118,7 +118,7 @@ def status(folder: Path, as_json: bool) -> None:
 @json_option
 def devices(places: tuple[Path, ...], pool: str | None, as_json: bool) -> None:
     """List devices with their labels, and whether they are ready, in use, or in quarantine."""
-    from edgekit.farm.inventory import open_inventory
+    from edgekit.devices.inventory import open_inventory
 
     inventory = open_inventory(places)
     chosen = inventory.pool(pool) if pool else list(inventory.devices.values())
@@ -140,7 +140,7 @@ def devices(places: tuple[Path, ...], pool: str | None, as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 def release(names: tuple[str, ...]) -> None:
     """Give devices work again that were kept apart because they failed again and again."""
-    from edgekit.farm.quarantine import release as let_go
+    from edgekit.devices.quarantine import release as let_go
 
     for name in names:
         say(f"{name}: {'released' if let_go(name) else 'was not in quarantine'}")
@@ -161,15 +161,15 @@ def resources(names: tuple[str, ...], places: tuple[Path, ...]) -> None:
 
 
 def _inventory(places: Iterable[Path]) -> Inventory:
-    from edgekit.farm.inventory import open_inventory
+    from edgekit.devices.inventory import open_inventory
 
     return open_inventory(places)
 
 
 def _standing(device: Device) -> tuple[str, str]:
     from edgekit.devices.backend import backend_of
-    from edgekit.farm.lease import holder
-    from edgekit.farm.quarantine import quarantine_of
+    from edgekit.devices.lease import holder
+    from edgekit.devices.quarantine import quarantine_of
 
     if apart := quarantine_of(device):
         return "quarantine", f"{apart.why}; `edgekit farm release {device.name}`"

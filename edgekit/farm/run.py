@@ -8,14 +8,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from edgekit.devices import quarantine
 from edgekit.devices.backend import State
 from edgekit.devices.declaration import Device
+from edgekit.devices.lease import device_key
 from edgekit.devices.readiness import Seen
 from edgekit.errors import DeviceError, DeviceLost, EdgekitError, one_line
-from edgekit.farm import quarantine
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import device_key
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Outcome, Task, formats, suffixes
 from edgekit.farm.workforce import Workforce

@@ -13,9 +13,9 @@ from edgekit import runtimes
 from edgekit.devices.backend import Readiness, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.lease import leased
 from edgekit.devices.readiness import Seen, see
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
-from edgekit.farm.lease import leased
 from edgekit.files import scratch
 from edgekit.progress import Silent
 

@@ -15,12 +15,12 @@ import pytest
 import edgekit
 from edgekit.devices.declaration import load_device
 from edgekit.devices.emulated import probe
+from edgekit.devices.lease import holder, leased
+from edgekit.devices.quarantine import put, quarantine_of
 from edgekit.errors import DestinationError, DeviceError, OptionError
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import holder, leased
 from edgekit.farm.plan import Model, Plan, load_plan
-from edgekit.farm.quarantine import put, quarantine_of
 from edgekit.farming import JOURNAL, _places
 
 Lab = Callable[..., Path]
@@ -30,7 +30,7 @@ Write = Callable[..., Path]
 HOLD = """
 import sys, time
 from edgekit.devices.declaration import load_device
-from edgekit.farm.lease import leased
+from edgekit.devices.lease import leased
 with leased(load_device(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

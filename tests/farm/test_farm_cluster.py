@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 import edgekit
+from edgekit.devices.inventory import open_inventory
 from edgekit.errors import DeviceError, OptionError, UnknownName
 from edgekit.farm.cluster import resources
-from edgekit.farm.inventory import open_inventory
 from edgekit.farming import JOURNAL
 
 pytestmark = [

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgekit.cli import main
+from edgekit.devices import quarantine
 from edgekit.devices.declaration import load_device
 from edgekit.devices.emulated import probe
-from edgekit.farm import quarantine
 from edgekit.farm.plan import load_plan
 
 Lab = Callable[..., Path]

@@ -12,8 +12,8 @@ import pytest
 
 import edgekit
 from edgekit.devices.declaration import load_device
+from edgekit.devices.quarantine import quarantine_of, release
 from edgekit.errors import BudgetMissed, DeviceError
-from edgekit.farm.quarantine import quarantine_of, release
 from edgekit.farm.results import missed
 from edgekit.farming import JOURNAL, FarmRun
 from edgekit.report.schema import json_schema

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.devices.declaration import Device, all_devices, load_device
+from edgekit.devices.lease import holder
+from edgekit.devices.quarantine import quarantine_of
 from edgekit.devices.readiness import see
 from edgekit.errors import DeviceError, OptionError, UnknownName
-from edgekit.farm.lease import holder
-from edgekit.farm.quarantine import quarantine_of
 
 
 @dataclass(frozen=True, kw_only=True)
