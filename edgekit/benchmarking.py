@@ -20,7 +20,7 @@ from edgekit.devices.inventory import Inventory, open_inventory
 from edgekit.devices.lease import leased
 from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
-from edgekit.pipeline.device_accuracy import Scoring, compared_on, scored
+from edgekit.measuring.scoring import Scoring, compared_on, scored
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets, require_budgets
 

@@ -27,7 +27,7 @@ from edgekit.farm.run import Run, muster
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Task, formats
 from edgekit.farm.workforce import Workforce
-from edgekit.pipeline.device_accuracy import compared_on
+from edgekit.measuring.scoring import compared_on
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress, Silent
 from edgekit.target import Target

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgekit import table
 from edgekit.devices.backend import Request
 from edgekit.errors import OptionError
-from edgekit.pipeline.device_accuracy import Scoring
+from edgekit.measuring.scoring import Scoring
 from edgekit.report.devices import require_budgets
 
 
