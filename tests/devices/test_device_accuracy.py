@@ -15,7 +15,7 @@ from edgekit import runtimes
 from edgekit.accuracy import evaluate, metric
 from edgekit.artifact import Artifact
 from edgekit.cli import main
-from edgekit.devices import Device, backend_of, load_device
+from edgekit.devices import Device, backend_of, kinds, load_device
 from edgekit.devices.accuracy import accuracy
 from edgekit.devices.backend import Always, Computes
 from edgekit.devices.emulated import probe
@@ -119,7 +119,7 @@ def test_a_number_of_samples_is_chosen_by_class(
 def test_devices_in_software_are_given_200_samples(
     file: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "SLOW_KINDS", ("fake",))
+    monkeypatch.setattr(kinds, "NATURES", {"fake": kinds.NATURES["firmware"]})
     assert scored(file, fake(), data).samples == 200
     assert scored(file, fake(), data, evaluate_samples=250).samples == 250
 
@@ -176,10 +176,10 @@ def test_a_device_that_fails_at_it_keeps_its_other_figures(
 @pytest.mark.parametrize(
     ("given", "error", "text"),
     [
-        ({"metric": "top1"}, OptionError, "need evaluate"),
-        ({"evaluate_samples": 3}, OptionError, "need evaluate"),
+        ({"metric": "top1"}, OptionError, "metric needs evaluate"),
+        ({"evaluate_samples": 3}, OptionError, "evaluate_samples needs evaluate"),
         ({"evaluate": "{data}", "metric": "top7"}, UnknownName, "no metric 'top7'"),
-        ({"evaluate": "{data}", "evaluate_samples": -1}, OptionError, "at least 1 sample"),
+        ({"evaluate": "{data}", "evaluate_samples": -1}, OptionError, "at least 1, got -1"),
         ({"evaluate": "{bare}", "metric": "top1"}, DataError, "needs labels"),
         ({"evaluate": "gone.npz", "metric": "top1"}, DataError, "no such file"),
     ],
