@@ -22,24 +22,25 @@ class HostBackend(Always):
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Measure; see ``Backend``."""
-        sample = request.samples and {name: rows[:1] for name, rows in request.samples.items()}
         found = measure(
             artifact, threads=request.threads or 1, warmup=request.warmup,
-            min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
+            min_runs=request.min_runs, min_seconds=request.min_seconds, sample=_one(request),
         )  # fmt: skip
         return self._told(device, artifact, found)
 
     def measure_in_turns(
-        self, device: Device, artifacts: Sequence[Artifact], request: Request, *, rounds: int
+        self, device: Device, asked: Sequence[tuple[Artifact, Request]], *, rounds: int
     ) -> tuple[DeviceMeasurement, ...]:
-        """Measure files alternately, in ``rounds`` fresh processes each; inputs are random.
+        """Measure files alternately, in ``rounds`` fresh processes each; all in the same manner.
 
         Raises:
             OptionError, ArtifactError, MissingExtra: see ``bench.measure_in_turns``.
         """
+        artifacts, request = [artifact for artifact, _ in asked], asked[0][1]
         found = measure_in_turns(
             artifacts, rounds=rounds, threads=request.threads or 1, warmup=request.warmup,
             min_runs=request.min_runs, min_seconds=request.min_seconds,
+            samples=[_one(each) for _, each in asked],
         )  # fmt: skip
         told = []
         for artifact, one in zip(artifacts, found.measurements, strict=True):
@@ -68,6 +69,11 @@ class HostBackend(Always):
     def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
         """Compute in this process; see ``Computes``."""
         return here(artifact, samples)
+
+
+def _one(request: Request) -> Samples | None:
+    """Return the sample that is timed; None for random inputs."""
+    return request.samples and {name: rows[:1] for name, rows in request.samples.items()}
 
 
 def _facts(found: Measurement) -> dict[str, str]:
