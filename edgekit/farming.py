@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit import runtimes
@@ -27,7 +27,6 @@ from edgekit.farm.run import Run, muster
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Task, formats
 from edgekit.farm.workforce import Workforce
-from edgekit.measuring.scoring import compared_on
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress, Silent
 from edgekit.target import Target
@@ -153,9 +152,8 @@ def _check_data(plan: Plan, artifacts: Sequence[Artifact]) -> None:
     """Refuse data that do not fit a file, before anything is measured."""
     if (scoring := plan.measure.scoring()) is not None:
         scoring.check(list(artifacts))
-    if plan.measure.data:
-        for artifact in artifacts:
-            compared_on(plan.measure.data, artifact)
+    for artifact in artifacts:
+        plan.measure.request(artifact)
 
 
 @contextlib.contextmanager
@@ -202,7 +200,7 @@ def _work(
     with progress.stage("measure", journal.counts()["queued"]):
         Run(
             journal=journal, fleet=fleet, workforce=force, task=_Requests(plan).task,
-            attempts=plan.measure.attempts, timeout_s=plan.measure.timeout_s, progress=progress,
+            attempts=plan.attempts, timeout_s=plan.timeout_s, progress=progress,
             places=[*asked.named, *asked.pools],
         ).work()  # fmt: skip
 
@@ -218,11 +216,7 @@ class _Requests:
     def task(self, job: Job, member: Member) -> Task:
         """Return what a device is given for a job."""
         if self._last is None or self._last[0] != job.file:
-            asked = self._plan.measure.request()
-            data = self._plan.measure.data
-            if data:
-                samples = compared_on(data, runtimes.describe(job.file))
-                asked = replace(asked, samples=samples)
+            asked = self._plan.measure.request(runtimes.describe(job.file))
             self._last = (job.file, asked)
         return Task(
             device=member.device, file=job.file, request=self._last[1], scoring=self._scoring

@@ -60,10 +60,10 @@ def test_what_no_figure_depends_on_makes_nothing_new_and_data_do(
     names, measure = files(1), {"evaluate": "test.npz", "metric": "top1"}
     edgekit.submit(plan(files=names, devices=["one"], measure=measure), out=tmp_path / "out")
     monkeypatch.chdir(tmp_path)
-    more = {**measure, "attempts": 9, "timeout_s": 99.0}
-    assert edgekit.submit(plan(files=names, devices=["one"], measure=more), out="out").again == 1
+    again = plan(files=names, devices=["one"], attempts=9, timeout_s=99.0, measure=measure)
+    assert edgekit.submit(again, out="out").again == 1
     np.savez(tmp_path / "test.npz", x=rows + 0.5, y=np.zeros(40, int))
-    assert edgekit.submit(plan(files=names, devices=["one"], measure=more), out="out").again == 0
+    assert edgekit.submit(again, out="out").again == 0
 
 
 def test_models_of_one_name_do_not_take_each_others_place(tmp_path: Path) -> None:

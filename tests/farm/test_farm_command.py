@@ -91,8 +91,11 @@ def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
         ({"files": ["gone.tflite"], "devices": ["rasberry-pi-4"]}, "did you mean 'raspberry-pi-4'"),
         ({"files": ["gone.tflite"], "pools": ["arm46"]}, "did you mean 'arm64'"),
         ({"files": ["a"], "devices": ["host"], "measure": {"min_rns": 3}}, "mean 'min_runs'"),
-        ({"files": ["a"], "devices": ["host"], "measure": {"attempts": 0}}, "at least 1, got 0"),
-        ({"files": ["a"], "devices": ["host"], "measure": {"timeout_s": -1.0}}, "above 0, got -1"),
+        ({"files": ["a"], "devices": ["host"], "attempts": 0}, "attempts: expected at least 1, got 0"),
+        ({"files": ["a"], "devices": ["host"], "timeout_s": -1.0}, "above 0, got -1"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"warmup": -1}}, "warmup: expected at least 0"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"data": 3}}, "measure.data: Expected"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"metric": "top1"}}, "metric needs evaluate"),
         ({"files": ["a"], "devices": ["host"], "budget": {"latency": 3}}, "did you mean"),
     ],
 )  # fmt: skip
