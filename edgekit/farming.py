@@ -32,7 +32,7 @@ from edgekit.progress import Progress, Silent
 from edgekit.target import Target
 
 JOURNAL = "journal.db"
-DOCUMENT = "report.json"
+DOCUMENT = "benchmark.json"
 _MOST_PROCESSES = 32
 _NAMED = 5
 
@@ -64,7 +64,7 @@ def submit(
 
     Args:
         plan: A TOML file, or a ``Plan``.
-        out: The folder of ``journal.db`` and ``report.json``.
+        out: The folder of ``journal.db`` and ``benchmark.json``.
         address: Of an existing Ray cluster, whose nodes own the devices; this machine if None.
         processes: How many measure at once on this machine; if None one for each device, and at
             most 32.

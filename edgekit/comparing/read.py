@@ -26,7 +26,7 @@ _EXPECTED = (
     "expected a report.json of `convert`, a document of `bench` or `farm`, a manifest.json, a"
     f" folder with one of them, or a file that ends in {', '.join(SUFFIXES)}"
 )
-_DEEPEST = ("report.json", "*/report.json", "*/*/report.json")
+_DEEPEST = ("report.json", "*/report.json", "*/*/report.json", "benchmark.json")
 _MOST_BYTES = 2**30
 
 
@@ -50,7 +50,7 @@ def read_subject(given: Any) -> Subject:
         if record.key in seen:
             raise ArtifactError(
                 f"{name}: two entries of model {record.model!r}, target {record.target!r} on"
-                f" {record.device!r}; choose files with #PATTERN, as in report.json#new/*"
+                f" {record.device!r}; choose files with #PATTERN, as in benchmark.json#new/*"
             )
         seen.add(record.key)
     return Subject(name=name, records=tuple(records))

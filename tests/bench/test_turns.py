@@ -53,9 +53,12 @@ def test_files_in_turns_are_timed_on_the_samples_that_are_given(files, tmp_path,
     rows = np.random.default_rng(1).uniform(-1, 1, (9, *spec.shape[1:])).astype(np.float32)
     np.savez(tmp_path / "data.npz", x=rows)
     seen = []
-    monkeypatch.setattr(
-        turns, "kept", lambda stack, sample: seen.append(sample) or kept(stack, sample)
-    )
+
+    def watched(stack, sample):
+        seen.append(sample)
+        return kept(stack, sample)
+
+    monkeypatch.setattr(turns, "kept", watched)
     benchmark(files, "host", data=tmp_path / "data.npz", rounds=2, min_runs=2, min_seconds=0.0)
     assert [sample[spec.name].shape for sample in seen] == [(1, *spec.shape[1:])] * 2
     assert any((seen[0][spec.name] == row).all() for row in rows)

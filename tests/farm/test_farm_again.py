@@ -171,7 +171,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(
 ) -> None:
     lab("one")
     path = plan(files=files(1), devices=["one"])
-    for name in ("journal.db", "report.json"):
+    for name in ("journal.db", "benchmark.json"):
         (tmp_path / name[:3] / name).mkdir(parents=True)
         with pytest.raises(DestinationError, match=name):
             edgekit.submit(path, out=tmp_path / name[:3])

@@ -91,11 +91,11 @@ def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
         ({"files": ["gone.tflite"], "devices": ["rasberry-pi-4"]}, "did you mean 'raspberry-pi-4'"),
         ({"files": ["gone.tflite"], "pools": ["arm46"]}, "did you mean 'arm64'"),
         ({"files": ["a"], "devices": ["host"], "measure": {"min_rns": 3}}, "mean 'min_runs'"),
-        ({"files": ["a"], "devices": ["host"], "attempts": 0}, "attempts: expected at least 1, got 0"),
+        ({"files": ["a"], "devices": ["host"], "attempts": 0}, "attempts: expected at least 1"),
         ({"files": ["a"], "devices": ["host"], "timeout_s": -1.0}, "above 0, got -1"),
-        ({"files": ["a"], "devices": ["host"], "measure": {"warmup": -1}}, "warmup: expected at least 0"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"warmup": -1}}, "at least 0, got -1"),
         ({"files": ["a"], "devices": ["host"], "measure": {"data": 3}}, "measure.data: Expected"),
-        ({"files": ["a"], "devices": ["host"], "measure": {"metric": "top1"}}, "metric needs evaluate"),
+        ({"files": ["a"], "devices": ["host"], "measure": {"metric": "x"}}, "metric needs"),
         ({"files": ["a"], "devices": ["host"], "budget": {"latency": 3}}, "did you mean"),
     ],
 )  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_plan_that_cannot_be_is_one_line(
     assert done.exit_code == 1
     (line,) = done.stderr.strip().splitlines()
     assert expected in line
-    assert not (tmp_path / "out" / "report.json").exists()
+    assert not (tmp_path / "out" / "benchmark.json").exists()
 
 
 def test_unknown_keys_of_models_are_refused_too(plan: Plan, lab: Lab, tmp_path: Path) -> None:
@@ -167,6 +167,6 @@ def test_a_farm_scores_on_devices(lab: Lab, files: Files, plan: Plan, tmp_path: 
     )  # fmt: skip
     done = run("submit", path, "-o", tmp_path / "out", "-q")
     assert done.exit_code == 0, done.output
-    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    document = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     scores = {one["device"]: one["accuracy"]["device_score"] for one in document["measurements"]}
     assert scores == {"right": 1.0, "wrong": 0.75}
