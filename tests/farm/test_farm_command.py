@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +74,11 @@ def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
     quarantine.put(load_device(str(folder / "one.toml")), "it smoked")
     listed = run("devices", "--inventory", folder, "--pool", "mine").stdout
     assert "quarantine" in listed
-    assert "one: it smoked; `edgekit farm release one`" in listed
+    assert re.search(
+        r"one: in quarantine since \d{4}-\d\d-\d\d \d\d:\d\d: it smoked;"
+        " `edgekit farm release one`",
+        " ".join(listed.split()),
+    )
     assert run("release", "one").stdout == "one: released\n"
     assert run("release", "one").stdout == "one: was not in quarantine\n"
     told = json.loads(run("devices", "--inventory", folder, "--json").stdout)
@@ -153,7 +158,7 @@ def test_bench_takes_a_free_device_of_a_pool(lab: Lab, files: Files, tmp_path: P
     (folder / "here.toml").unlink()
     none = CliRunner().invoke(main, command)
     assert none.exit_code == 1
-    assert "apart: in quarantine: it smoked; gone: unreachable" in none.stderr
+    assert ": it smoked; gone: unreachable" in none.stderr
 
 
 def test_a_farm_scores_on_devices(lab: Lab, files: Files, plan: Plan, tmp_path: Path) -> None:
