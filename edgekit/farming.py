@@ -80,15 +80,16 @@ def submit(
     wanted = plan if isinstance(plan, Plan) else load_plan(Path(plan))
     folder, told = Path(out), progress or Silent()
     refuse_folder(folder / DOCUMENT)
-    fleet = _asked(wanted, open_inventory(wanted.inventory))
-    with Journal.open(folder / JOURNAL) as journal, _workforce(address, processes, fleet) as force:
-        muster(force, fleet, _formats(wanted))
+    asked = _asked(wanted, open_inventory(wanted.inventory))
+    with Journal.open(folder / JOURNAL) as journal, _workforce(address, processes, asked) as force:
+        fleet = _fleet(asked, force)
+        muster(force, fleet, asked.named, _formats(wanted))
         artifacts = _artifacts(wanted, folder, told)
         _check_data(wanted, artifacts)
-        declared = {name: device_key(device) for name, device in fleet.all.items()}
+        declared = {name: device_key(device) for name, device in asked.all.items()}
         journal.begin(jobs(wanted, artifacts), declared)
         before = journal.counts()["done"]
-        _work(wanted, journal, force, fleet, told)
+        _work(wanted, journal, force, fleet, asked, told)
         write_document(journal, wanted.budget, folder / DOCUMENT)
         return _judged(_found(wanted, journal, folder, before))
 
@@ -186,9 +187,8 @@ def _refuse_unknown(cluster: Cluster, asked: _Asked) -> None:
             )
 
 
-def _work(
-    plan: Plan, journal: Journal, force: Workforce, asked: _Asked, progress: Progress
-) -> None:
+def _fleet(asked: _Asked, force: Workforce) -> Fleet:
+    """Return the devices that there are, of which those in quarantine get no work."""
     devices = asked.all
     if isinstance(force, Cluster):
         offered = force.offered()
@@ -197,6 +197,13 @@ def _work(
     for member in fleet.members.values():
         if found := quarantine_of(member.device):
             fleet.part(member, f"in quarantine: {found.why}")
+    return fleet
+
+
+def _work(
+    plan: Plan, journal: Journal, force: Workforce, fleet: Fleet, asked: _Asked,
+    progress: Progress,
+) -> None:  # fmt: skip
     with progress.stage("measure", journal.counts()["queued"]):
         Run(
             journal=journal, fleet=fleet, workforce=force, task=_Requests(plan).task,
