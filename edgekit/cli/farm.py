@@ -113,7 +113,8 @@ def status(folder: Path, as_json: bool) -> None:
 
 @command.command("devices")
 @inventory_option
-@click.option("--pool", metavar="LABELS", help="Only those that bear these labels: arm64+linux.")
+@click.option("--device-pool", "pool", metavar="LABELS",
+              help="Only those that bear these labels: arm64+linux.")  # fmt: skip
 @json_option
 def devices(places: tuple[Path, ...], pool: str | None, as_json: bool) -> None:
     """List devices with their labels, and whether they are ready, in use, or in quarantine."""

@@ -72,7 +72,7 @@ def test_a_missed_budget_is_exit_code_3(lab: Lab, files: Files, plan: Plan, tmp_
 def test_devices_are_listed_with_labels_and_released(lab: Lab) -> None:
     folder = lab("one", "mine")
     quarantine.put(load_device(str(folder / "one.toml")), "it smoked")
-    listed = run("devices", "--inventory", folder, "--pool", "mine").stdout
+    listed = run("devices", "--inventory", folder, "--device-pool", "mine").stdout
     assert "quarantine" in listed
     assert re.search(
         r"one: in quarantine since \d{4}-\d\d-\d\d \d\d:\d\d: it smoked;"
