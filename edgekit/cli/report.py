@@ -17,8 +17,8 @@ Examples:
 @click.command("report", epilog=EXAMPLES)
 @click.argument("reports", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--benchmark", "benchmarks", multiple=True, type=click.Path(path_type=Path),
-              metavar="FILE", help="What `edgekit bench -o` or a farm has written, for the artifacts that it is "
-              "about. Repeatable.")  # fmt: skip
+              metavar="FILE", help="What `edgekit bench -o` or a farm has written, for the "
+              "artifacts that it is about. Repeatable.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"),
               metavar="FILE", show_default=True, help="Where the page goes.")  # fmt: skip
 def command(reports: tuple[Path, ...], benchmarks: tuple[Path, ...], output: Path) -> None:
