@@ -28,7 +28,6 @@ from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
 from edgekit.report.markdown import SECTIONS
 from edgekit.report.model import Report
-from edgekit.report.schema import DOCUMENTS
 from edgekit.target import POSSIBLE, Target, contradictions
 
 ROOT = Path(__file__).resolve().parents[2]
