@@ -186,7 +186,7 @@ def test_every_section_of_the_markdown_is_named(section: str) -> None:
     assert f"**{section.split(',')[0]}" in text("report.md") or section.startswith("How to")
 
 
-@pytest.mark.parametrize("name", list(DOCUMENTS))
+@pytest.mark.parametrize("name", list(documents()))
 def test_every_schema_command_is_shown(name: str) -> None:
     assert f"edgekit schema {name}" in text("report.md")
 
