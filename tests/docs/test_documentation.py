@@ -19,6 +19,7 @@ from edgekit.calibrate.lint import Code
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
+from edgekit.cli.schema import documents
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
 from edgekit.farm.plan import load_plan
