@@ -135,13 +135,15 @@ def _measured(
         for device, backend in places:
             if rounds != 1 and isinstance(backend, HostBackend):
                 progress.note(f"{len(jobs)} files in turns on {device.name}")
-                _in_turns(jobs, device, backend, rounds, judge, failures)
+                lease = leased(device, wait_s=_LEASE_S, told=progress.note)
+                _in_turns(jobs, device, backend, rounds, judge, failures, lease)
                 progress.advance(len(jobs))
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
             if rounds != 1 and isinstance(backend, HostBackend):
                 continue
             progress.note(f"{artifact.path.name} on {device.name}")
-            with _told(failures, device, artifact), leased(device, wait_s=_LEASE_S):
+            lease = leased(device, wait_s=_LEASE_S, told=progress.note)
+            with _told(failures, device, artifact), lease:
                 judge(backend.measure(device, artifact, request), device, backend, artifact)
             progress.advance()
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
@@ -150,12 +152,12 @@ def _measured(
 def _in_turns(
     jobs: Sequence[tuple[Artifact, Request]], device: Device, backend: HostBackend, rounds: int,
     judge: Callable[[DeviceMeasurement, Device, Backend, Artifact], None],
-    failures: list[DeviceFailure],
+    failures: list[DeviceFailure], lease: contextlib.AbstractContextManager[None],
 ) -> None:  # fmt: skip
     """Measure all files alternately; if one cannot be, none was."""
     files = [artifact for artifact, _ in jobs]
     try:
-        with leased(device, wait_s=_LEASE_S):
+        with lease:
             found = backend.measure_in_turns(device, jobs, rounds=rounds)
     except EdgekitError as error:
         failures += [

@@ -120,6 +120,7 @@ class Run:
     def _conclude(self, member: Member, job: Job, outcome: Outcome) -> None:
         name = member.device.name
         if outcome.verdict == "busy":
+            self.progress.note(outcome.error)
             self.journal.again(job)
             self.fleet.busy(member, outcome.error, time.monotonic(), most_s=self.timeout_s)
             return
