@@ -12,7 +12,7 @@ import pytest
 
 import edgekit
 from edgekit.devices import known_model
-from edgekit.devices.by_operator import costs
+from edgekit.devices.by_operator import costs, worker
 from edgekit.devices.by_operator.onnx import read
 from edgekit.devices.by_operator.openvino import without
 from edgekit.devices.by_operator.rows import Row, demand_resolution, middle
@@ -100,6 +100,12 @@ def test_what_is_too_quick_for_microseconds_is_not_told_apart(tmp_path):
         edgekit.inspect(path, measure=True)
 
 
+def test_several_threads_of_litert_are_not_profiled(tmp_path):
+    tflite_file(tmp_path / "two.tflite")
+    (found,) = edgekit.benchmark(tmp_path / "two.tflite", threads=2, **FAST).measurements
+    assert "profiler is for one thread, not for 2" in " ".join(found.warnings)
+
+
 def test_who_does_not_want_operators_waits_for_no_profile(tmp_path, monkeypatch):
     tflite_file(tmp_path / "two.tflite")
     monkeypatch.setattr(costs, "Child", None)
@@ -168,6 +174,23 @@ def test_openvinos_means_are_freed_of_the_first_runs():
     assert without(now, 40, {"slow at first": 60.0}, 10) == [
         Row("slow at first", (20 * 40 - 60 * 10) / 30, "X")
     ]
+
+
+def test_a_slow_file_is_run_seldom_and_a_quick_one_often():
+    def taken(seconds, *, ran_s):
+        job = SimpleNamespace(warmup=20, min_runs=5, min_seconds=seconds)
+        now = [0.0]
+        found = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worker, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+            for counts in worker.turns(job):
+                found.append(counts)
+                now[0] += ran_s
+        return found.count(False), found.count(True)
+
+    assert taken(0.5, ran_s=3.0) == (1, 5)
+    assert taken(0.5, ran_s=0.0625) == (5, 9)
+    assert taken(0.5, ran_s=1e-6) == (20, 500)
 
 
 def test_what_has_no_name_in_the_file_is_told_apart_from_it():

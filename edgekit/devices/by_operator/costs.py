@@ -25,7 +25,7 @@ from edgekit.errors import DeviceError
 from edgekit.extras import load
 from edgekit.spawn import Child
 
-_RUNS, _SECONDS, _WARMUP = 50, 0.5, 20
+_LEAST_RUNS, _SECONDS, _MOST_WARMUP = 5, 0.5, 20
 _TIMEOUT_S = 300.0
 
 
@@ -48,8 +48,8 @@ def operator_times(
 def _profiled(artifact: Artifact, request: Request, sample: Samples | None) -> list[Row]:
     with contextlib.ExitStack() as stack:
         job = Job(
-            artifact=artifact, threads=request.threads or 1, warmup=_WARMUP, min_runs=_RUNS,
-            min_seconds=_SECONDS, sample=kept(stack, sample),
+            artifact=artifact, threads=request.threads or 1, warmup=_MOST_WARMUP,
+            min_runs=_LEAST_RUNS, min_seconds=_SECONDS, sample=kept(stack, sample),
         )  # fmt: skip
         task, pipe = "edgekit.devices.by_operator.worker:main", subprocess.PIPE
         child = stack.enter_context(Child(task, artifact.format, stdout=pipe, stderr=pipe))

@@ -33,7 +33,7 @@ class _Event(msgspec.Struct):
 
 
 def inferences(
-    job: Job, stored: dict[str, NDArray[Any]], turns: Iterable[None]
+    job: Job, stored: dict[str, NDArray[Any]], turns: Iterable[bool]
 ) -> Iterator[list[Row]]:
     """Yield what ran in each inference but those before.
 
@@ -44,9 +44,11 @@ def inferences(
     with scratch() as folder:
         session = open_session(job.artifact, threads=job.threads, profile=folder / "profile")
         session.place(stored)
-        for _ in turns:
+        counted = []
+        for counts in turns:
             session.repeat(lambda infer: infer())
-        yield from itertools.islice(read(session.profile()), job.warmup, None)
+            counted.append(counts)
+        yield from itertools.compress(read(session.profile()), counted)
 
 
 def read(profile: bytes) -> Iterator[list[Row]]:

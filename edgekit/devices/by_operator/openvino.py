@@ -13,7 +13,7 @@ from edgekit.runtimes.openvino import OpenvinoSession, open_session
 
 
 def inferences(
-    job: Job, stored: dict[str, NDArray[Any]], turns: Iterable[None]
+    job: Job, stored: dict[str, NDArray[Any]], turns: Iterable[bool]
 ) -> Iterator[list[Row]]:
     """Yield what ran in the mean of all inferences but those before, once.
 
@@ -25,12 +25,13 @@ def inferences(
     session = open_session(job.artifact, threads=job.threads, counters=True)
     session.place(stored)
     before: Mapping[str, float] = {}
-    done = 0
-    for done, _ in enumerate(turns, 1):
+    runs = runs_before = 0
+    for counts in turns:
+        if counts and not before:
+            before, runs_before = _means(session), runs
         session.repeat(lambda infer: infer())
-        if done == job.warmup:
-            before = _means(session)
-    yield without(session.counters(), done, before, job.warmup)
+        runs += 1
+    yield without(session.counters(), runs, before, runs_before)
 
 
 def without(

@@ -37,18 +37,20 @@ class _Event(ctypes.Structure):
 
 
 def inferences(
-    job: Job, stored: Mapping[str, NDArray[Any]], turns: Iterable[None]
+    job: Job, stored: Mapping[str, NDArray[Any]], turns: Iterable[bool]
 ) -> Iterator[list[Row]]:
     """Yield what ran in each inference but those before.
 
     Raises:
         DeviceError: the runtime has no such interface, refuses the file, or tells nonsense.
     """
+    if job.threads > 1:
+        raise DeviceError(f"LiteRT's profiler is for one thread, not for {job.threads}")
     model = _Model(_library(), job.artifact.path)
     model.place(stored)
-    for done, _ in enumerate(turns):
+    for counts in turns:
         rows = model.profiled()
-        if done >= job.warmup:
+        if counts:
             yield rows
 
 

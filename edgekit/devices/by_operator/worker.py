@@ -38,11 +38,18 @@ def main(kind: str) -> int:
     os._exit(0)
 
 
-def turns(job: Job) -> Iterator[None]:
-    """Yield once for each inference that is to be run, those before included."""
-    for _ in range(job.warmup):
-        yield
-    done, end = 0, time.perf_counter() + job.min_seconds
-    while done < job.min_runs or (time.perf_counter() < end and done < _MOST_RUNS):
-        done += 1
-        yield
+def turns(job: Job) -> Iterator[bool]:
+    """Yield once for each inference that is to be run: whether it counts, or warms up.
+
+    Warming up ends early where it takes long.
+    """
+    ready = time.perf_counter() + job.min_seconds / 2
+    for done in range(job.warmup):
+        if done and time.perf_counter() > ready:
+            break
+        yield False
+    end = time.perf_counter() + job.min_seconds
+    for done in range(_MOST_RUNS):
+        if done >= job.min_runs and time.perf_counter() > end:
+            break
+        yield True
