@@ -56,8 +56,8 @@ class Run:
         """Return when no job is left; what was found is in the journal."""
         self._formats = self._queued_formats()
         while True:
-            waiting = self._give_up()
-            self._start(waiting)
+            self._start(self._give_up())
+            waiting = self.journal.waiting(self.places)
             if not self._working and not waiting:
                 return
             if not self._working and not self._asked and self.fleet.next_event_s() is None:

@@ -27,6 +27,21 @@ Lab = Callable[..., Path]
 Files = Callable[[int], list[str]]
 Write = Callable[..., Path]
 
+REMOVE = """
+import pathlib, sqlite3, sys, time
+
+def begun():
+    try:
+        journal = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=30)
+        return journal.execute("SELECT 1 FROM jobs WHERE state = 'running'").fetchone()
+    except sqlite3.OperationalError:  # it is not there yet, or has no tables
+        return None
+
+while not begun():
+    time.sleep(0.01)
+pathlib.Path(sys.argv[2]).unlink()
+"""
+
 HOLD = """
 import sys, time
 from edgekit.devices.declaration import load_device
@@ -116,19 +131,16 @@ def test_a_file_that_goes_meanwhile_fails_alone(
     names = files(3)
     np.savez(tmp_path / "data.npz", x=np.zeros((9, probe.WIDTH), np.float32))
     path = plan(files=names, devices=["one"], measure={"data": "data.npz"})
-    watcher = subprocess.Popen(
-        [sys.executable, "-c",
-         "import sys,time,pathlib\n"
-         "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\n"
-         "time.sleep(0.2)\n"
-         "pathlib.Path(sys.argv[2]).unlink()",
-         str(tmp_path / "out" / JOURNAL), str(tmp_path / names[2])],
-    )  # fmt: skip
-    with pytest.raises(DeviceError) as caught:
-        edgekit.submit(path, out=tmp_path / "out")
-    watcher.wait()
-    if caught.value.farm is not None:  # else it went before anything was measured
-        assert (caught.value.farm.done, caught.value.farm.failed) == (2, 1)
+    watched = [sys.executable, "-c", REMOVE, tmp_path / "out" / JOURNAL, tmp_path / names[2]]
+    with subprocess.Popen(watched) as watcher:
+        try:
+            with pytest.raises(DeviceError) as caught:
+                edgekit.submit(path, out=tmp_path / "out")
+            assert watcher.wait(timeout=60) == 0
+        finally:
+            watcher.kill()
+    assert caught.value.farm is not None, str(caught.value)
+    assert (caught.value.farm.done, caught.value.farm.failed) == (2, 1)
 
 
 @pytest.mark.parametrize("pattern", ["**f0.tflite", "no/*.tflite"])
