@@ -61,5 +61,5 @@ def convert(given: fixture.Fixture, out: Path, target: str, *options: str) -> li
     """Return the command line that converts the fixture without the cache."""
     return edgekit(
         "convert", str(given.model), "--target", target, "--calibration", str(given.data),
-        "--out", str(out), "--quiet", "--no-cache", *options,
+        "--output", str(out), "--quiet", "--no-cache", *options,
     )  # fmt: skip

@@ -36,7 +36,7 @@ def rows(repeats: int = 5) -> Iterator[Row]:
         targets = [word for name in TARGETS for word in ("--target", name)]
         run(edgekit("convert", str(given.model), *targets, "--calibration", str(given.data),
                     "--evaluate", str(given.data), "--layers", "--quiet", "--no-html",
-                    "--out", str(folder / "out")))  # fmt: skip
+                    "--output", str(folder / "out")))  # fmt: skip
         reports = [str(folder / "out" / "model" / name) for name in TARGETS]
         page = folder / "ten.html"
         command = edgekit("report", *reports, "--output", str(page))

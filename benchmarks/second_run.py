@@ -26,7 +26,7 @@ def rows(repeats: int = 5) -> Iterator[Row]:
         for name, more in COMMANDS.items():
             command = edgekit(
                 "convert", str(given.model), "--target", "tflite-int8", *more, "--calibration",
-                str(given.data), "--out", str(folder / "out"), "--quiet",
+                str(given.data), "--output", str(folder / "out"), "--quiet",
             )  # fmt: skip
             first = run(command, env=env)
             again = [run(command, env=env) for _ in range(repeats)]

@@ -12,15 +12,17 @@ from typing import Any
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
+from edgekit.bench import MOST_ROUNDS
 from edgekit.devices.backend import Backend, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.host import HostBackend
+from edgekit.devices.inventory import Inventory, open_inventory
+from edgekit.devices.lease import leased
 from edgekit.devices.readiness import see
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
-from edgekit.farm.inventory import Inventory, open_inventory
-from edgekit.farm.lease import leased
-from edgekit.pipeline.device_accuracy import Scoring, compared_on, scored
+from edgekit.measuring.measure import Measure
+from edgekit.measuring.scoring import Scoring, scored
 from edgekit.progress import Progress, Silent
 from edgekit.report.devices import Benchmark, DeviceFailure, missed_budgets, require_budgets
 
@@ -76,23 +78,26 @@ def benchmark(
     """
     limits = dict(budget or {})
     require_budgets(limits)
+    if not 1 <= rounds <= MOST_ROUNDS:
+        raise OptionError(f"rounds: expected 1 to {MOST_ROUNDS}, got {rounds}")
+    measure = Measure[Any](
+        threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
+        operators=operators, data=data, evaluate=evaluate, metric=metric, output=output,
+        evaluate_samples=evaluate_samples,
+    )  # fmt: skip
     artifacts = [runtimes.describe(path) for path in _several(files)]
     kinds = {artifact.format for artifact in artifacts}
     called = _chosen(devices, pools, open_inventory(inventory), kinds)
     if not artifacts or not called:
         raise OptionError("expected at least one file and one device, got none")
     backends = [_ready(device, name, kinds) for device, name in called]
-    asked = Request(
-        threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
-        operators=operators,
-    )  # fmt: skip
-    requests = [replace(asked, samples=compared_on(data, artifact)) for artifact in artifacts]
-    scoring = _scoring(evaluate, metric, output, evaluate_samples)
+    asked = [(artifact, measure.request(artifact)) for artifact in artifacts]
+    scoring = measure.scoring()
     if scoring is not None:
         scoring.check(artifacts)
     places = [(device, backend) for (device, _), backend in zip(called, backends, strict=True)]
     told = progress or Silent()
-    result = _measured(list(zip(artifacts, requests, strict=True)), places, told, scoring, rounds)
+    result = _measured(asked, places, told, scoring, rounds)
     return _judged(replace(result, budget=limits))
 
 
@@ -130,13 +135,15 @@ def _measured(
         for device, backend in places:
             if rounds != 1 and isinstance(backend, HostBackend):
                 progress.note(f"{len(jobs)} files in turns on {device.name}")
-                _in_turns(jobs, device, backend, rounds, judge, failures)
+                lease = leased(device, wait_s=_LEASE_S, told=progress.note)
+                _in_turns(jobs, device, backend, rounds, judge, failures, lease)
                 progress.advance(len(jobs))
         for (artifact, request), (device, backend) in itertools.product(jobs, places):
             if rounds != 1 and isinstance(backend, HostBackend):
                 continue
             progress.note(f"{artifact.path.name} on {device.name}")
-            with _told(failures, device, artifact), leased(device, wait_s=_LEASE_S):
+            lease = leased(device, wait_s=_LEASE_S, told=progress.note)
+            with _told(failures, device, artifact), lease:
                 judge(backend.measure(device, artifact, request), device, backend, artifact)
             progress.advance()
     return Benchmark(measurements=tuple(measured), failures=tuple(failures))
@@ -145,13 +152,13 @@ def _measured(
 def _in_turns(
     jobs: Sequence[tuple[Artifact, Request]], device: Device, backend: HostBackend, rounds: int,
     judge: Callable[[DeviceMeasurement, Device, Backend, Artifact], None],
-    failures: list[DeviceFailure],
+    failures: list[DeviceFailure], lease: contextlib.AbstractContextManager[None],
 ) -> None:  # fmt: skip
     """Measure all files alternately; if one cannot be, none was."""
     files = [artifact for artifact, _ in jobs]
     try:
-        with leased(device, wait_s=_LEASE_S):
-            found = backend.measure_in_turns(device, files, jobs[0][1], rounds=rounds)
+        with lease:
+            found = backend.measure_in_turns(device, jobs, rounds=rounds)
     except EdgekitError as error:
         failures += [
             DeviceFailure(device=device.name, file=str(file.path), error=str(error))
@@ -172,14 +179,6 @@ def _told(
     except EdgekitError as error:
         text = f"{opening}{error}"
         failures.append(DeviceFailure(device=device.name, file=str(artifact.path), error=text))
-
-
-def _scoring(data: Any, metric: str | None, output: str | None, count: int | None) -> Any:
-    if data is None:
-        if metric or output or count:
-            raise OptionError("metric, output and evaluate_samples need evaluate, the data")
-        return None
-    return Scoring(data=data, metric=metric, output=output, samples=count)
 
 
 def _judged(result: Benchmark) -> Benchmark:

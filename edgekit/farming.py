@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit import runtimes
@@ -13,27 +13,26 @@ from edgekit.api import convert
 from edgekit.artifact import Artifact
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Device
+from edgekit.devices.inventory import Inventory, open_inventory
+from edgekit.devices.lease import device_key
+from edgekit.devices.quarantine import quarantine_of
 from edgekit.errors import BudgetMissed, DeviceError, OptionError, UnknownName
 from edgekit.farm.cluster import Cluster
-from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.jobs import Job, jobs
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import device_key
 from edgekit.farm.plan import Model, Plan, load_plan
 from edgekit.farm.pool import Pool, prepare
-from edgekit.farm.quarantine import quarantine_of
 from edgekit.farm.results import missed, refuse_folder, write_document
 from edgekit.farm.run import Run, muster
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Task, formats
 from edgekit.farm.workforce import Workforce
-from edgekit.pipeline.device_accuracy import compared_on
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress, Silent
 from edgekit.target import Target
 
 JOURNAL = "journal.db"
-DOCUMENT = "report.json"
+DOCUMENT = "benchmark.json"
 _MOST_PROCESSES = 32
 _NAMED = 5
 
@@ -65,7 +64,7 @@ def submit(
 
     Args:
         plan: A TOML file, or a ``Plan``.
-        out: The folder of ``journal.db`` and ``report.json``.
+        out: The folder of ``journal.db`` and ``benchmark.json``.
         address: Of an existing Ray cluster, whose nodes own the devices; this machine if None.
         processes: How many measure at once on this machine; if None one for each device, and at
             most 32.
@@ -81,15 +80,16 @@ def submit(
     wanted = plan if isinstance(plan, Plan) else load_plan(Path(plan))
     folder, told = Path(out), progress or Silent()
     refuse_folder(folder / DOCUMENT)
-    fleet = _asked(wanted, open_inventory(wanted.inventory))
-    with Journal.open(folder / JOURNAL) as journal, _workforce(address, processes, fleet) as force:
-        muster(force, fleet, _formats(wanted))
+    asked = _asked(wanted, open_inventory(wanted.inventory))
+    with Journal.open(folder / JOURNAL) as journal, _workforce(address, processes, asked) as force:
+        fleet = _fleet(asked, force)
+        muster(force, fleet, asked.named, _formats(wanted))
         artifacts = _artifacts(wanted, folder, told)
         _check_data(wanted, artifacts)
-        declared = {name: device_key(device) for name, device in fleet.all.items()}
+        declared = {name: device_key(device) for name, device in asked.all.items()}
         journal.begin(jobs(wanted, artifacts), declared)
         before = journal.counts()["done"]
-        _work(wanted, journal, force, fleet, told)
+        _work(wanted, journal, force, fleet, asked, told)
         write_document(journal, wanted.budget, folder / DOCUMENT)
         return _judged(_found(wanted, journal, folder, before))
 
@@ -153,9 +153,8 @@ def _check_data(plan: Plan, artifacts: Sequence[Artifact]) -> None:
     """Refuse data that do not fit a file, before anything is measured."""
     if (scoring := plan.measure.scoring()) is not None:
         scoring.check(list(artifacts))
-    if plan.measure.data:
-        for artifact in artifacts:
-            compared_on(plan.measure.data, artifact)
+    for artifact in artifacts:
+        plan.measure.request(artifact)
 
 
 @contextlib.contextmanager
@@ -188,9 +187,8 @@ def _refuse_unknown(cluster: Cluster, asked: _Asked) -> None:
             )
 
 
-def _work(
-    plan: Plan, journal: Journal, force: Workforce, asked: _Asked, progress: Progress
-) -> None:
+def _fleet(asked: _Asked, force: Workforce) -> Fleet:
+    """Return the devices that there are, of which those in quarantine get no work."""
     devices = asked.all
     if isinstance(force, Cluster):
         offered = force.offered()
@@ -199,10 +197,17 @@ def _work(
     for member in fleet.members.values():
         if found := quarantine_of(member.device):
             fleet.part(member, f"in quarantine: {found.why}")
+    return fleet
+
+
+def _work(
+    plan: Plan, journal: Journal, force: Workforce, fleet: Fleet, asked: _Asked,
+    progress: Progress,
+) -> None:  # fmt: skip
     with progress.stage("measure", journal.counts()["queued"]):
         Run(
             journal=journal, fleet=fleet, workforce=force, task=_Requests(plan).task,
-            attempts=plan.measure.attempts, timeout_s=plan.measure.timeout_s, progress=progress,
+            attempts=plan.attempts, timeout_s=plan.timeout_s, progress=progress,
             places=[*asked.named, *asked.pools],
         ).work()  # fmt: skip
 
@@ -218,11 +223,7 @@ class _Requests:
     def task(self, job: Job, member: Member) -> Task:
         """Return what a device is given for a job."""
         if self._last is None or self._last[0] != job.file:
-            asked = self._plan.measure.request()
-            data = self._plan.measure.data
-            if data:
-                samples = compared_on(data, runtimes.describe(job.file))
-                asked = replace(asked, samples=samples)
+            asked = self._plan.measure.request(runtimes.describe(job.file))
             self._last = (job.file, asked)
         return Task(
             device=member.device, file=job.file, request=self._last[1], scoring=self._scoring

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -122,8 +122,17 @@ def staged(destination: Path, *, marker: str | None = MARKER) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; the old file stays until the new one is on the disk.
+@contextlib.contextmanager
+def writing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
+    """Give what a file is written through, whole or not at all.
+
+    The old file stays until the new one is on the disk, and on any failure. ``kill -9`` leaves a
+    hidden file ``.<name>.edgekit-staging-…`` beside it.
+
+    Args:
+        path: The file. A link is followed.
+        alone: Nobody else can write it meanwhile, by a lock of the caller's: what killed runs left
+            is removed.
 
     Raises:
         DestinationError: it cannot be written.
@@ -131,15 +140,27 @@ def write_atomically(path: Path, data: bytes) -> None:
     with explained(path):
         place = Path(os.path.realpath(path))
         place.parent.mkdir(parents=True, exist_ok=True)
+        if alone:
+            _sweep(place)
         temporary = _beside(place, "staging")
         try:
             with temporary.open("xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(place)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; see ``writing``.
+
+    Raises:
+        DestinationError: it cannot be written.
+    """
+    with writing(path) as file:
+        file.write(data)
 
 
 def check_destination(path: Path, need_bytes: int = 0, *, marker: str | None = MARKER) -> Path:

@@ -15,36 +15,36 @@ from edgekit.report.plain import from_plain
 
 
 def inspect(
-    path: str | Path, *, profile: str | Path | Benchmark | None = None,
+    path: str | Path, *, benchmark: str | Path | Benchmark | None = None,
     device: str | None = None, measure: bool = False,
 ) -> Inspection:  # fmt: skip
     """Return the graph of a file from its own bytes, with costs by operator if they are asked for.
 
     Args:
         path: A TFLite, OpenVINO or ONNX file, also one that edgekit did not make.
-        profile: Where costs are: what ``edgekit.benchmark`` returned, or the file that
+        benchmark: Where costs are: what ``edgekit.benchmark`` returned, or the file that
             ``edgekit bench -o`` wrote.
-        device: Of the profile, whose costs to take; with ``measure`` where to measure.
+        device: Of the benchmark, whose costs to take; with ``measure`` where to measure.
         measure: Measure now; on this host if no device is named.
 
     Raises:
-        ArtifactError: the file or the profile cannot be read.
-        OptionError: the profile is of another file, or tells nothing of operators.
+        ArtifactError: the file or the benchmark cannot be read.
+        OptionError: the benchmark is of another file, or tells nothing of operators.
         DeviceError: the device is not ready, or failed.
     """
-    if measure and profile is not None:
-        raise OptionError("expected a profile or to measure, got both")
-    if device is not None and not measure and profile is None:
-        raise OptionError(f"device {device!r} needs a profile, or to measure")
+    if measure and benchmark is not None:
+        raise OptionError("expected a benchmark or to measure, got both")
+    if device is not None and not measure and benchmark is None:
+        raise OptionError(f"device {device!r} needs a benchmark, or to measure")
     graph = read_graph(path)
     if measure:
-        from edgekit.benchmarking import benchmark
+        from edgekit import benchmarking
 
-        found = benchmark(graph.path, device or "host", min_seconds=0.5)
+        found = benchmarking.benchmark(graph.path, device or "host", min_seconds=0.5)
         return with_costs(graph, found.measurements)
-    if profile is None:
+    if benchmark is None:
         return graph
-    found = profile if isinstance(profile, Benchmark) else read_benchmark(Path(profile))
+    found = benchmark if isinstance(benchmark, Benchmark) else read_benchmark(Path(benchmark))
     return with_costs(graph, found.measurements, device)
 
 

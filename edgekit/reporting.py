@@ -25,7 +25,7 @@ _MOST_BYTES = 1 << 28
 
 
 def html_report(
-    reports: str | Path | Sequence[str | Path], *, devices: Sequence[str | Path] = ()
+    reports: str | Path | Sequence[str | Path], *, benchmarks: Sequence[str | Path] = ()
 ) -> str:
     """Return one self-contained HTML page of up to ten reports.
 
@@ -35,8 +35,8 @@ def html_report(
     Args:
         reports: Files ``report.json``, or folders that hold one; also ``failures.json``, of targets
             that could not be made.
-        devices: Documents of ``edgekit bench -o`` or of a farm. A measurement goes to the artifact
-            of its SHA-256; the others are listed apart.
+        benchmarks: Documents of ``edgekit bench -o`` or of a farm. A measurement goes to the
+            artifact of its SHA-256; the others are listed apart.
 
     Raises:
         ArtifactError: a file is missing, or is not what it should be.
@@ -51,7 +51,7 @@ def html_report(
     digests = [(e.report.artifact.sha256, e.report.target.name) for e in entries]
     if len(set(digests)) < len(digests):
         raise OptionError("a report is given twice; name each once")
-    found = [_benchmark(Path(path)) for path in devices]
+    found = [_benchmark(Path(path)) for path in benchmarks]
     measured = [one for each in found for one in each.measurements]
     known = {sha256 for sha256, _ in digests}
     failed = [

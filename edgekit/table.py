@@ -70,8 +70,9 @@ def _refuse_unknown(table: Mapping[str, Any], kind: type[Any], where: str, prefi
             raise OptionError(
                 f"{where}: unknown key {prefix + key!r}; {hint}known: {', '.join(known)}"
             )
-        if isinstance(value, dict) and dataclasses.is_dataclass(hints[key]):
-            _refuse_unknown(value, typing.cast("type[Any]", hints[key]), where, f"{prefix}{key}.")
+        inside = typing.get_origin(hints[key]) or hints[key]  # a generic dataclass is one, too
+        if isinstance(value, dict) and dataclasses.is_dataclass(inside):
+            _refuse_unknown(value, typing.cast("type[Any]", inside), where, f"{prefix}{key}.")
         each = next(iter(typing.get_args(hints[key])), None)
         if isinstance(value, list) and dataclasses.is_dataclass(each):
             for number, item in enumerate(value):

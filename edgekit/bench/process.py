@@ -106,7 +106,7 @@ def measure(
             warmup=warmup,
             min_runs=min_runs,
             min_seconds=min_seconds,
-            sample=_kept(stack, sample),
+            sample=kept(stack, sample),
         )
         answer = process.ask(job)
     try:
@@ -115,7 +115,8 @@ def measure(
         raise ArtifactError(f"{artifact.path}: the measuring process gave no figures") from error
 
 
-def _kept(stack: contextlib.ExitStack, sample: Mapping[str, Any] | None) -> Path | None:
+def kept(stack: contextlib.ExitStack, sample: Mapping[str, Any] | None) -> Path | None:
+    """Write a sample to a passing file of the stack; None without one."""
     if sample is None:
         return None
     folder = stack.enter_context(scratch())

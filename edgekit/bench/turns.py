@@ -8,18 +8,21 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
 from edgekit.bench.job import Job
 from edgekit.bench.measurement import Measurement, notes_on
 from edgekit.bench.preemption import some_processors
-from edgekit.bench.process import TIMEOUT_S
+from edgekit.bench.process import TIMEOUT_S, kept
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.extras import runtime_of
+from edgekit.runtimes.feed import one_batch
 from edgekit.spawn import Child
 
 A_TURN = 2  # inferences; short turns let both files meet the same disturbances
@@ -41,6 +44,7 @@ class InTurns:
 def measure_in_turns(
     artifacts: Sequence[Artifact], *, rounds: int = 10, threads: int = 1, warmup: int = 10,
     min_runs: int = 100, min_seconds: float = 0.0, seed: int = 0,
+    samples: Sequence[Mapping[str, NDArray[Any]] | None] = (),
 ) -> InTurns:  # fmt: skip
     """Time files alternately: each round has a fresh process a file, which take turns.
 
@@ -50,7 +54,7 @@ def measure_in_turns(
     environments". The orders of starting and within a turn are random, so that under equal files
     which one is which is a matter of chance. The processes of a round stay on the same processors,
     drawn anew each round, and an inference that another process interrupted is taken again
-    (``edgekit.bench.preemption``). Inputs are random, from one seed.
+    (``edgekit.bench.preemption``).
 
     Args:
         artifacts: What to run.
@@ -60,9 +64,11 @@ def measure_in_turns(
         min_runs: Least number of inferences of each file, over all rounds.
         min_seconds: Least time that the inferences of all files take together.
         seed: Of the order.
+        samples: Inputs of each file, as ``measure`` takes them; random from one seed if left out.
 
     Raises:
         OptionError: a number is out of range.
+        DataError: a sample does not fit its file's inputs.
         ArtifactError: a file cannot be run, or its process dies or takes over 15 minutes.
         MissingExtra: a runtime is not installed.
     """
@@ -73,13 +79,18 @@ def measure_in_turns(
         )
     if not 0 <= min_seconds <= TIMEOUT_S / 2:
         raise OptionError(f"expected min_seconds in 0..{TIMEOUT_S / 2:g}, got {min_seconds:g}")
+    given = samples or [None] * len(artifacts)
+    for artifact, sample in zip(artifacts, given, strict=True):
+        if sample is not None:
+            one_batch(artifact.inputs, sample, native=False)
     rng = random.Random(seed)
-    jobs = [
-        Job(artifact=a, threads=threads, warmup=warmup, min_runs=-(-min_runs // rounds),
-            min_seconds=min_seconds / rounds, sample=None)
-        for a in artifacts
-    ]  # fmt: skip
-    taken = [_round(jobs, rng) for _ in range(rounds)]
+    with contextlib.ExitStack() as stack:
+        jobs = [
+            Job(artifact=a, threads=threads, warmup=warmup, min_runs=-(-min_runs // rounds),
+                min_seconds=min_seconds / rounds, sample=kept(stack, sample))
+            for a, sample in zip(artifacts, given, strict=True)
+        ]  # fmt: skip
+        taken = [_round(jobs, rng) for _ in range(rounds)]
     return InTurns(
         measurements=tuple(_merged([one[at] for one in taken]) for at in range(len(jobs))),
         rounds=tuple(len(one[0].samples_ms) for one in taken),

@@ -36,9 +36,9 @@ def _passes() -> list[str]:
 
 
 def _documents() -> Iterable[str]:
-    from edgekit.report.schema import DOCUMENTS
+    from edgekit.cli.schema import documents
 
-    return DOCUMENTS
+    return documents()
 
 
 target_names = _of(lambda: catalog.names("targets"), files=True)

@@ -42,7 +42,7 @@ Examples:
         help="Other samples, to compare both models on; with labels for --metric.")  # fmt: skip
 @metric_option
 @output_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("-o", "--output", "out", type=click.Path(path_type=Path), metavar="FILE",
               help="Where the compressed model goes.  [default: MODEL-RECIPE.keras, "
               "here]")  # fmt: skip
 @option("scale", type=float, metavar="X", help="Multiply all values of the data by X.")

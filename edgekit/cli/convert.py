@@ -52,7 +52,7 @@ Examples:
         "for --metric.")  # fmt: skip
 @metric_option
 @recipe_options
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("out"),
+@click.option("-o", "--output", "out", type=click.Path(path_type=Path), default=Path("out"),
               metavar="FOLDER", show_default=True,
               help="Results go to FOLDER/<model>/<target>.")  # fmt: skip
 @option("samples", type=int, metavar="N",

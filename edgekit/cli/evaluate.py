@@ -37,7 +37,8 @@ _MOST_LAYERS = 10
 @layers_option
 @output_option
 @shapes_option
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only N samples.")
+@click.option("--evaluate-samples", type=click.IntRange(min=1), metavar="N",
+              help="Use only N samples.")  # fmt: skip
 @code_options
 @run_options
 def command(artifact: Path, against: Path, data: str, as_json: bool, **given: Any) -> None:
@@ -69,7 +70,7 @@ def _options(given: dict[str, Any]) -> Options:
     return Options(
         metric=given["metric"],
         output=given["output"],
-        samples=given["limit"],
+        samples=given["evaluate_samples"],
         layers=given["layers"],
         input_shapes=dict(given["input_shapes"]),
         custom_objects=given["custom_objects"],

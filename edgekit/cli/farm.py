@@ -15,8 +15,7 @@ from edgekit.cli.recording import Recorder, history_option
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
-    from edgekit.devices import Device
-    from edgekit.farm.inventory import Inventory
+    from edgekit.devices.inventory import Inventory
     from edgekit.farming import FarmRun
     from edgekit.history.rows import Document
 
@@ -125,33 +124,37 @@ def status(folder: Path, as_json: bool) -> None:
 
 @command.command("devices")
 @inventory_option
-@click.option("--pool", metavar="LABELS", help="Only those that bear these labels: arm64+linux.")
+@click.option("--device-pool", "pool", metavar="LABELS",
+              help="Only those that bear these labels: arm64+linux.")  # fmt: skip
 @json_option
 def devices(places: tuple[Path, ...], pool: str | None, as_json: bool) -> None:
     """List devices with their labels, and whether they are ready, in use, or in quarantine."""
-    from edgekit.farm.inventory import open_inventory
+    from edgekit.devices.inventory import open_inventory
+    from edgekit.devices.standing import standing
 
     inventory = open_inventory(places)
     chosen = inventory.pool(pool) if pool else list(inventory.devices.values())
-    rows = [(device, *_standing(device)) for device in chosen]
+    rows = [(device, standing(device)) for device in chosen]
     if as_json:
-        told = [{"name": d.name, "kind": d.kind, "labels": d.labels, "state": s, "why": w}
-                for d, s, w in rows]  # fmt: skip
+        told = [{"name": d.name, "kind": d.kind, "labels": d.labels, "state": s.state, "why": s.why}
+                for d, s in rows]  # fmt: skip
         print_json({"schema": 1, "devices": told})
         return
     heading = ("device", "kind", "state", "labels")
-    print_columns(wrapped([heading, *((d.name, d.kind, s, " ".join(d.labels))
-                                      for d, s, _ in rows)], WIDTH))  # fmt: skip
-    for device, _, why in rows:
-        if why:
-            say(textwrap.fill(f"{device.name}: {why}", WIDTH, subsequent_indent="    "))
+    print_columns(wrapped([heading, *((d.name, d.kind, s.state, " ".join(d.labels))
+                                      for d, s in rows)], WIDTH))  # fmt: skip
+    for device, stands in rows:
+        if stands.why:
+            free = f"; `edgekit farm release {device.name}`" * (stands.state == "quarantine")
+            line = f"{device.name}: {stands.why}{free}"
+            say(textwrap.fill(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False))
 
 
 @command.command("release")
 @click.argument("names", nargs=-1, required=True)
 def release(names: tuple[str, ...]) -> None:
     """Give devices work again that were kept apart because they failed again and again."""
-    from edgekit.farm.quarantine import release as let_go
+    from edgekit.devices.quarantine import release as let_go
 
     for name in names:
         say(f"{name}: {'released' if let_go(name) else 'was not in quarantine'}")
@@ -172,22 +175,9 @@ def resources(names: tuple[str, ...], places: tuple[Path, ...]) -> None:
 
 
 def _inventory(places: Iterable[Path]) -> Inventory:
-    from edgekit.farm.inventory import open_inventory
+    from edgekit.devices.inventory import open_inventory
 
     return open_inventory(places)
-
-
-def _standing(device: Device) -> tuple[str, str]:
-    from edgekit.devices.backend import backend_of
-    from edgekit.farm.lease import holder
-    from edgekit.farm.quarantine import quarantine_of
-
-    if apart := quarantine_of(device):
-        return "quarantine", f"{apart.why}; `edgekit farm release {device.name}`"
-    if who := holder(device):
-        return "in use", who
-    state = backend_of(device).state(device)
-    return state.readiness, state.why
 
 
 def _print(found: FarmRun, folder: Path) -> None:

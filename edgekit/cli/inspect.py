@@ -31,11 +31,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--tensor", "names", multiple=True, metavar="NAME",
               help="Details of a tensor, of a constant also its numbers; may hold * and ?. "
               "Repeatable.")  # fmt: skip
-@click.option("--profile", type=_FILE, metavar="FILE",
+@click.option("--benchmark", type=_FILE, metavar="FILE",
               help="Show what each operator costs: what `edgekit bench -o` wrote.")  # fmt: skip
 @click.option("--measure", is_flag=True, help="Show what each operator costs, measured now.")
 @click.option("-d", "--device", metavar="NAME", shell_complete=device_names,
-              help="Of --profile: whose costs to show. With --measure: where.  "
+              help="Of --benchmark: whose costs to show. With --measure: where.  "
               "[default: host]")  # fmt: skip
 @click.option("--html", type=_FILE, metavar="FILE", help="Write the graph as a picture.")
 @click.option("--model-explorer", "overlays", type=_FILE, metavar="FILE",
@@ -44,7 +44,7 @@ _FILE = click.Path(path_type=Path)
 @json_option
 def command(
     file: Path, pattern: str | None, depth: int | None, every: bool, names: tuple[str, ...],
-    profile: Path | None, measure: bool, device: str | None, html: Path | None,
+    benchmark: Path | None, measure: bool, device: str | None, html: Path | None,
     overlays: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show the graph of a model FILE, from its own bytes; nothing in it is run.
@@ -61,7 +61,7 @@ def command(
         if path.is_dir() or not path.parent.is_dir():
             raise DestinationError(f"{path}: expected a file in a folder that is there")
     with all_scratch(), quiet():
-        graph = inspect(file, profile=profile, device=device, measure=measure)
+        graph = inspect(file, benchmark=benchmark, device=device, measure=measure)
     written = list(_written(graph, html, overlays, depth=depth, every=every))
     if as_json:
         print_plain(graph)

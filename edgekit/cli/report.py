@@ -10,18 +10,18 @@ EXAMPLES = """\b
 Examples:
   edgekit report out/digits/tflite-int8/report.json -o report.html
   edgekit bench out/digits/tflite-int8/model.tflite -d raspberry-pi-4 -o bench.json
-  edgekit report out/digits/* --devices bench.json -o report.html
+  edgekit report out/digits/* --benchmark bench.json -o report.html
 """
 
 
 @click.command("report", epilog=EXAMPLES)
 @click.argument("reports", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--devices", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="What `edgekit bench -o` or a farm has written, for the artifacts that it is "
-              "about. Repeatable.")  # fmt: skip
+@click.option("--benchmark", "benchmarks", multiple=True, type=click.Path(path_type=Path),
+              metavar="FILE", help="What `edgekit bench -o` or a farm has written, for the "
+              "artifacts that it is about. Repeatable.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"),
               metavar="FILE", show_default=True, help="Where the page goes.")  # fmt: skip
-def command(reports: tuple[Path, ...], devices: tuple[Path, ...], output: Path) -> None:
+def command(reports: tuple[Path, ...], benchmarks: tuple[Path, ...], output: Path) -> None:
     """Make one HTML page of up to ten REPORTS: report.json files, or folders that hold one.
 
     The page holds everything, opens from disk, asks no network and is readable without scripts.
@@ -32,7 +32,7 @@ def command(reports: tuple[Path, ...], devices: tuple[Path, ...], output: Path) 
 
     if output.is_dir() or not output.parent.is_dir():
         raise DestinationError(f"{output}: expected a file in a folder that is there")
-    page = html_report([path for path in reports if _is_one(path)], devices=devices)
+    page = html_report([path for path in reports if _is_one(path)], benchmarks=benchmarks)
     write_atomically(output, page.encode())
     click.echo(f"wrote {output}")
 

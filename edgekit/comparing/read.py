@@ -29,7 +29,7 @@ _EXPECTED = (
 Found = tuple[list[Record], Source | None]
 """Records, and the document that they are from, if it is one of ours."""
 
-_DEEPEST = ("report.json", "*/report.json", "*/*/report.json")
+_DEEPEST = ("report.json", "*/report.json", "*/*/report.json", "benchmark.json")
 _MOST_BYTES = 2**30
 HISTORY = "history:"
 _OF_HISTORY = "`edgekit compare history:DB REPORT`, `edgekit gate REPORT --baseline history:DB`"
@@ -56,7 +56,7 @@ def read_subject(given: Any) -> Subject:
         if record.key in seen:
             raise ArtifactError(
                 f"{name}: two entries of model {record.model!r}, target {record.target!r} on"
-                f" {record.device!r}; choose files with #PATTERN, as in report.json#new/*"
+                f" {record.device!r}; choose files with #PATTERN, as in benchmark.json#new/*"
             )
         seen.add(record.key)
     sources = tuple(source for _, source in found if source is not None)

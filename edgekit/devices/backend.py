@@ -43,7 +43,7 @@ class Fetch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Manner:
     """How to measure.
 
     Args:
@@ -53,8 +53,6 @@ class Request:
         min_runs: Least number of inferences, on hardware.
         min_seconds: Least time in all, on hardware.
         operators: Whether each operator is told apart.
-        samples: Inputs by name, real values, n rows each, on which outputs are compared with this
-            host's; drawn from a fixed seed if None.
     """
 
     threads: int | None = None
@@ -62,6 +60,17 @@ class Request:
     min_runs: int = 50
     min_seconds: float = 1.0
     operators: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Manner):
+    """How to measure, and on what.
+
+    Args:
+        samples: Inputs by name, real values, n rows each, on which outputs are compared with this
+            host's; drawn from a fixed seed if None.
+    """
+
     samples: Mapping[str, NDArray[Any]] | None = None
 
 

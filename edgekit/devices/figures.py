@@ -131,6 +131,10 @@ class DeviceAccuracy:
     notes: tuple[str, ...] = ()
 
 
+NOT_TOLD = "operators are not told apart: "
+"""How the warning begins that says why there are no operators where there could be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeviceMeasurement:
     """What one file costs on one device.

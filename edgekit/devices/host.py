@@ -10,11 +10,13 @@ from edgekit.bench import Measurement, measure, measure_in_turns
 from edgekit.devices.agreement import here
 from edgekit.devices.backend import Always, Outputs, Request, Samples
 from edgekit.devices.bare import bare
+from edgekit.devices.by_operator.costs import operator_times
 from edgekit.devices.declaration import Device
-from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.devices.figures import NOT_TOLD, DeviceMeasurement, MemoryUse, OperatorCost
 from edgekit.devices.timing import timed_latency
 from edgekit.devices.versions import other_version
 from edgekit.devices.weights import weights_kib
+from edgekit.errors import ArtifactError, DeviceError
 
 
 class HostBackend(Always):
@@ -22,35 +24,40 @@ class HostBackend(Always):
 
     def measure(self, device: Device, artifact: Artifact, request: Request) -> DeviceMeasurement:
         """Measure; see ``Backend``."""
-        sample = request.samples and {name: rows[:1] for name, rows in request.samples.items()}
         found = measure(
             artifact, threads=request.threads or 1, warmup=request.warmup,
-            min_runs=request.min_runs, min_seconds=request.min_seconds, sample=sample,
+            min_runs=request.min_runs, min_seconds=request.min_seconds, sample=_one(request),
         )  # fmt: skip
-        return self._told(device, artifact, found)
+        return self._told(device, artifact, found, request)
 
     def measure_in_turns(
-        self, device: Device, artifacts: Sequence[Artifact], request: Request, *, rounds: int
+        self, device: Device, asked: Sequence[tuple[Artifact, Request]], *, rounds: int
     ) -> tuple[DeviceMeasurement, ...]:
-        """Measure files alternately, in ``rounds`` fresh processes each; inputs are random.
+        """Measure files alternately, in ``rounds`` fresh processes each; all in the same manner.
 
         Raises:
             OptionError, ArtifactError, MissingExtra: see ``bench.measure_in_turns``.
         """
+        artifacts, request = [artifact for artifact, _ in asked], asked[0][1]
         found = measure_in_turns(
             artifacts, rounds=rounds, threads=request.threads or 1, warmup=request.warmup,
             min_runs=request.min_runs, min_seconds=request.min_seconds,
+            samples=[_one(each) for _, each in asked],
         )  # fmt: skip
         told = []
-        for artifact, one in zip(artifacts, found.measurements, strict=True):
-            measured = self._told(device, artifact, one)
+        for (artifact, each), one in zip(asked, found.measurements, strict=True):
+            measured = self._told(device, artifact, one, each)
             if measured.latency is not None:
                 latency = replace(measured.latency, rounds=found.rounds, session=found.session)
                 measured = replace(measured, latency=latency)
             told.append(measured)
         return tuple(told)
 
-    def _told(self, device: Device, artifact: Artifact, found: Measurement) -> DeviceMeasurement:
+    def _told(
+        self, device: Device, artifact: Artifact, found: Measurement, request: Request
+    ) -> DeviceMeasurement:
+        operators, said = _operators(artifact, request) if request.operators else ((), ())
+        groups = ("latency", "memory", *(["operators"] if operators else []))
         return replace(
             bare(device, artifact),
             runtime=found.host.versions,
@@ -60,14 +67,30 @@ class HostBackend(Always):
                 weights_kib=weights_kib(artifact),
                 peak_kib=found.peak_memory_mib * 1024,
             ),
-            bases={"latency": "measured", "memory": "measured"},
+            operators=operators,
+            bases=dict.fromkeys(groups, "measured"),
             facts=_facts(found),
-            warnings=(*found.notes, *other_version(device, found.host.versions)),
+            warnings=(*found.notes, *said, *other_version(device, found.host.versions)),
         )
 
     def outputs(self, device: Device, artifact: Artifact, samples: Samples) -> Outputs:
         """Compute in this process; see ``Computes``."""
         return here(artifact, samples)
+
+
+def _operators(
+    artifact: Artifact, request: Request
+) -> tuple[tuple[OperatorCost, ...], tuple[str, ...]]:
+    """Return what each operator takes, or why nobody can tell: then the latency stands alone."""
+    try:
+        return operator_times(artifact, request, _one(request)), ()
+    except (DeviceError, ArtifactError) as error:
+        return (), (f"{NOT_TOLD}{error}",)
+
+
+def _one(request: Request) -> Samples | None:
+    """Return the sample that is timed; None for random inputs."""
+    return request.samples and {name: rows[:1] for name, rows in request.samples.items()}
 
 
 def _facts(found: Measurement) -> dict[str, str]:

@@ -15,19 +15,21 @@ class Nature:
     ``exact``: figures are the same whoever else is at work, so that nobody has to be kept away.
     ``timed_here``: this machine's clock is read while it computes, so that nothing else may.
     ``computes_here``: it takes a processor of this machine.
+    ``slow``: it runs in software, where one sample may take seconds.
     """
 
     exact: bool = False
     timed_here: bool = False
     computes_here: bool = True
+    slow: bool = False
 
 
 NATURES: Mapping[str, Nature] = {
     "host": Nature(timed_here=True),
     "browser": Nature(timed_here=True),
-    "emulated": Nature(exact=True),
-    "microcontroller": Nature(exact=True),
-    "firmware": Nature(exact=True),
+    "emulated": Nature(exact=True, slow=True),
+    "microcontroller": Nature(exact=True, slow=True),
+    "firmware": Nature(exact=True, slow=True),
     "npu": Nature(exact=True),
     "fake": Nature(computes_here=False),
 }

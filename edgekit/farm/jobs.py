@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit import cache
@@ -31,9 +31,8 @@ def jobs(plan: Plan, artifacts: Iterable[Artifact]) -> Iterator[Job]:
     The key is over the file's content, how it is measured, data by their content, the versions of
     the tools that shape a figure, and edgekit's own code. Data that are code are never the same.
     """
-    measure = replace(plan.measure, timeout_s=1.0, attempts=1)  # no result depends on these
-    data = [_content(text) for text in (measure.data, measure.evaluate)]
-    asked = cache.key("measure", measure=measure, data=data, tools=cache.tool_versions())
+    data = [_content(text) for text in (plan.measure.data, plan.measure.evaluate)]
+    asked = cache.key("measure", measure=plan.measure, data=data, tools=cache.tool_versions())
     places = [*plan.devices, *(f"pool:{pool}" for pool in plan.pools)]
     for artifact in artifacts:
         sha256 = artifact.sha256
@@ -43,9 +42,11 @@ def jobs(plan: Plan, artifacts: Iterable[Artifact]) -> Iterator[Job]:
             yield Job(key=key, place=place, file=str(artifact.path))
 
 
-def _content(text: str) -> str:
+def _content(text: str | None) -> str:
+    if text is None:
+        return ""
     path = Path(text)
-    if not text or not path.exists():
+    if not path.exists():
         return secrets.token_hex(16) if ":" in text else text
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

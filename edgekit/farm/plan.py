@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekit import table
-from edgekit.devices.backend import Request
 from edgekit.errors import OptionError
-from edgekit.pipeline.device_accuracy import Scoring
+from edgekit.measuring.measure import Measure
 from edgekit.report.devices import require_budgets
 
 
@@ -28,76 +27,13 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
-    """How to measure, as for ``edgekit bench``, and how long, and how often, to try.
-
-    On a cluster, ``evaluate`` is read on the nodes: it has to be at the same place there.
-    ``attempts`` counts all devices of a pool together. ``timeout_s`` is for one measurement.
-    """
-
-    threads: int = 0
-    warmup: int = 10
-    min_runs: int = 50
-    min_seconds: float = 1.0
-    operators: bool = True
-    data: str = ""
-    evaluate: str = ""
-    metric: str = ""
-    output: str = ""
-    evaluate_samples: int = 0
-    attempts: int = 3
-    timeout_s: float = 600.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no measurement can follow."""
-        least = {
-            "threads": 0,
-            "warmup": 0,
-            "min_runs": 1,
-            "min_seconds": 0,
-            "attempts": 1,
-            "evaluate_samples": 0,
-        }
-        for name, lowest in least.items():
-            if not getattr(self, name) >= lowest:
-                raise OptionError(
-                    f"measure.{name}: expected at least {lowest}, got {getattr(self, name)}"
-                )
-        if not 0 < self.timeout_s < float("inf"):
-            raise OptionError(
-                f"measure.timeout_s: expected seconds above 0, got {self.timeout_s:g}"
-            )
-
-    def scoring(self) -> Scoring | None:
-        """Return what files are scored with on devices; None where they are not.
-
-        Raises:
-            OptionError: a metric without data.
-        """
-        if not self.evaluate:
-            if self.metric or self.output or self.evaluate_samples:
-                raise OptionError("measure: metric, output and evaluate_samples need evaluate")
-            return None
-        return Scoring(
-            data=self.evaluate, metric=self.metric or None, output=self.output or None,
-            samples=self.evaluate_samples or None,
-        )  # fmt: skip
-
-    def request(self) -> Request:
-        """Return what a device is asked for."""
-        return Request(
-            threads=self.threads or None, warmup=self.warmup, min_runs=self.min_runs,
-            min_seconds=self.min_seconds, operators=self.operators,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Files and models, times devices and pools.
 
     Each file is measured on each of ``devices``, and on one device, whichever is free, of each of
     ``pools`` (a label, or several: ``arm64+linux``). ``inventory`` are files and folders of
-    devices besides the shipped ones. ``budget`` is as for ``edgekit bench``.
+    devices besides the shipped ones. ``budget`` is as for ``edgekit bench``. Each job is tried
+    ``attempts`` times, on all devices of a pool together; one measurement may take ``timeout_s``.
     """
 
     files: tuple[str, ...] = ()
@@ -105,7 +41,9 @@ class Plan:
     devices: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
-    measure: Measure = field(default_factory=Measure)
+    attempts: int = 3
+    timeout_s: float = 600.0
+    measure: Measure[str] = field(default_factory=Measure)
     budget: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,6 +52,10 @@ class Plan:
             raise OptionError(
                 "expected at least one of files or models, and one of devices or pools"
             )
+        if self.attempts < 1:
+            raise OptionError(f"attempts: expected at least 1, got {self.attempts}")
+        if not 0 < self.timeout_s < float("inf"):
+            raise OptionError(f"timeout_s: expected seconds above 0, got {self.timeout_s:g}")
         require_budgets(self.budget)
 
 
@@ -145,14 +87,18 @@ def _placed(plan: Plan, folder: Path, where: str) -> Plan:
     return replace(
         plan, files=tuple(dict.fromkeys(files)), models=models,
         inventory=tuple(beside(text) for text in plan.inventory),
-        measure=replace(plan.measure, data=_found(folder, plan.measure.data),
-                        evaluate=_found(folder, plan.measure.evaluate)),
+        measure=replace(plan.measure, data=_given(folder, plan.measure.data),
+                        evaluate=_given(folder, plan.measure.evaluate)),
     )  # fmt: skip
 
 
 def _found(folder: Path, text: str) -> str:
     """Return what lies beside the plan by its path, and a name or function as it is written."""
     return str(folder / text) if text and (folder / text).exists() else text
+
+
+def _given(folder: Path, text: str | None) -> str | None:
+    return None if text is None else _found(folder, text)
 
 
 def _matching(folder: Path, text: str, where: str) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import msgspec
 
 from edgekit.errors import DestinationError
 from edgekit.farm.journal import Journal
-from edgekit.files import explained
+from edgekit.files import writing
 from edgekit.report.devices import SCHEMA, Benchmark, DeviceFailure, missed_budgets
 from edgekit.report.plain import to_plain
 from edgekit.version import VERSION
@@ -52,16 +51,8 @@ def write_document(journal: Journal, budget: Mapping[str, float], path: Path) ->
     Raises:
         DestinationError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    with explained(path):
-        try:
-            with partial.open("wb") as file:
-                file.writelines(_document(journal, budget))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with writing(path, alone=True) as file:  # whoever has the journal to write is the only one
+        file.writelines(_document(journal, budget))
 
 
 def _document(journal: Journal, budget: Mapping[str, float]) -> Iterator[bytes]:

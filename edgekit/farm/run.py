@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
+from edgekit.devices import quarantine
 from edgekit.devices.backend import State
-from edgekit.devices.declaration import Device
+from edgekit.devices.lease import device_key
 from edgekit.devices.readiness import Seen
 from edgekit.errors import DeviceError, DeviceLost, EdgekitError, one_line
-from edgekit.farm import quarantine
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import device_key
 from edgekit.farm.schedule import Fleet, Member
 from edgekit.farm.task import Outcome, Task, formats, suffixes
 from edgekit.farm.workforce import Workforce
@@ -26,21 +25,13 @@ _LEASE_S = 30.0  # that a measurement waits for somebody else's to end
 _LACKING = ("needs install", "not here")
 
 
-class Asked(Protocol):
-    """What a plan asks for."""
-
-    @property
-    def named(self) -> Mapping[str, Device]:
-        """Return its devices by name."""
-
-
 @dataclass
 class Run:
     """One farm at work.
 
     Args:
         journal: The jobs.
-        fleet: Who may do them.
+        fleet: Who may do them, as ``muster`` left it.
         workforce: What they are done by.
         task: What a device is given for a job.
         attempts: How often a job is tried, on all devices together.
@@ -62,16 +53,11 @@ class Run:
     _formats: Mapping[str, set[str]] = field(default_factory=dict)
 
     def work(self) -> None:
-        """Return when no job is left; what was found is in the journal.
-
-        Raises:
-            DeviceError: a device that jobs name lacks what it runs on; nothing was measured.
-        """
+        """Return when no job is left; what was found is in the journal."""
         self._formats = self._queued_formats()
-        self._muster()
         while True:
-            waiting = self._give_up()
-            self._start(waiting)
+            self._start(self._give_up())
+            waiting = self.journal.waiting(self.places)
             if not self._working and not waiting:
                 return
             if not self._working and not self._asked and self.fleet.next_event_s() is None:
@@ -80,23 +66,6 @@ class Run:
                     " edgekit, please report it"
                 )
             self._wait()
-
-    def _muster(self) -> None:
-        """Ask every device whether it is there. What is not installed gets no work."""
-        for member in self.fleet.living():
-            self._ask(member)
-        lacking = {}
-        for future in as_completed(list(self._asked)):
-            member = self._asked.pop(future)
-            _refuse_declaration(future)
-            seen = _seen(future)
-            self._hear(member, seen)
-            name = member.device.name
-            wanted = seen.lacking.keys() & self._formats.get(name, set())
-            if wanted and seen.state.readiness in (*_LACKING, "ready"):
-                lacking[name] = " | ".join(dict.fromkeys(seen.lacking[k] for k in sorted(wanted)))
-        if lacking:
-            raise DeviceError(" | ".join(f"{name}: {why}" for name, why in lacking.items()))
 
     def _queued_formats(self) -> Mapping[str, set[str]]:
         """Return the formats of the files that are queued for each place."""
@@ -146,11 +115,12 @@ class Run:
             if future in self._working:
                 self._conclude(*self._working.pop(future), _outcome(future))
             else:
-                self._hear(self._asked.pop(future), _seen(future))
+                _hear(self.fleet, self._asked.pop(future), _seen(future))
 
     def _conclude(self, member: Member, job: Job, outcome: Outcome) -> None:
         name = member.device.name
         if outcome.verdict == "busy":
+            self.progress.note(outcome.error)
             self.journal.again(job)
             self.fleet.busy(member, outcome.error, time.monotonic(), most_s=self.timeout_s)
             return
@@ -174,15 +144,6 @@ class Run:
             member.standing = "free"
         self._remember(member)
 
-    def _hear(self, member: Member, seen: Seen) -> None:
-        state = seen.state
-        if state.readiness == "ready":
-            self.fleet.back(member, seen.lacking)
-        elif state.readiness in _LACKING:
-            self.fleet.part(member, next(iter(seen.lacking.values()), state.why))
-        else:
-            self.fleet.absent(member, f"{state.readiness}: {state.why}", time.monotonic())
-
     def _remember(self, member: Member) -> None:
         if member.faulty:
             quarantine.put(member.device, member.why)
@@ -201,26 +162,40 @@ class Run:
         return self.journal.waiting(self.places)
 
 
-def muster(workforce: Workforce, asked: Asked, formats: Collection[str]) -> None:
-    """Ask each device that is named whether it takes files of these formats, all at once.
+def muster(
+    workforce: Workforce, fleet: Fleet, named: Collection[str], formats: Collection[str]
+) -> None:
+    """Ask each device of a fleet whether it takes files of these formats, all at once.
+
+    What is not installed gets no work.
 
     Raises:
-        DeviceError: one lacks what it runs on.
+        DeviceError: a device that is named lacks what it runs on.
         OptionError: a declaration cannot be.
     """
     looks = {
-        workforce.look(device, frozenset(formats), _LOOK_S): name
-        for name, device in asked.named.items()
+        workforce.look(member.device, frozenset(formats), _LOOK_S): member
+        for member in fleet.living()
     }
-    lacking = []
-    for future, name in looks.items():
-        wait([future])
+    lacking = {}
+    for future in as_completed(looks):
         _refuse_declaration(future)
-        seen = _seen(future)
+        member, seen = looks[future], _seen(future)
+        _hear(fleet, member, seen)
         if seen.lacking and seen.state.readiness in (*_LACKING, "ready"):
-            lacking.append(f"{name}: {' | '.join(dict.fromkeys(seen.lacking.values()))}")
-    if lacking:
-        raise DeviceError(" | ".join(lacking))
+            lacking[member.device.name] = " | ".join(dict.fromkeys(seen.lacking.values()))
+    if told := [f"{name}: {lacking[name]}" for name in named if name in lacking]:
+        raise DeviceError(" | ".join(told))
+
+
+def _hear(fleet: Fleet, member: Member, seen: Seen) -> None:
+    state = seen.state
+    if state.readiness == "ready":
+        fleet.back(member, seen.lacking)
+    elif state.readiness in _LACKING:
+        fleet.part(member, next(iter(seen.lacking.values()), state.why))
+    else:
+        fleet.absent(member, f"{state.readiness}: {state.why}", time.monotonic())
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:

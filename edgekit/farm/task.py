@@ -13,14 +13,14 @@ from edgekit import runtimes
 from edgekit.devices.backend import Readiness, Request, backend_of
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.devices.lease import leased
 from edgekit.devices.readiness import Seen, see
 from edgekit.errors import DeviceBusy, DeviceError, DeviceLost, EdgekitError
-from edgekit.farm.lease import leased
 from edgekit.files import scratch
 from edgekit.progress import Silent
 
 if TYPE_CHECKING:
-    from edgekit.pipeline.device_accuracy import Scoring
+    from edgekit.measuring.scoring import Scoring
 
 Verdict = Literal["done", "refused", "failed", "lost", "busy", "unready"]
 """done: measured. refused: the file or the request is at fault, and no device would do better.
@@ -68,7 +68,7 @@ def perform(task: Task) -> Outcome:
         with leased(task.device, wait_s=task.wait_s), _limited(task):
             measured = backend.measure(task.device, artifact, task.request)
             if task.scoring is not None:
-                from edgekit.pipeline.device_accuracy import scored
+                from edgekit.measuring.scoring import scored
 
                 measured = scored(measured, task.device, backend, artifact, task.scoring, Silent())
     except DeviceBusy as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgekit.devices.figures import DeviceMeasurement, OperatorCost
+from edgekit.devices.figures import NOT_TOLD, DeviceMeasurement, OperatorCost
 from edgekit.errors import OptionError
 from edgekit.inspection.graph import Cost, Inspection, Profile, Unit
 
@@ -39,9 +39,11 @@ def with_costs(
     telling = [one for one in there if _unit(one.operators) is not None]
     if not telling:
         asked = ", ".join(sorted({one.device for one in there}))
+        said = [line for one in there for line in one.warnings if line.startswith(NOT_TOLD)]
+        why = f" ({said[0].removeprefix(NOT_TOLD)})" if said else ""
         raise OptionError(
-            f"{name}: {asked} did not tell what each operator costs; devices that can are emulated "
-            "boards such as raspberry-pi-4, and NPUs such as ethos-u55-128"
+            f"{name}: {asked} did not tell what each operator costs{why}; devices that can are "
+            "emulated boards such as raspberry-pi-4, NPUs such as ethos-u55-128, and this host"
         )
     return _with(graph, telling[0])
 

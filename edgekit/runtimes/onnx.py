@@ -32,9 +32,11 @@ def describe(path: Path) -> Artifact:
     )
 
 
-def open_session(artifact: Artifact, *, threads: int = 1) -> OnnxSession:
-    """Load a file; see ``edgekit.runtimes.open_runner``."""
-    return OnnxSession(artifact, str(artifact.path), threads=threads)
+def open_session(
+    artifact: Artifact, *, threads: int = 1, profile: Path | None = None
+) -> OnnxSession:
+    """Load a file; see ``edgekit.runtimes.open_runner``. A ``profile`` is begun at that path."""
+    return OnnxSession(artifact, str(artifact.path), threads=threads, profile=profile)
 
 
 class OnnxSession:
@@ -48,13 +50,15 @@ class OnnxSession:
         threads: int = 1,
         optimize: bool = True,
         outputs: Mapping[str, str] | None = None,
+        profile: Path | None = None,
     ) -> None:
         """Load a path or bytes; ``outputs`` map names to the tensors to fetch."""
         self.versions: Mapping[str, str] = {"onnxruntime": load("onnxruntime").__version__}
         self.path = artifact.path
         self.specs = artifact.inputs
         self._session = self._guard(
-            "open", lambda: _session(model, threads=threads, optimize=optimize)
+            "open",
+            lambda: _session(model, threads=threads, optimize=optimize, profile=profile),
         )
         self._inputs = _paired(self.path, artifact.inputs, self._session.get_inputs())
         if outputs is None:
@@ -72,6 +76,10 @@ class OnnxSession:
         infer = partial(self._session.run, None, self._placed)
         found: T = self._guard("run", partial(loop, infer))
         return found
+
+    def profile(self) -> bytes:
+        """End the profile, and return it."""
+        return Path(self._guard("profile", self._session.end_profiling)).read_bytes()
 
     def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:
         """Run one batch; see ``Session.call``."""
@@ -146,9 +154,13 @@ def _activations(graph: Any) -> dict[str, str]:
     return found
 
 
-def _session(model: str | bytes, *, threads: int, optimize: bool) -> Any:
+def _session(
+    model: str | bytes, *, threads: int, optimize: bool, profile: Path | None = None
+) -> Any:
     ort = load("onnxruntime")
     options = ort.SessionOptions()
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4

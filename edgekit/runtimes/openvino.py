@@ -34,16 +34,21 @@ def describe(path: Path) -> Artifact:
     return Artifact(path=path, format="openvino", inputs=inputs, outputs=outputs)
 
 
-def open_session(artifact: Artifact, *, threads: int = 1) -> OpenvinoSession:
-    """Load a file; see ``edgekit.runtimes.open_runner``."""
+def open_session(
+    artifact: Artifact, *, threads: int = 1, counters: bool = False
+) -> OpenvinoSession:
+    """Load a file; see ``edgekit.runtimes.open_runner``. ``counters`` makes each layer timed."""
     core = load("openvino").Core()
-    return OpenvinoSession(artifact.path, core, _read(core, artifact.path), threads=threads)
+    model = _read(core, artifact.path)
+    return OpenvinoSession(artifact.path, core, model, threads=threads, counters=counters)
 
 
 class OpenvinoSession:
     """A model compiled for this CPU, float parts in float32."""
 
-    def __init__(self, path: Path, core: Any, model: Any, *, threads: int = 1) -> None:
+    def __init__(
+        self, path: Path, core: Any, model: Any, *, threads: int = 1, counters: bool = False
+    ) -> None:
         """Compile; ``threads`` is what one inference may use."""
         self.versions: Mapping[str, str] = {
             "openvino": load("openvino").__version__.partition("-")[0]
@@ -55,6 +60,7 @@ class OpenvinoSession:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": _PRECISION,
+            "PERF_COUNT": counters,
         }
         self._request = self._guard(
             "compile", lambda: core.compile_model(model, "CPU", settings).create_infer_request()
@@ -77,6 +83,11 @@ class OpenvinoSession:
         """Run inferences; see ``Session.repeat``."""
         infer = partial(self._request.infer, share_outputs=True)
         found: T = self._guard("run", partial(loop, infer))
+        return found
+
+    def counters(self) -> Sequence[Any]:
+        """Return what each layer took in the last inference, as the plugin tells it."""
+        found: Sequence[Any] = self._guard("profile", self._request.get_profiling_info)
         return found
 
     def call(self, stored: Stored) -> dict[str, NDArray[np.float32]]:

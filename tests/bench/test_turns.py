@@ -8,15 +8,17 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from edgekit import runtimes
-from edgekit.bench import measure_in_turns, preemption
+from edgekit.bench import measure_in_turns, preemption, turns
+from edgekit.bench.process import kept
 from edgekit.benchmarking import benchmark
 from edgekit.comparing.run import compare
 from edgekit.cpu import cpu_facts
 from edgekit.devices.known_model import content
-from edgekit.errors import ArtifactError, DeviceError, OptionError
+from edgekit.errors import ArtifactError, DataError, DeviceError, OptionError
 from edgekit.report.plain import to_plain
 
 
@@ -49,6 +51,36 @@ def test_a_document_of_files_in_turns_compares_round_by_round(files, tmp_path):
     compared = compare(f"{path}#old.tflite", f"{path}#new.tflite")
     (latency,) = [one for one in compared.differences if one.metric == "latency_ms"]
     assert "10 rounds in turns" in latency.method
+
+
+def test_files_in_turns_are_timed_on_the_samples_that_are_given(files, tmp_path, monkeypatch):
+    (spec,) = runtimes.describe(files[0]).inputs
+    rows = np.random.default_rng(1).uniform(-1, 1, (9, *spec.shape[1:])).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=rows)
+    seen = []
+
+    def watched(stack, sample):
+        seen.append(sample)
+        return kept(stack, sample)
+
+    monkeypatch.setattr(turns, "kept", watched)
+    benchmark(files, "host", data=tmp_path / "data.npz", rounds=2, min_runs=2, min_seconds=0.0)
+    assert [sample[spec.name].shape for sample in seen] == [(1, *spec.shape[1:])] * 2
+    assert any((seen[0][spec.name] == row).all() for row in rows)
+
+
+def test_a_sample_that_does_not_fit_is_refused_in_turns(files):
+    artifact = runtimes.describe(files[0])
+    samples = [{artifact.inputs[0].name: np.zeros((1, 3), np.float32)}]
+    with pytest.raises(DataError, match="expected"):
+        measure_in_turns([artifact], rounds=1, samples=samples)
+
+
+@pytest.mark.parametrize("rounds", [0, 201])
+def test_a_number_of_rounds_that_cannot_be_is_no_fault_of_a_device(files, rounds):
+    with pytest.raises(OptionError, match=f"rounds: expected 1 to 200, got {rounds}") as raised:
+        benchmark(files, "host", rounds=rounds)
+    assert raised.value.benchmark is None
 
 
 @pytest.mark.parametrize("given", [{"rounds": 0}, {"rounds": 201}, {"min_runs": 0}, {"warmup": -1}])

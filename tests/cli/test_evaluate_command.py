@@ -115,7 +115,9 @@ def test_a_worse_file_is_shown_as_worse(place: Path) -> None:
 
 
 def test_without_a_metric_agreement_and_sqnr(place: Path) -> None:
-    said = document(place, "model.tflite", "--limit", "10", data="bare.npz")["evaluation"]
+    said = document(place, "model.tflite", "--evaluate-samples", "10", data="bare.npz")[
+        "evaluation"
+    ]
     assert said["samples"] == 10
     assert said["metric"] is None
     assert said["agreement"] == 1

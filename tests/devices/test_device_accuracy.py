@@ -15,14 +15,14 @@ from edgekit import runtimes
 from edgekit.accuracy import evaluate, metric
 from edgekit.artifact import Artifact
 from edgekit.cli import main
-from edgekit.devices import Device, backend_of, load_device
+from edgekit.devices import Device, backend_of, kinds, load_device
 from edgekit.devices.accuracy import accuracy
 from edgekit.devices.backend import Always, Computes
 from edgekit.devices.emulated import probe
 from edgekit.devices.fake import FakeBackend
 from edgekit.errors import DataError, DeviceError, OptionError, UnknownName
-from edgekit.pipeline import device_accuracy
-from edgekit.pipeline.device_accuracy import at_once
+from edgekit.measuring import scoring
+from edgekit.measuring.scoring import at_once
 
 CLASSES = probe.WIDTH
 FAST = {"warmup": 0, "min_runs": 1, "min_seconds": 0.0}
@@ -119,7 +119,7 @@ def test_a_number_of_samples_is_chosen_by_class(
 def test_devices_in_software_are_given_200_samples(
     file: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_accuracy, "SLOW_KINDS", ("fake",))
+    monkeypatch.setattr(kinds, "NATURES", {"fake": kinds.NATURES["firmware"]})
     assert scored(file, fake(), data).samples == 200
     assert scored(file, fake(), data, evaluate_samples=250).samples == 250
 
@@ -127,7 +127,7 @@ def test_devices_in_software_are_given_200_samples(
 def test_a_device_is_given_few_samples_at_once(
     file: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_accuracy, "_BYTES", 4 * 2 * CLASSES * 7)
+    monkeypatch.setattr(scoring, "_BYTES", 4 * 2 * CLASSES * 7)
     assert at_once(runtimes.describe(file)) == 7
     sizes: list[int] = []
     real = FakeBackend.outputs
@@ -176,10 +176,10 @@ def test_a_device_that_fails_at_it_keeps_its_other_figures(
 @pytest.mark.parametrize(
     ("given", "error", "text"),
     [
-        ({"metric": "top1"}, OptionError, "need evaluate"),
-        ({"evaluate_samples": 3}, OptionError, "need evaluate"),
+        ({"metric": "top1"}, OptionError, "metric needs evaluate"),
+        ({"evaluate_samples": 3}, OptionError, "evaluate_samples needs evaluate"),
         ({"evaluate": "{data}", "metric": "top7"}, UnknownName, "no metric 'top7'"),
-        ({"evaluate": "{data}", "evaluate_samples": -1}, OptionError, "at least 1 sample"),
+        ({"evaluate": "{data}", "evaluate_samples": -1}, OptionError, "at least 1, got -1"),
         ({"evaluate": "{bare}", "metric": "top1"}, DataError, "needs labels"),
         ({"evaluate": "gone.npz", "metric": "top1"}, DataError, "no such file"),
     ],

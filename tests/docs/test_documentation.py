@@ -19,6 +19,7 @@ from edgekit.calibrate.lint import Code
 from edgekit.calibrate.preprocessing import PictureOptions
 from edgekit.calibrate.profile import Profile
 from edgekit.cli import COMMANDS, INTERRUPTED, main
+from edgekit.cli.schema import documents
 from edgekit.devices import load_device
 from edgekit.errors import EdgekitError, Missed
 from edgekit.farm.plan import load_plan
@@ -28,7 +29,6 @@ from edgekit.recipe import Recipe
 from edgekit.report.figures import FIGURES
 from edgekit.report.markdown import SECTIONS
 from edgekit.report.model import Report
-from edgekit.report.schema import DOCUMENTS
 from edgekit.target import POSSIBLE, Target, contradictions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,7 +187,7 @@ def test_every_section_of_the_markdown_is_named(section: str) -> None:
     assert f"**{section.split(',')[0]}" in text("report.md") or section.startswith("How to")
 
 
-@pytest.mark.parametrize("name", list(DOCUMENTS))
+@pytest.mark.parametrize("name", list(documents()))
 def test_every_schema_command_is_shown(name: str) -> None:
     assert f"edgekit schema {name}" in text("report.md")
 

@@ -15,22 +15,37 @@ import pytest
 import edgekit
 from edgekit.devices.declaration import load_device
 from edgekit.devices.emulated import probe
+from edgekit.devices.lease import holder, leased
+from edgekit.devices.quarantine import put, quarantine_of
 from edgekit.errors import DestinationError, DeviceError, OptionError
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import holder, leased
 from edgekit.farm.plan import Model, Plan, load_plan
-from edgekit.farm.quarantine import put, quarantine_of
 from edgekit.farming import JOURNAL, _places
 
 Lab = Callable[..., Path]
 Files = Callable[[int], list[str]]
 Write = Callable[..., Path]
 
+REMOVE = """
+import pathlib, sqlite3, sys, time
+
+def begun():
+    try:
+        journal = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=30)
+        return journal.execute("SELECT 1 FROM jobs WHERE state = 'running'").fetchone()
+    except sqlite3.OperationalError:  # it is not there yet, or has no tables
+        return None
+
+while not begun():
+    time.sleep(0.01)
+pathlib.Path(sys.argv[2]).unlink()
+"""
+
 HOLD = """
 import sys, time
 from edgekit.devices.declaration import load_device
-from edgekit.farm.lease import leased
+from edgekit.devices.lease import leased
 with leased(load_device(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -60,10 +75,10 @@ def test_what_no_figure_depends_on_makes_nothing_new_and_data_do(
     names, measure = files(1), {"evaluate": "test.npz", "metric": "top1"}
     edgekit.submit(plan(files=names, devices=["one"], measure=measure), out=tmp_path / "out")
     monkeypatch.chdir(tmp_path)
-    more = {**measure, "attempts": 9, "timeout_s": 99.0}
-    assert edgekit.submit(plan(files=names, devices=["one"], measure=more), out="out").again == 1
+    again = plan(files=names, devices=["one"], attempts=9, timeout_s=99.0, measure=measure)
+    assert edgekit.submit(again, out="out").again == 1
     np.savez(tmp_path / "test.npz", x=rows + 0.5, y=np.zeros(40, int))
-    assert edgekit.submit(plan(files=names, devices=["one"], measure=more), out="out").again == 0
+    assert edgekit.submit(again, out="out").again == 0
 
 
 def test_models_of_one_name_do_not_take_each_others_place(tmp_path: Path) -> None:
@@ -116,19 +131,16 @@ def test_a_file_that_goes_meanwhile_fails_alone(
     names = files(3)
     np.savez(tmp_path / "data.npz", x=np.zeros((9, probe.WIDTH), np.float32))
     path = plan(files=names, devices=["one"], measure={"data": "data.npz"})
-    watcher = subprocess.Popen(
-        [sys.executable, "-c",
-         "import sys,time,pathlib\n"
-         "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\n"
-         "time.sleep(0.2)\n"
-         "pathlib.Path(sys.argv[2]).unlink()",
-         str(tmp_path / "out" / JOURNAL), str(tmp_path / names[2])],
-    )  # fmt: skip
-    with pytest.raises(DeviceError) as caught:
-        edgekit.submit(path, out=tmp_path / "out")
-    watcher.wait()
-    if caught.value.farm is not None:  # else it went before anything was measured
-        assert (caught.value.farm.done, caught.value.farm.failed) == (2, 1)
+    watched = [sys.executable, "-c", REMOVE, tmp_path / "out" / JOURNAL, tmp_path / names[2]]
+    with subprocess.Popen(watched) as watcher:
+        try:
+            with pytest.raises(DeviceError) as caught:
+                edgekit.submit(path, out=tmp_path / "out")
+            assert watcher.wait(timeout=60) == 0
+        finally:
+            watcher.kill()
+    assert caught.value.farm is not None, str(caught.value)
+    assert (caught.value.farm.done, caught.value.farm.failed) == (2, 1)
 
 
 @pytest.mark.parametrize("pattern", ["**f0.tflite", "no/*.tflite"])
@@ -171,7 +183,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(
 ) -> None:
     lab("one")
     path = plan(files=files(1), devices=["one"])
-    for name in ("journal.db", "report.json"):
+    for name in ("journal.db", "benchmark.json"):
         (tmp_path / name[:3] / name).mkdir(parents=True)
         with pytest.raises(DestinationError, match=name):
             edgekit.submit(path, out=tmp_path / name[:3])

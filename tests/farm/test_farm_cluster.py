@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 import edgekit
+from edgekit.devices.inventory import open_inventory
 from edgekit.errors import DeviceError, OptionError, UnknownName
 from edgekit.farm.cluster import resources
-from edgekit.farm.inventory import open_inventory
 from edgekit.farming import JOURNAL
 
 pytestmark = [
@@ -112,7 +112,7 @@ def test_failures_there_are_those_of_here(
     cluster: Any, lab: Lab, files: Files, plan: Plan, tmp_path: Path
 ) -> None:
     lab("a", outcomes=["dies", "hangs", "failed"])
-    path = plan(files=files(1), devices=["a"], measure={"timeout_s": 4.0})
+    path = plan(files=files(1), devices=["a"], timeout_s=4.0)
     with pytest.raises(DeviceError, match="1 of 1 jobs failed") as caught:
         edgekit.submit(path, out=tmp_path / "out", address=cluster.address)
     assert caught.value.farm.failed == 1

@@ -12,8 +12,8 @@ import pytest
 
 import edgekit
 from edgekit.devices.declaration import load_device
+from edgekit.devices.quarantine import quarantine_of, release
 from edgekit.errors import BudgetMissed, DeviceError
-from edgekit.farm.quarantine import quarantine_of, release
 from edgekit.farm.results import missed
 from edgekit.farming import JOURNAL, FarmRun
 from edgekit.report.schema import json_schema
@@ -95,7 +95,7 @@ def test_what_one_device_of_a_pool_fails_at_another_does(
 ) -> None:
     lab("weak", "pool", outcomes=[outcome])
     lab("sound", "pool", seconds=0.05)
-    path = plan(files=files(6), pools=["pool"], measure={"timeout_s": 2.0})
+    path = plan(files=files(6), pools=["pool"], timeout_s=2.0)
     found = edgekit.submit(path, out=tmp_path / "out")
     assert (found.done, found.failed) == (6, 0)
     (key, device, verdict, error), *more = rows(tmp_path / "out", "SELECT * FROM attempts")
@@ -121,7 +121,7 @@ def test_a_device_that_fails_at_three_files_is_kept_apart_until_it_is_released(
     lab: Lab, files: Files, plan: Plan, tmp_path: Path
 ) -> None:
     folder = lab("weak", outcomes=["failed"] * 3)
-    path = plan(files=files(5), devices=["weak"], measure={"attempts": 1})
+    path = plan(files=files(5), devices=["weak"], attempts=1)
     found = failed(path, tmp_path / "out")
     assert (found.done, found.failed) == (0, 5)
     assert (tmp_path / "weak.outcomes").stat().st_size == 3
@@ -141,7 +141,7 @@ def test_a_pool_whose_devices_are_all_gone_ends_with_the_reason(
 ) -> None:
     lab("a", "pool", unreachable=True, outcomes=["lost"] * 30)
     lab("b", "pool", unreachable=True, outcomes=["lost"] * 30)
-    found = failed(plan(files=files(3), pools=["pool"], measure={"attempts": 9}), tmp_path / "out")
+    found = failed(plan(files=files(3), pools=["pool"], attempts=9), tmp_path / "out")
     assert (found.done, found.failed) == (0, 3)
     assert "not there 3 times in a row" in found.failures[0]
 

@@ -13,9 +13,9 @@ from edgekit.devices.backend import Stores, backend_of
 from edgekit.devices.declaration import Device, load_device
 from edgekit.devices.emulated import probe
 from edgekit.devices.provision import store
+from edgekit.devices.quarantine import quarantine_of
 from edgekit.devices.readiness import see
 from edgekit.errors import DeviceError
-from edgekit.farm.quarantine import quarantine_of
 from edgekit.farm.schedule import Fleet
 from edgekit.farm.task import Task, perform
 from edgekit.farming import JOURNAL

@@ -17,10 +17,10 @@ import pytest
 import edgekit
 from edgekit.devices.declaration import load_device
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.devices.lease import holder, leased
 from edgekit.errors import DestinationError, DeviceBusy
 from edgekit.farm.jobs import Job
 from edgekit.farm.journal import Journal
-from edgekit.farm.lease import holder, leased
 from edgekit.farming import JOURNAL
 
 Lab = Callable[..., Path]
@@ -30,7 +30,7 @@ Plan = Callable[..., Path]
 HOLD = """
 import sys, time
 from edgekit.devices.declaration import load_device
-from edgekit.farm.lease import leased
+from edgekit.devices.lease import leased
 with leased(load_device(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

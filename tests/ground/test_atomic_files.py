@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgekit import files
 from edgekit.errors import DestinationError, EdgekitError
-from edgekit.files import check_destination, explained, scratch, staged, write_atomically
+from edgekit.files import check_destination, explained, scratch, staged, write_atomically, writing
 
 HOLD = """
 import sys, time
@@ -141,6 +141,27 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DestinationError, match="no room left"):
         write_atomically(tmp_path / "a", b"new")
+    assert contents(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_what_a_killed_run_left_goes_where_nobody_else_can_write(tmp_path: Path) -> None:
+    left = tmp_path / ".a.edgekit-staging-1-0011aabb"
+    left.touch()
+    with writing(tmp_path / "a") as file:
+        file.write(b"new")
+    assert contents(tmp_path) == [left.name, "a"]
+    with writing(tmp_path / "a", alone=True) as file:
+        file.write(b"newer")
+    assert contents(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"newer"
+
+
+def test_what_fails_in_the_middle_of_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", b"old")
+    with pytest.raises(KeyError), writing(tmp_path / "a") as file:
+        file.write(b"half")
+        raise KeyError
     assert contents(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
 

@@ -76,18 +76,18 @@ def test_files_are_written(onnx_file: Path, tmp_path: Path) -> None:
     assert "expected a file in a folder that is there" in refused.stderr
 
 
-def test_a_benchmark_as_profile(tflite_file: Path, onnx_file: Path, tmp_path: Path) -> None:
+def test_costs_are_those_of_a_benchmark(tflite_file: Path, onnx_file: Path, tmp_path: Path) -> None:
     other = tmp_path / "bench.json"
     other.write_text("{}")
-    refused = run(onnx_file, "--profile", other)
+    refused = run(onnx_file, "--benchmark", other)
     assert refused.stderr.strip().endswith(
         "expected what `edgekit bench -o` writes, got something else"
     )
     found = edgekit.benchmark(tflite_file, "fake", min_runs=2, min_seconds=0.0)
     with pytest.raises(OptionError, match="expected a benchmark of this file"):
-        edgekit.inspect(onnx_file, profile=found)
-    with pytest.raises(OptionError, match="expected a profile or to measure, got both"):
-        edgekit.inspect(onnx_file, profile=found, measure=True)
+        edgekit.inspect(onnx_file, benchmark=found)
+    with pytest.raises(OptionError, match="expected a benchmark or to measure, got both"):
+        edgekit.inspect(onnx_file, benchmark=found, measure=True)
 
 
 def test_a_device_that_does_not_tell_operators_apart(tflite_file: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_device_that_does_not_tell_operators_apart(tflite_file: Path) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
     assert "fake did not tell what each operator costs; devices that can are" in done.stderr
     alone = run(tflite_file, "--device", "fake")
-    assert "device 'fake' needs a profile, or to measure" in alone.stderr
+    assert "device 'fake' needs a benchmark, or to measure" in alone.stderr
 
 
 def test_measured_on_an_emulated_board(tflite_file: Path) -> None:

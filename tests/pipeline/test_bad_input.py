@@ -180,7 +180,7 @@ def test_bad_input_ends_in_one_line(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in bad.rglob("*")}
     out = here / "results"
-    options = [*words, "--no-measure", "-q", "--out", out]
+    options = [*words, "--no-measure", "-q", "--output", out]
     result = edgekit("convert", *[model][: len(model)], *options)
     assert not isinstance(result.exception, AssertionError | KeyError | ValueError), result.output
     assert result.exit_code == (2 if case in USAGE else 1), (result.output, result.exception)

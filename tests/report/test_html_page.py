@@ -120,7 +120,7 @@ def test_what_was_not_collected_is_said_with_its_option(bare_report: Report) -> 
         "--evaluate",
         "--no-measure",
         "--layers",
-        "--devices bench.json",
+        "--benchmark bench.json",
         "convert again",
     ):
         assert option in said, option

@@ -57,7 +57,7 @@ def test_reports_and_devices_come_together(
     folders: list[Path], bench: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "page.html"
-    done = report(*folders, "--devices", bench, "-o", out)
+    done = report(*folders, "--benchmark", bench, "-o", out)
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == f"wrote {out}\n"
     page = out.read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def test_broken_files_are_one_line(
     folders: list[Path], bench: Path, tmp_path: Path, name: str, content: bytes
 ) -> None:
     (bench if name == "bench.json" else folders[0] / name).write_bytes(content)
-    done = report(*folders, "--devices", bench, "-o", tmp_path / "page.html")
+    done = report(*folders, "--benchmark", bench, "-o", tmp_path / "page.html")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert name in done.stderr

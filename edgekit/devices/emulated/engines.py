@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgekit.devices.declaration import Runtime
 from edgekit.devices.provision.wheel import WheelFiles
 
 
@@ -75,8 +74,3 @@ ENGINES = {
         ),
     )
 }  # fmt: skip
-
-
-def engine_of(runtime: Runtime) -> Engine | None:
-    """Return what runs a runtime, if anything does."""
-    return ENGINES.get(runtime.name)

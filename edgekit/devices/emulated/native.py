@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgekit.devices.declaration import Cpu, Runtime
 from edgekit.devices.emulated.building import Build
-from edgekit.devices.emulated.engines import ENGINES, Engine
+from edgekit.devices.emulated.engines import ENGINES
 from edgekit.devices.emulated.part import Part, Program
 from edgekit.devices.provision.apt import Bundle
 
@@ -79,11 +79,6 @@ class Native:
         folder = Path(found.origin).parent / inner
         groups = [sorted(folder.glob(pattern)) for pattern in engine.libraries]
         return [path for group in groups for path in group] if all(groups) else []
-
-
-def own_version(engine: Engine) -> str:
-    """Return the version that is installed here; empty if none is."""
-    return _installed_version(engine.package)
 
 
 def _installed_version(package: str) -> str:

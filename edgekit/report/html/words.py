@@ -64,9 +64,8 @@ def missing(entry: Entry) -> dict[str, str]:
         found["latency"] = "latency was not measured: leave --no-measure out"
     if report.layers is None:
         found["layers"] = "errors layer by layer were not compared: give --layers"
-    then = (
-        "`edgekit bench FILE -d DEVICE -o bench.json`, then `edgekit report … --devices bench.json`"
-    )
+    bench = "`edgekit bench FILE -d DEVICE -o bench.json`"
+    then = f"{bench}, then `edgekit report … --benchmark bench.json`"
     if not entry.devices:
         found["devices"] = f"figures of devices and time by operator: {then}"
     elif not any(work.on_device(one) for one in entry.devices):

@@ -20,14 +20,13 @@ from edgekit.devices.accuracy import accuracy
 from edgekit.devices.backend import Backend, Computes
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceAccuracy, DeviceMeasurement
-from edgekit.errors import DataError, OptionError
+from edgekit.devices.kinds import nature
+from edgekit.errors import DataError
 from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.learn import answers
 from edgekit.progress import Progress
 
-SLOW_KINDS = ("emulated", "microcontroller")
-"""Whose devices run on this host in software: one sample may take seconds."""
-SLOW_SAMPLES = 200
+_SLOW_SAMPLES = 200
 _COMPARED = 8  # samples, of which outputs are shown beside this host's
 _BYTES, _MOST = 64 * 2**20, 512  # that a device is given at once: real values, and samples
 
@@ -51,7 +50,7 @@ class Scoring:
         metric: By name; None: only how many samples differ.
         output: The output that the metric is for.
         samples: How many to use, stratified where labels are classes; None: 200 on devices that
-            run on this host in software, all on others.
+            are slow, all on others.
     """
 
     data: Any
@@ -64,11 +63,9 @@ class Scoring:
         """Refuse what cannot be scored, before anything runs.
 
         Raises:
-            OptionError, UnknownName: the metric or the number of samples cannot be taken.
+            OptionError, UnknownName: the metric cannot be taken.
             DataError: the data cannot be read, do not fit a file, or lack labels.
         """
-        if self.samples is not None and self.samples < 1:
-            raise OptionError(f"expected at least 1 sample to evaluate on, got {self.samples}")
         self._metric()
         for artifact in artifacts:
             check_labels(self._samples(artifact, 1), self.metric)
@@ -101,7 +98,7 @@ class Scoring:
         return open_samples(self.data, real_inputs(artifact), count=count, seed=0, options=None)
 
     def _reference(self, device: Device, artifact: Artifact, progress: Progress) -> Reference:
-        usual = SLOW_SAMPLES if device.kind in SLOW_KINDS else None
+        usual = _SLOW_SAMPLES if nature(device.kind).slow else None
         count = self.samples or usual
         key = (artifact.path, count)
         if key not in self.kept:

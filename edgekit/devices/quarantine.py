@@ -12,8 +12,8 @@ import msgspec
 from filelock import FileLock
 
 from edgekit.devices.declaration import Device
+from edgekit.devices.lease import device_key, identity, state_folder
 from edgekit.errors import DeviceError
-from edgekit.farm.lease import device_key, identity, state_folder
 from edgekit.files import write_atomically
 
 

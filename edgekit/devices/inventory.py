@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.devices.declaration import Device, all_devices, load_device
-from edgekit.devices.readiness import see
+from edgekit.devices.standing import standing
 from edgekit.errors import DeviceError, OptionError, UnknownName
-from edgekit.farm.lease import holder
-from edgekit.farm.quarantine import quarantine_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +62,10 @@ class Inventory:
         """
         why = []
         for device in self.pool(labels):
-            if not (hindrance := _hindrance(device, formats)):
+            if not (hindrance := standing(device, formats).why):
                 return device
             why.append(f"{device.name}: {hindrance}")
         raise DeviceError(f"pool {labels!r}: no device is free: {'; '.join(why)}")
-
-
-def _hindrance(device: Device, formats: Iterable[str]) -> str:
-    """Return what keeps a device from being measured on now; nothing if it can be."""
-    if apart := quarantine_of(device):
-        return f"in quarantine: {apart.why}"
-    if who := holder(device):
-        return f"in use by {who}"
-    return next(iter(see(device, formats).lacking.values()), "")
 
 
 def split_labels(pool: str) -> frozenset[str]:
