@@ -17,6 +17,7 @@ from edgekit.devices.declaration import Device
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.devices.host import HostBackend
 from edgekit.devices.readiness import see
+from edgekit.devices.runtime_choice import kind_of
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
 from edgekit.farm.inventory import Inventory, open_inventory
 from edgekit.farm.lease import leased
@@ -77,7 +78,7 @@ def benchmark(
     limits = dict(budget or {})
     require_budgets(limits)
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    kinds = {artifact.format for artifact in artifacts}
+    kinds = {kind_of(artifact) for artifact in artifacts}
     called = _chosen(devices, pools, open_inventory(inventory), kinds)
     if not artifacts or not called:
         raise OptionError("expected at least one file and one device, got none")

@@ -105,7 +105,7 @@ class EmulatedBackend:
         """Run samples, many in one process; see ``Computes``."""
         device = taking(device, artifact)
         cpu, _ = declared(device)
-        most = 1 if remembers(audit(artifact.path, packed=False)) else _SAMPLES
+        most = 1 if remembers(artifact) else _SAMPLES
         return computed_in_parts(cpu, Kit(device).tools(), artifact, samples, most=most)
 
 

@@ -141,7 +141,7 @@ class Build:
 
 
 def _build_plugin(folder: Path) -> None:
-    names = ("plugin.c", "cache.c", "decode_arm.c", "decode_x86.c")
+    names = ("plugin.c", "cache.c", "decode_arm.c", "decode_arm32.c", "decode_x86.c")
     flags = ["-O2", "-shared", "-fPIC", "-ffreestanding", "-fvisibility=hidden", "-nostdlib"]
     files = [str(_folder() / name) for name in names]
     _compile([compiler(), *flags, *files, "-o", "plugin.so"], folder, None)

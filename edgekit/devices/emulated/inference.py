@@ -30,12 +30,10 @@ from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.spans import spans
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
 from edgekit.devices.reference_kernels import reference_outputs
+from edgekit.devices.state import state_of
 from edgekit.errors import DeviceError
 from edgekit.extras import load
 from edgekit.files import scratch
-
-# Operators that remember what came before: of these, each process runs one sample.
-_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE", "ReadValue")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
 _APART, _FEW = 0.005, 1_000_000
@@ -65,7 +63,7 @@ def studied(
     """
     few = 1 if audited.macs > _LARGE else SAMPLES
     samples = request.samples or default_samples(artifact, count=few)
-    if remembers(audited):
+    if remembers(artifact):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
     if request.operators and tools.program.operators:
@@ -101,9 +99,9 @@ def computed(
         return outputs_of(artifact, samples, runs["outputs"].result())
 
 
-def remembers(audited: AuditResult) -> bool:
-    """Whether a file has operators that remember the sample before, which nothing here resets."""
-    return any(word in each.kind for each in audited.operators for word in _STATEFUL)
+def remembers(artifact: Artifact) -> bool:
+    """Whether a file remembers the sample before until its process ends."""
+    return state_of(artifact) == "resources"
 
 
 def computed_in_parts(
