@@ -51,7 +51,7 @@ static int vector(uint32_t w) {
   if (!bits(w, 23, 1)) return three_same(w);
   if (bits(w, 4, 1)) {
     if (!bits(w, 7, 1) && !bits(w, 19, 3)) return PERMUTE; /* a constant */
-    return operation >= 14 ? FLOAT : VECTOR_INTEGER;       /* shifts; conversions */
+    return operation >= 12 ? FLOAT : VECTOR_INTEGER;       /* shifts; conversions */
   }
   if (bits(w, 20, 2) == 3) {
     if (!bits(w, 24, 1) || operation >= 8) return PERMUTE; /* VEXT, VTBL, VDUP */
@@ -206,9 +206,9 @@ static int multiplied(uint32_t w) {
   return (operation == 9 || operation == 11) && bits(w, 4, 4) == 15 ? DIVIDE : MULTIPLY;
 }
 
-int classify_t32(uint32_t first, uint32_t second, size_t size) {
+int classify_t32(uint32_t first, uint32_t second) {
   uint32_t w = first << 16 | second;
-  if (size == 2) return classify_short(first);
+  if (first < 0xe800) return classify_short(first);
   if (bits(w, 24, 4) == 15 && bits(w, 29, 3) == 7)
     return vector(bits(w, 28, 1) ? w : w & ~0x01000000u);
   if (bits(w, 26, 1) && bits(w, 27, 2) != 2) return bits(w, 28, 1) ? newer(w) : coprocessor(w);
@@ -226,7 +226,8 @@ int classify_t32(uint32_t first, uint32_t second, size_t size) {
 }
 
 int arm32_set(const uint8_t *bytes, size_t size, uint64_t address) {
-  if (size == 2 || address & 3) return T32;
-  if (bytes[1] < 0xe8) return A32; /* the first half of no T32 instruction of four bytes */
+  bool long_t32 = bytes[1] >= 0xe8; /* the first half of a T32 instruction of four bytes */
+  if (size != 4 || address & 3) return T32;
+  if (!long_t32 && (address & 0xfff) != 0xffc) return A32;
   return bytes[3] >> 4 == 14 ? MAYBE_A32 : MAYBE_T32;
 }

@@ -60,6 +60,8 @@ static unsigned line_bits = 6, inferences;
 static int out = -1, get_priority; /* the number of the marks' system call */
 static enum { AARCH64, ARM, X86 } architecture;
 static bool on;
+enum { PAGES = 4096 };
+static struct { uint64_t page; int set; } sets[PAGES]; /* of 32-bit Arm's pages, the last ones */
 
 /* The line that was touched last is in the cache, and is the one used last. */
 static void touch(uint64_t line) {
@@ -84,15 +86,23 @@ static void access(unsigned cpu, uint32_t how, uint64_t address, void *given) {
   if ((address + size - 1) >> line_bits != first) touch(first + 1);
 }
 
-/* Whether a block is T32: one instruction that can be of one set alone says so for all. */
+/* Whether a block is T32. One instruction that can be of one set alone says so for all, and for
+ * others on its page and the next; where none does it is a guess. */
 static bool is_t32(const void *code, size_t count) {
   int guess = MAYBE_A32;
+  uint64_t page = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(code, 0)) >> 12;
   for (size_t i = 0; i < count; i++) {
     void *at = qemu_plugin_tb_get_insn(code, i);
-    int set = arm32_set(qemu_plugin_insn_data(at), qemu_plugin_insn_size(at), qemu_plugin_insn_vaddr(at));
-    if (set == A32 || set == T32) return set == T32;
+    int set = arm32_set(qemu_plugin_insn_data(at), qemu_plugin_insn_size(at),
+                        qemu_plugin_insn_vaddr(at));
+    if (set == A32 || set == T32) {
+      sets[page % PAGES].page = page, sets[page % PAGES].set = set;
+      return set == T32;
+    }
     if (set > guess) guess = set;
   }
+  for (int back = 0; back < 2; back++, page--)
+    if (sets[page % PAGES].page == page) return sets[page % PAGES].set == T32;
   return guess == MAYBE_T32;
 }
 
@@ -105,8 +115,8 @@ static int classify(const void *at, bool t32) {
   memcpy(&word, bytes, size < sizeof word ? size : sizeof word);
   if (architecture == AARCH64) return classify_arm(word);
   if (!t32) return classify_a32(word);
-  memcpy(halves, bytes, size);
-  return classify_t32(halves[0], halves[1], size);
+  memcpy(halves, bytes, size < sizeof halves ? size : sizeof halves);
+  return classify_t32(halves[0], halves[1]);
 }
 
 static void translate(uint64_t plugin, void *code) {

@@ -20,11 +20,12 @@ enum {
 
 int classify_arm(uint32_t word);
 int classify_a32(uint32_t word);
-int classify_t32(uint32_t first, uint32_t second, size_t size);
+int classify_t32(uint32_t first, uint32_t second);
 int classify_x86(const uint8_t *bytes, size_t size);
 
-/* To which of its two sets of instructions a 32-bit Arm's one belongs: qemu does not tell. What may
- * be of either has a condition that is always true, as most of A32's have and few of T32's look. */
+/* To which of its two sets of instructions a 32-bit Arm's one belongs: qemu does not tell, and gives
+ * T32 instructions before the last half word of a page that one besides. A guess goes by what most
+ * of A32 have, a condition that is always true. */
 enum { A32, T32, MAYBE_A32, MAYBE_T32 };
 int arm32_set(const uint8_t *bytes, size_t size, uint64_t address);
 

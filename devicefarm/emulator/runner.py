@@ -2,10 +2,10 @@
 
     RUNTIME=tflite_runtime python3 runner.py FOLDER MODE SAMPLES MARKED
 
-``packages`` in the folder can be imported, among them RUNTIME, and so can what Debian packages. MODE
-is ``outputs`` or ``count``; without one everything is imported, and no more. Variables that the
-file has are reset before each inference. After MARKED inferences as many calls that do nothing are
-marked off, which tell what Python itself takes. Exit codes are those of ``runner.c``.
+``packages`` in the folder can be imported, among them RUNTIME, and so can what Debian packages.
+MODE is ``outputs`` or ``count``; without one everything is imported, and no more. Variables that
+the file has are reset before each inference. After MARKED inferences as many calls that do nothing
+are marked off, which tell what Python itself takes. Exit codes are those of ``runner.c``.
 """
 
 import posix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edgekit.artifact import Artifact
 from edgekit.devices.backend import Fetch
@@ -26,13 +26,13 @@ from edgekit.devices.runtime_choice import (
 from edgekit.errors import ArtifactError, DeviceError, OptionError
 from edgekit.progress import Progress
 
+_ARCHITECTURES: Mapping[str, Collection[str]] = {
+    **{name: engine.size_mb for name, engine in ENGINES.items()},
+    **{name: interpreter.size_mb for name, interpreter in INTERPRETERS.items()},
+}
 # architecture -> the runtimes that can be emulated on it.
 RUNTIMES: Mapping[str, tuple[str, ...]] = {
-    each: tuple(
-        name
-        for name, runtime in {**ENGINES, **INTERPRETERS}.items()
-        if each in runtime.size_mb
-    )
+    each: tuple(name for name, known in _ARCHITECTURES.items() if each in known)
     for each in ("aarch64", "x86_64", "armv7")
 }
 
@@ -116,7 +116,8 @@ class Kit:
 
     def folders(self) -> list[str]:
         """Return the names of the store's folders that are used, and of earlier builds."""
-        earlier = store.alike(f"emulator-{self.cpu.architecture}-")
+        built = (self.cpu.architecture, "plugin")
+        earlier = [name for each in built for name in store.alike(f"emulator-{each}-")]
         return list(dict.fromkeys([*(part.name for part in self._parts()), *earlier]))
 
     def tools(self) -> Tools:

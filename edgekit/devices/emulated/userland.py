@@ -37,7 +37,7 @@ class Userland:
         self._cpu, self._python = cpu, PYTHONS[cpu.architecture]
         self._interpreter = INTERPRETERS[runtime.name]
         self._wheel = self._interpreter.wheel(runtime.version, cpu.architecture, self._python.tag)
-        self._build = Build(architecture=cpu.architecture, runners=())
+        self._build = Build()
 
     def parts(self) -> Sequence[Part]:
         """Return what has to be there, in the order in which it comes."""
@@ -62,9 +62,7 @@ class Userland:
             idle=True,
             plain=self._interpreter.plain,
             room={"runner.py": script, f"packages/{module}": self._wheel.folder, **more},
-            system={
-                name: root / name for name in ("usr", "lib", self._python.loader) if name
-            },
+            system={name: root / name for name in ("usr", "lib", self._python.loader) if name},
             called="prefix/usr/bin/python3.11",
             before=words,
             folder=f"prefix/{ROOM}",
