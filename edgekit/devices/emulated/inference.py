@@ -69,9 +69,10 @@ def studied(
     if request.operators and tools.program.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
+        # First: a file that ends the runtime's process would end this one.
+        outputs = outputs_of(artifact, samples, runs["outputs"].result())
         reference, against, weak = _here(artifact, samples, plain=tools.program.plain)
-        results = {task: run.result() for task, run in runs.items()}
-    outputs = outputs_of(artifact, samples, results["outputs"])
+        results = {task: run.result() for task, run in runs.items() if task != "outputs"}
     agreed = agreement(artifact, outputs, reference, against=against)
     warnings = [*weak, *warnings_of(artifact, agreed, outputs, reference)]
     total, doubts = _steady(results["count"].counted, idle=tools.program.idle)
