@@ -188,7 +188,7 @@ static void call(uint64_t plugin, unsigned cpu, int64_t number, uint64_t which, 
   if (mark == END) finish();
   if (mark == TICK && on) tell("tick", ticked);
   memcpy(ticked, figures, sizeof ticked);
-  on = mark != END;
+  if (mark != TICK) on = mark == BEGIN;
 }
 
 static uint64_t number(const char *argument, const char *name, size_t size, uint64_t otherwise) {

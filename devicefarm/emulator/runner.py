@@ -3,9 +3,11 @@
     RUNTIME=tflite_runtime python3 runner.py FOLDER MODE SAMPLES MARKED
 
 ``packages`` in the folder can be imported, among them RUNTIME, and so can what Debian packages.
-MODE is ``outputs`` or ``count``; without one everything is imported, and no more. Variables that
-the file has are reset before each inference. After MARKED inferences as many calls that do nothing
-are marked off, which tell what Python itself takes. Exit codes are those of ``runner.c``.
+MODE is ``outputs``, ``count`` or ``operators``; without one everything is imported, and no more.
+Variables that the file has are reset before each inference. After MARKED inferences as many calls
+that do nothing are marked off, which tell what Python itself takes. Exit codes are those of
+``runner.c``. Of ``operators`` those that have marks of their own are events; the first two looks at
+the clock lie around nothing.
 """
 
 import posix
@@ -33,18 +35,25 @@ try:
     from collections.abc import Callable
 
     import numpy as np
+    from watch import Watch
 
     Interpreter = importlib.import_module(os.environ["RUNTIME"] + ".interpreter").Interpreter
 except (ImportError, SyntaxError, ValueError) as error:
     fail(BROKEN, error)
 
-WHICH, READY, BEGIN, END = 0x5ED6E, 1, 2, 3
+WHICH, READY, BEGIN, END, TICK = 0x5ED6E, 1, 2, 3, 4
 
 
 def main(folder: str, mode: str, samples: str, marked: str) -> None:
     """Run; the folder's files are those of ``runner.c``."""
     interpreter = Interpreter(model_path=folder + "/model.tflite", num_threads=1)
     interpreter.allocate_tensors()
+    watch = None
+    if mode == "operators":  # after the runtime's own delegates, whose parts are seen then, too
+        look = ctypes.PyDLL(None).getpriority
+        watch = Watch(lambda: look(WHICH, TICK))
+        interpreter._interpreter.ModifyGraphWithDelegate(watch.place())
+        interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     invoke, forget = interpreter._interpreter.Invoke, interpreter.reset_all_variables
     with open(folder + "/in", "rb") as given, open(folder + "/out", "r+b") as out:
@@ -65,6 +74,8 @@ def main(folder: str, mode: str, samples: str, marked: str) -> None:
     for number, each in enumerate(outputs):
         print("output", interpreter.get_tensor(each["index"]).nbytes, number)
     count(invoke, forget, int(marked))
+    if watch is not None:
+        profile(invoke, forget, watch)
     print("done", flush=True)
 
 
@@ -80,6 +91,19 @@ def count(invoke: Callable[[], object], forget: Callable[[], object], marked: in
         mark(WHICH, BEGIN)
         work()
         mark(WHICH, END)
+
+
+def profile(invoke: Callable[[], object], forget: Callable[[], object], watch: Watch) -> None:
+    """Mark one inference off, and tell between which looks at the clock each operator ran."""
+    mark = ctypes.CDLL(None).getpriority
+    watch.begin(warm=True)
+    forget()
+    mark(WHICH, BEGIN)
+    watch.begin(warm=False)
+    invoke()
+    mark(WHICH, END)
+    for number, node in enumerate(watch.ran):
+        print("event", 2, 2 * number + 4, 1, node, 0, "operator")
 
 
 try:

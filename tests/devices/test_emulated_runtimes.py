@@ -171,7 +171,9 @@ def test_a_32_bit_board_agrees_with_reference_kernels(tmp_path):
     assert found.agreement.identical_share == 1.0
     assert found.agreement.reference.startswith("the reference kernels")
     assert found.warnings == ()
-    assert found.operators == ()
+    (operator, rest) = found.operators
+    assert (operator.kind, rest.kind) == ("FULLY_CONNECTED", "runtime")
+    assert operator.instructions > probe.WIDTH * probe.WIDTH / 16
     assert sum(found.counts.classes.values()) == found.counts.instructions
     assert found.counts.classes["integer_mac"] > 0
     # What Python itself takes is more than that.

@@ -118,7 +118,8 @@ def test_bench_says_what_brings_the_interpreter(filtering, tmp_path, monkeypatch
         benchmark(filtering.path, "raspberry-pi-4")
 
 
-def test_the_plugin_alone_does_not_pass_for_runners_too():
+def test_the_plugin_alone_does_not_pass_for_runners_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEKIT_DEVICES", str(tmp_path))
     board = load_device("raspberry-pi-4")
     named = [set(Kit(with_runtime(board, name)).folders()) for name in (
         "ai-edge-litert", "litert-interpreter",
@@ -136,10 +137,16 @@ def test_counts_of_three_processes_are_identical(name, runtime, filtering, tmp_p
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
         found.append(EmulatedBackend().measure(board, filtering, Request()))
     assert found[0].counts == found[1].counts == found[2].counts
+    assert found[0].operators == found[1].operators == found[2].operators
+    rows = found[0].operators
+    assert [row.kind for row in rows] == ["SVDF", "runtime"]
+    assert sum(row.instructions for row in rows) == found[0].counts.instructions
+    # Four rows of ten products, and four of three: no operator takes less.
+    assert rows[0].instructions > 52
     counts = found[0].counts
     assert 500 < counts.instructions < 20_000
     assert sum(counts.classes.values()) == counts.instructions
-    assert counts.classes["float_mac"] > 0
+    assert counts.classes.get("float_mac", 0) + counts.classes["float"] > 0
     assert found[0].runtime == {runtime: with_runtime(board, runtime).runtime.version}
     assert found[0].agreement.samples == 4
     assert found[0].agreement.largest_difference < 1e-6
@@ -166,6 +173,17 @@ def test_a_latency_of_other_kernels_is_called_a_guess(filtering):
     assert "is a guess" in warning
     assert "without state" in warning
     assert found.latency.high_ms >= 1.5 * found.latency.ms
+
+
+@pytest.mark.slow
+def test_what_xnnpack_took_over_is_a_row_of_its_own(summing):
+    device = with_runtime(ready("raspberry-pi-4", "litert-interpreter"), "litert-interpreter")
+    found = EmulatedBackend().measure(device, summing, Request())
+    rows = {row.kind: row for row in found.operators}
+    assert rows["CALL_ONCE"].instructions is not None
+    assert rows["ADD"].where == "cpu, not told apart"
+    assert rows["XNNPACK"].instructions > 0
+    assert sum(row.instructions or 0 for row in found.operators) == found.counts.instructions
 
 
 @pytest.mark.slow

@@ -26,8 +26,8 @@ from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
 from edgekit.devices.emulated.onnx_profile import node_costs, nodes_of
-from edgekit.devices.emulated.part import Tools
-from edgekit.devices.emulated.spans import spans
+from edgekit.devices.emulated.part import Program, Tools
+from edgekit.devices.emulated.spans import spans, watched
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
 from edgekit.devices.reference_kernels import reference_outputs
 from edgekit.devices.state import state_of
@@ -80,7 +80,7 @@ def studied(
     operators: tuple[OperatorCost, ...] = ()
     if "operators" in results:
         try:
-            operators = _operators(audited, total, results["operators"])
+            operators = _operators(audited, total, results["operators"], tools.program)
         except DeviceError as error:
             warnings.append(f"operators cannot be told apart: {error}")
     return Found(
@@ -161,21 +161,23 @@ def _without(figures: Figures, less: Figures) -> Figures:
     return {name: max(number - less[name], 0) for name, number in figures.items()}
 
 
-def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
+def _operators(
+    audited: AuditResult, total: Figures, result: Result, program: Program
+) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
     if result.profile:
         nodes = nodes_of(result.profile, result.told.profiled_from)
         return node_costs(audited, nodes, result.counted.ticks, total)
-    ran = spans(result.told.events, result.counted.ticks)
-    main = _main_operators(Path(audited.path))
+    main, events, ticks = _main_operators(audited.path), result.told.events, result.counted.ticks
+    ran = watched(events, ticks, main) if program.idle else spans(events, ticks)
     return operator_costs(audited.operators[:main], ran, total)
 
 
-def _main_operators(path: Path) -> int:
+def _main_operators(path: str | Path) -> int:
     """Return how many operators the main graph has; those of bodies of loops come after them."""
     schema = load("ai_edge_litert.schema_py_generated")
-    graph = schema.Model.GetRootAs(path.read_bytes(), 0).Subgraphs(0)
+    graph = schema.Model.GetRootAs(Path(path).read_bytes(), 0).Subgraphs(0)
     return int(graph.OperatorsLength())
 
 

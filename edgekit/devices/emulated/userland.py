@@ -54,14 +54,20 @@ class Userland:
 
     def _program(self, more: Mapping[str, Path]) -> Program:
         root, module = self._python.bundle.root, self._interpreter.module
-        script = shipped("devicefarm") / "emulator/runner.py"
+        scripts = shipped("devicefarm") / "emulator"
         words = ("-s", "-S", "-B", "-X", f"pycache_prefix={_BYTECODE}", f"prefix/{ROOM}/runner.py")
         return Program(
             file=root / "usr/bin/python3.11",
             plugin=self._build.plugin,
             idle=True,
             plain=self._interpreter.plain,
-            room={"runner.py": script, f"packages/{module}": self._wheel.folder, **more},
+            operators=True,
+            room={
+                "runner.py": scripts / "runner.py",
+                "packages/watch.py": scripts / "watch.py",
+                f"packages/{module}": self._wheel.folder,
+                **more,
+            },
             system={name: root / name for name in ("usr", "lib", self._python.loader) if name},
             called="prefix/usr/bin/python3.11",
             before=words,
