@@ -20,6 +20,7 @@ from edgekit.devices.host import HostBackend
 from edgekit.devices.inventory import Inventory, open_inventory
 from edgekit.devices.lease import leased
 from edgekit.devices.readiness import see
+from edgekit.devices.runtime_choice import kind_of
 from edgekit.errors import BudgetMissed, DeviceError, EdgekitError, OptionError
 from edgekit.measuring.measure import Measure
 from edgekit.measuring.scoring import Scoring, scored
@@ -86,7 +87,7 @@ def benchmark(
         evaluate_samples=evaluate_samples,
     )  # fmt: skip
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    kinds = {artifact.format for artifact in artifacts}
+    kinds = {kind_of(artifact) for artifact in artifacts}
     called = _chosen(devices, pools, open_inventory(inventory), kinds)
     if not artifacts or not called:
         raise OptionError("expected at least one file and one device, got none")

@@ -32,6 +32,7 @@ size_t qemu_plugin_tb_n_insns(const void *);
 void *qemu_plugin_tb_get_insn(const void *, size_t);
 const void *qemu_plugin_insn_data(const void *);
 size_t qemu_plugin_insn_size(const void *);
+uint64_t qemu_plugin_insn_vaddr(const void *);
 unsigned qemu_plugin_mem_size_shift(uint32_t);
 bool qemu_plugin_mem_is_store(uint32_t);
 
@@ -56,8 +57,11 @@ static uint64_t figures[FIGURES], begun[FIGURES], ticked[FIGURES];
 static cache l1, l2;
 static uint64_t touched;
 static unsigned line_bits = 6, inferences;
-static int out = -1, arm, get_priority; /* the number of the marks' system call */
-static bool on, other;
+static int out = -1, get_priority; /* the number of the marks' system call */
+static enum { AARCH64, ARM, X86 } architecture;
+static bool on;
+enum { PAGES = 4096 };
+static struct { uint64_t page; int set; } sets[PAGES]; /* of 32-bit Arm's pages, the last ones */
 
 /* The line that was touched last is in the cache, and is the one used last. */
 static void touch(uint64_t line) {
@@ -82,6 +86,39 @@ static void access(unsigned cpu, uint32_t how, uint64_t address, void *given) {
   if ((address + size - 1) >> line_bits != first) touch(first + 1);
 }
 
+/* Whether a block is T32. One instruction that can be of one set alone says so for all, and for
+ * others on its page and the next; where none does it is a guess. */
+static bool is_t32(const void *code, size_t count) {
+  int guess = MAYBE_A32;
+  uint64_t page = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(code, 0)) >> 12;
+  for (size_t i = 0; i < count; i++) {
+    void *at = qemu_plugin_tb_get_insn(code, i);
+    int set = arm32_set(qemu_plugin_insn_data(at), qemu_plugin_insn_size(at),
+                        qemu_plugin_insn_vaddr(at));
+    if (set == A32 || set == T32) {
+      sets[page % PAGES].page = page, sets[page % PAGES].set = set;
+      return set == T32;
+    }
+    if (set > guess) guess = set;
+  }
+  for (int back = 0; back < 2; back++, page--)
+    if (sets[page % PAGES].page == page) return sets[page % PAGES].set == T32;
+  return guess == MAYBE_T32;
+}
+
+static int classify(const void *at, bool t32) {
+  const uint8_t *bytes = qemu_plugin_insn_data(at);
+  size_t size = qemu_plugin_insn_size(at);
+  uint32_t word;
+  uint16_t halves[2] = {0, 0};
+  if (architecture == X86) return classify_x86(bytes, size);
+  memcpy(&word, bytes, size < sizeof word ? size : sizeof word);
+  if (architecture == AARCH64) return classify_arm(word);
+  if (!t32) return classify_a32(word);
+  memcpy(halves, bytes, size < sizeof halves ? size : sizeof halves);
+  return classify_t32(halves[0], halves[1]);
+}
+
 static void translate(uint64_t plugin, void *code) {
   (void)plugin;
   size_t count = qemu_plugin_tb_n_insns(code);
@@ -90,15 +127,13 @@ static void translate(uint64_t plugin, void *code) {
   if (!made || !all) abort();
   made->next = blocks;
   blocks = made;
+  bool t32 = architecture == ARM && is_t32(code, count);
   for (size_t i = 0; i < count; i++) {
     void *at = qemu_plugin_tb_get_insn(code, i);
-    const void *bytes = qemu_plugin_insn_data(at);
-    uint32_t word;
-    memcpy(&word, bytes, sizeof word * (arm != 0));
-    int kind = arm ? classify_arm(word) : other ? OTHER : classify_x86(bytes, qemu_plugin_insn_size(at));
+    int kind = classify(at, t32);
     made->held[kind]++;
     all[i].home = made;
-    if (!arm || kind <= PREFETCH || kind == OTHER)
+    if (architecture != AARCH64 || kind <= PREFETCH || kind == OTHER)
       qemu_plugin_register_vcpu_mem_cb(at, access, NO_REGISTERS, READS_AND_WRITES, &all[i]);
   }
   qemu_plugin_register_vcpu_tb_exec_inline(code, ADD, &made->runs, 1);
@@ -153,7 +188,7 @@ static void call(uint64_t plugin, unsigned cpu, int64_t number, uint64_t which, 
   if (mark == END) finish();
   if (mark == TICK && on) tell("tick", ticked);
   memcpy(ticked, figures, sizeof ticked);
-  on = mark != END;
+  if (mark != TICK) on = mark == BEGIN;
 }
 
 static uint64_t number(const char *argument, const char *name, size_t size, uint64_t otherwise) {
@@ -172,9 +207,10 @@ __attribute__((visibility("default"))) int qemu_plugin_install(
     if (!strncmp(arguments[i], "out=", 4)) out = open(arguments[i] + 4, WRITE_ANEW, 0600);
     for (int k = 0; k < 5; k++) sizes[k] = number(arguments[i], names[k], lengths[k], sizes[k]);
   }
-  arm = !strcmp(information->target_name, "aarch64");
-  other = !strcmp(information->target_name, "arm"); /* which is not classified */
-  get_priority = arm ? 141 : other ? 96 : 140;
+  architecture = !strcmp(information->target_name, "aarch64") ? AARCH64
+                 : !strcmp(information->target_name, "arm")   ? ARM
+                                                              : X86;
+  get_priority = architecture == AARCH64 ? 141 : architecture == ARM ? 96 : 140;
   if (out < 0 || information->system_mode || write(out, head, sizeof head - 1) < 0) return 1;
   cache_make(&l1, sizes[0], (unsigned)sizes[1], (unsigned)sizes[4]);
   cache_make(&l2, sizes[2], (unsigned)sizes[3], (unsigned)sizes[4]);

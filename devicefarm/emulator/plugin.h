@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Classes of instructions. On aarch64 each instruction has exactly one. On x86 an instruction that
+/* Classes of instructions. On Arm each instruction has exactly one. On x86 an instruction that
  * computes on memory is of the class of what it computes; LOAD and STORE are moves. */
 enum {
   LOAD, LOAD_PAIR, VECTOR_LOAD, VECTOR_LOAD_PAIR, STORE, VECTOR_STORE, PREFETCH,
@@ -19,7 +19,15 @@ enum {
   "other"
 
 int classify_arm(uint32_t word);
+int classify_a32(uint32_t word);
+int classify_t32(uint32_t first, uint32_t second);
 int classify_x86(const uint8_t *bytes, size_t size);
+
+/* To which of its two sets of instructions a 32-bit Arm's one belongs: qemu does not tell, and gives
+ * T32 instructions before the last half word of a page that one besides. A guess goes by what most
+ * of A32 have, a condition that is always true. */
+enum { A32, T32, MAYBE_A32, MAYBE_T32 };
+int arm32_set(const uint8_t *bytes, size_t size, uint64_t address);
 
 /* A set-associative cache with write-allocate and replacement of the least recently used line;
  * addresses are virtual. */

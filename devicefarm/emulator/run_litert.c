@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "runner.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ typedef struct {
 
 static void *compiled;
 static tensors inputs, outputs;
+static size_t chosen; /* the signature */
 
 /* Every function of the interface returns 0 where it worked; its arguments are words. */
 #define CALL(name, ...)                                             \
@@ -80,7 +82,7 @@ static void make_inputs(void *environment, void *signature, tensors *made) {
   for (size_t i = 0; i < made->count; i++) {
     void *tensor = NULL, *requirements = NULL;
     CALL(LiteRtGetSignatureInputTensorByIndex, signature, i, &tensor);
-    CALL(LiteRtGetCompiledModelInputBufferRequirements, compiled, (size_t)0, i, &requirements);
+    CALL(LiteRtGetCompiledModelInputBufferRequirements, compiled, chosen, i, &requirements);
     made->buffers[i] = buffer_of(environment, tensor, requirements);
     CALL(LiteRtGetTensorBufferPackedSize, made->buffers[i], &made->sizes[i]);
   }
@@ -93,7 +95,7 @@ static void make_outputs(void *environment, void *signature, tensors *made) {
     void *tensor = NULL, *requirements = NULL;
     const char *name = NULL;
     CALL(LiteRtGetSignatureOutputTensorByIndex, signature, i, &tensor);
-    CALL(LiteRtGetCompiledModelOutputBufferRequirements, compiled, (size_t)0, i, &requirements);
+    CALL(LiteRtGetCompiledModelOutputBufferRequirements, compiled, chosen, i, &requirements);
     made->buffers[i] = buffer_of(environment, tensor, requirements);
     CALL(LiteRtGetTensorBufferPackedSize, made->buffers[i], &made->sizes[i]);
     CALL(LiteRtGetSignatureOutputName, signature, i, &name);
@@ -102,31 +104,59 @@ static void make_outputs(void *environment, void *signature, tensors *made) {
   }
 }
 
-/* Inputs lie in the files in the order of `names`; a file without a signature has that order. */
-static void order(void *signature) {
+static const char *wanted[MOST_TENSORS]; /* the names of the inputs */
+static size_t wanted_count;
+
+static void read_names(void) {
   static char text[1 << 20];
-  const char *names[MOST_TENSORS];
-  size_t count = 0, known = 0, size;
   FILE *file = fopen(within("names"), "rb");
   if (!file) fail(BROKEN, "there is no file of names");
-  size = fread(text, 1, sizeof text - 1, file);
+  size_t size = fread(text, 1, sizeof text - 1, file);
   fclose(file);
-  for (char *at = text; at < text + size && count < MOST_TENSORS; at += strlen(at) + 1)
-    names[count++] = at;
-  if (count != inputs.count)
-    fail(REFUSED, "the file takes %zu inputs, not %zu", inputs.count, count);
+  for (char *at = text; at < text + size && wanted_count < MOST_TENSORS; at += strlen(at) + 1)
+    wanted[wanted_count++] = at;
+}
+
+/* Place of a signature's input among the wanted names, -1 if it is not there. */
+static int place_of(void *signature, size_t input) {
+  const char *name = NULL;
+  CALL(LiteRtGetSignatureInputName, signature, input, &name);
+  for (size_t k = 0; k < wanted_count; k++)
+    if (!strcmp(wanted[k], name)) return (int)k;
+  return -1;
+}
+
+static size_t known_inputs(void *signature) {
+  size_t count = 0, known = 0;
+  CALL(LiteRtGetNumSignatureInputs, signature, &count);
+  for (size_t i = 0; i < count; i++) known += place_of(signature, i) >= 0;
+  return count == wanted_count ? known + 1 : 0;
+}
+
+/* Of the main graph's signatures the first with most of the names. */
+static void *choose(void *model) {
+  void *signature = NULL, *best = NULL, *main_graph = NULL, *graph = NULL;
+  size_t count = 0, main_index = 0, known, most = 0;
+  CALL(LiteRtGetMainModelSubgraphIndex, model, &main_index);
+  CALL(LiteRtGetModelSubgraph, model, main_index, &main_graph);
+  CALL(LiteRtGetNumModelSignatures, model, &count);
   for (size_t i = 0; i < count; i++) {
-    const char *name = NULL;
-    CALL(LiteRtGetSignatureInputName, signature, i, &name);
-    inputs.place[i] = -1;
-    for (size_t k = 0; k < count; k++)
-      if (!strcmp(names[k], name)) inputs.place[i] = (int)k;
-    known += inputs.place[i] >= 0;
+    CALL(LiteRtGetModelSignature, model, i, &signature);
+    CALL(LiteRtGetSignatureSubgraph, signature, &graph);
+    if (graph != main_graph || (known = known_inputs(signature)) <= most) continue;
+    best = signature, chosen = i, most = known;
   }
-  for (size_t i = 0; i < count; i++) {
-    if (known < count) inputs.place[i] = (int)i;
+  if (!best) fail(REFUSED, "no signature of its main graph takes %zu inputs", wanted_count);
+  return best;
+}
+
+/* Inputs lie in the files in the order of the names; a file without a signature has that order. */
+static void order(void *signature) {
+  bool named = known_inputs(signature) == wanted_count + 1;
+  for (size_t i = 0; i < inputs.count; i++) {
+    inputs.place[i] = named ? place_of(signature, i) : (int)i;
     printf("input %zu ", inputs.sizes[i]);
-    end_line(names[inputs.place[i]]);
+    end_line(wanted[inputs.place[i]]);
   }
 }
 
@@ -147,7 +177,8 @@ void load(int with_profiler) {
   CALL(LiteRtCreateEnvironment, 0, NULL, &environment);
   CALL(LiteRtCreateModelFromFile, environment, within("model.tflite"), &model);
   compile(environment, model, with_profiler);
-  CALL(LiteRtGetModelSignature, model, (size_t)0, &signature);
+  read_names();
+  signature = choose(model);
   make_inputs(environment, signature, &inputs);
   make_outputs(environment, signature, &outputs);
   order(signature);
@@ -158,7 +189,7 @@ void feed(FILE *in) { move(&inputs, in, 1); }
 void hand_out(FILE *out) { move(&outputs, out, 0); }
 
 void run(void) {
-  CALL(LiteRtRunCompiledModel, compiled, (size_t)0, inputs.count, inputs.buffers, outputs.count,
+  CALL(LiteRtRunCompiledModel, compiled, chosen, inputs.count, inputs.buffers, outputs.count,
        outputs.buffers);
 }
 

@@ -1,11 +1,13 @@
-"""Runs TFLite files in tflite-runtime's Python interface on the device; see ``runner.c``.
+"""Runs TFLite files in a runtime's Python interface on the device; see ``runner.c``.
 
-    python3 runner.py FOLDER MODE SAMPLES MARKED
+    RUNTIME=tflite_runtime python3 runner.py FOLDER MODE SAMPLES MARKED
 
-tflite-runtime has no C interface. ``packages`` in the folder can be imported, and so can what
-Debian packages. MODE is ``outputs`` or ``count``; without one everything is imported, and no more.
-After MARKED inferences as many calls that do nothing are marked off, which tell what Python itself
-takes. Exit codes are those of ``runner.c``.
+``packages`` in the folder can be imported, among them RUNTIME, and so can what Debian packages.
+MODE is ``outputs``, ``count`` or ``operators``; without one everything is imported, and no more.
+Variables that the file has are reset before each inference. After MARKED inferences as many calls
+that do nothing are marked off, which tell what Python itself takes. Exit codes are those of
+``runner.c``. Of ``operators`` those that have marks of their own are events; the first two looks at
+the clock lie around nothing.
 """
 
 import posix
@@ -28,23 +30,32 @@ def fail(code: int, error: Exception) -> None:
 try:
     import ctypes
     import gc
+    import importlib
+    import os
     from collections.abc import Callable
 
     import numpy as np
-    from tflite_runtime.interpreter import Interpreter
+    from watch import Watch
+
+    Interpreter = importlib.import_module(os.environ["RUNTIME"] + ".interpreter").Interpreter
 except (ImportError, SyntaxError, ValueError) as error:
     fail(BROKEN, error)
 
-WHICH, READY, BEGIN, END = 0x5ED6E, 1, 2, 3
-GETPRIORITY = 96
+WHICH, READY, BEGIN, END, TICK = 0x5ED6E, 1, 2, 3, 4
 
 
 def main(folder: str, mode: str, samples: str, marked: str) -> None:
     """Run; the folder's files are those of ``runner.c``."""
     interpreter = Interpreter(model_path=folder + "/model.tflite", num_threads=1)
     interpreter.allocate_tensors()
+    watch = None
+    if mode == "operators":  # after the runtime's own delegates, whose parts are seen then, too
+        look = ctypes.PyDLL(None).getpriority
+        watch = Watch(lambda: look(WHICH, TICK))
+        interpreter._interpreter.ModifyGraphWithDelegate(watch.place())
+        interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    invoke = interpreter._interpreter.Invoke
+    invoke, forget = interpreter._interpreter.Invoke, interpreter.reset_all_variables
     with open(folder + "/in", "rb") as given, open(folder + "/out", "r+b") as out:
         for _ in range(int(samples)):
             for each in inputs:
@@ -53,28 +64,46 @@ def main(folder: str, mode: str, samples: str, marked: str) -> None:
                 value = np.frombuffer(given.read(size), each["dtype"]).reshape(shape)
                 interpreter.set_tensor(each["index"], value)
             if mode == "outputs":
+                forget()
                 invoke()
                 for each in outputs:
                     out.write(interpreter.get_tensor(each["index"]).tobytes())
     if mode != "outputs":
+        forget()
         invoke()
     for number, each in enumerate(outputs):
         print("output", interpreter.get_tensor(each["index"]).nbytes, number)
-    count(invoke, int(marked))
+    count(invoke, forget, int(marked))
+    if watch is not None:
+        profile(invoke, forget, watch)
     print("done", flush=True)
 
 
-def count(invoke: Callable[[], object], marked: int) -> None:
+def count(invoke: Callable[[], object], forget: Callable[[], object], marked: int) -> None:
     """Mark inferences off, and then as many calls of something that does nothing."""
-    call = ctypes.CDLL(None).syscall
+    mark = ctypes.CDLL(None).getpriority
     nothing = [].clear  # C, like an interpreter's method
     gc.collect()
     gc.disable()
-    call(GETPRIORITY, WHICH, READY)
+    mark(WHICH, READY)
     for work in [invoke] * marked + [nothing] * marked:
-        call(GETPRIORITY, WHICH, BEGIN)
+        forget()
+        mark(WHICH, BEGIN)
         work()
-        call(GETPRIORITY, WHICH, END)
+        mark(WHICH, END)
+
+
+def profile(invoke: Callable[[], object], forget: Callable[[], object], watch: Watch) -> None:
+    """Mark one inference off, and tell between which looks at the clock each operator ran."""
+    mark = ctypes.CDLL(None).getpriority
+    watch.begin(warm=True)
+    forget()
+    mark(WHICH, BEGIN)
+    watch.begin(warm=False)
+    invoke()
+    mark(WHICH, END)
+    for number, node in enumerate(watch.ran):
+        print("event", 2, 2 * number + 4, 1, node, 0, "operator")
 
 
 try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.figures import Agreement
-from edgekit.errors import DeviceError
+from edgekit.errors import ArtifactError, DeviceError
 from edgekit.runtimes.feed import batch_of
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -25,14 +25,23 @@ def default_samples(artifact: Artifact, *, count: int = SAMPLES, seed: int = 0) 
 
     All that a quantized input can hold, evenly; numbers from the standard normal distribution; for
     integer inputs without a scale 0 and 1.
+
+    Raises:
+        ArtifactError: the file has no inputs.
     """
+    if not artifact.inputs:
+        raise ArtifactError(
+            f"{artifact.path}: expected a file with at least one input, got none; what it gives is"
+            " always the same"
+        )
     rng = np.random.default_rng(seed)
     whole = batch_of(artifact.inputs) is None  # inputs without an axis that counts samples
     return {spec.name: _drawn(rng, spec, count, whole=whole) for spec in artifact.inputs}
 
 
 def _drawn(rng: np.random.Generator, spec: TensorSpec, count: int, *, whole: bool) -> NDArray[Any]:
-    shape = (count, *(size or 1 for size in spec.shape[0 if whole else 1 :]))
+    known = spec.shape[0 if whole else 1 :]
+    shape = (count, *(1 if size is None else size for size in known))
     if spec.scale is not None:
         limits = np.iinfo(spec.dtype)
         stored = rng.integers(limits.min, limits.max, shape, endpoint=True)
@@ -105,6 +114,8 @@ def demand_alike(outputs: Arrays, reference: Arrays) -> None:
 
 
 def _first(values: NDArray[Any]) -> NDArray[Any]:
+    if values.size == 0:
+        return np.zeros(len(values), np.intp)
     first: NDArray[Any] = values.reshape(len(values), -1).argmax(axis=1)
     return first
 

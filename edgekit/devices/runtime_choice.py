@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edgekit.artifact import Artifact
 from edgekit.devices.declaration import Device
+from edgekit.devices.state import state_of
 from edgekit.errors import UnknownName
 
 # runtime -> the format of the files that it takes, where a device has several runtimes.
@@ -15,7 +17,28 @@ FORMATS = {
     "tflite-runtime": "tflite",
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "litert-interpreter": "tflite",
 }
+WITH_STATE = "tflite with state"
+"""What TFLite files are taken for that keep something: LiteRT's C interface refuses these."""
+
+_KEEPING = ("litert-interpreter", "tflite-runtime")
+
+
+def kind_of(artifact: Artifact) -> str:
+    """Return what a runtime must take to run a file: its format, or more than that.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    if artifact.format == "tflite" and state_of(artifact) != "none":
+        return WITH_STATE
+    return artifact.format
+
+
+def takes(runtime: str, kind: str) -> bool:
+    """Whether a runtime runs files of a kind, a format or ``WITH_STATE``."""
+    return kind == FORMATS.get(runtime) or (kind == WITH_STATE and runtime in _KEEPING)
 
 
 def runtimes_of(device: Device) -> list[str]:
@@ -48,11 +71,11 @@ def with_runtimes(device: Device, name: str) -> Sequence[Device]:
 
 
 def for_format(device: Device, kind: str) -> Device:
-    """Return the device with the runtime that takes files of a format; as it is if none does."""
-    if device.runtime is not None and FORMATS.get(device.runtime.name) == kind:
+    """Return the device with the runtime that takes files of a kind; as it is if none does."""
+    if device.runtime is not None and takes(device.runtime.name, kind):
         return device
     for runtime in device.optional_runtimes:
-        if FORMATS.get(runtime.name) == kind:
+        if takes(runtime.name, kind):
             return replace(device, runtime=runtime)
     return device
 

@@ -203,6 +203,8 @@ def _named_ports(interpreter: Any) -> tuple[list[Any], list[Any]]:
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     for key in interpreter.get_signature_list():
         signature = interpreter.get_signature_runner(key)
+        if signature._subgraph_index != 0:
+            continue
         named_in, named_out = signature.get_input_details(), signature.get_output_details()
         if _indices(named_in) == {int(d["index"]) for d in inputs} and _indices(named_out) == {
             int(d["index"]) for d in outputs

@@ -18,12 +18,16 @@ from edgekit.errors import ArtifactError, DeviceError, OptionError, UnknownName
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("openvino")
 
-FILES = {"onnxruntime": "probe.onnx", "openvino": "probe.xml", "tflite-runtime": "probe.tflite"}
+FILES = {
+    "onnxruntime": "probe.onnx", "openvino": "probe.xml", "tflite-runtime": "probe.tflite",
+    "litert-interpreter": "probe.tflite",
+}  # fmt: skip
 WAYS = [
     ("raspberry-pi-4", "onnxruntime"),
     ("raspberry-pi-4", "openvino"),
     ("raspberry-pi-5", "onnxruntime"),
     ("x86-haswell", "onnxruntime"),
+    ("raspberry-pi-4", "litert-interpreter"),
     ("armv7", "tflite-runtime"),
 ]
 
@@ -167,8 +171,11 @@ def test_a_32_bit_board_agrees_with_reference_kernels(tmp_path):
     assert found.agreement.identical_share == 1.0
     assert found.agreement.reference.startswith("the reference kernels")
     assert found.warnings == ()
-    assert found.operators == ()
-    assert found.counts.classes == {}
+    (operator, rest) = found.operators
+    assert (operator.kind, rest.kind) == ("FULLY_CONNECTED", "runtime")
+    assert operator.instructions > probe.WIDTH * probe.WIDTH / 16
+    assert sum(found.counts.classes.values()) == found.counts.instructions
+    assert found.counts.classes["integer_mac"] > 0
     # What Python itself takes is more than that.
     assert probe.WIDTH * probe.WIDTH / 16 < found.counts.instructions < 100_000
 
@@ -188,7 +195,9 @@ def test_a_file_that_the_runtime_refuses_is_named(name, runtime, tmp_path):
 
 def test_a_board_takes_the_files_of_its_runtimes():
     board = load_device("raspberry-pi-4")
-    assert runtimes_of(board) == ["ai-edge-litert", "onnxruntime", "openvino"]
+    assert runtimes_of(board) == [
+        "ai-edge-litert", "onnxruntime", "openvino", "litert-interpreter",
+    ]  # fmt: skip
     assert for_format(board, "tflite") is board
     chosen = for_format(board, "openvino")
     assert chosen.runtime.name == "openvino"

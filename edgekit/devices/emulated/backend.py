@@ -25,7 +25,9 @@ from edgekit.errors import ArtifactError, DeviceError, MissingExtra
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
-_FITTED = "ai-edge-litert"  # whose counts every cost model was fitted on
+# Whose counts every cost model was fitted on, and what runs its kernels for files with state: these
+# are others.
+_FITTED, _STATEFUL = "ai-edge-litert", "litert-interpreter"
 _SAMPLES = 64  # a process: it starts in half a second, and may take half an hour
 
 
@@ -105,7 +107,7 @@ class EmulatedBackend:
         """Run samples, many in one process; see ``Computes``."""
         device = taking(device, artifact)
         cpu, _ = declared(device)
-        most = 1 if remembers(audit(artifact.path, packed=False)) else _SAMPLES
+        most = 1 if remembers(artifact) else _SAMPLES
         return computed_in_parts(cpu, Kit(device).tools(), artifact, samples, most=most)
 
 
@@ -114,23 +116,31 @@ def _latency(
 ) -> Latency | None:
     """Return a modelled latency, where the device has a model of it."""
     cpu, runtime = declared(device)
-    if device.cost is None or runtime.name != _FITTED:
+    if device.cost is None or runtime.name not in (_FITTED, _STATEFUL):
         return None
     threads = min(request.threads or device.cost.threads, cpu.cores)
     working = [one for one in audited.operators if not one.precision.startswith("constant")]
-    return modelled(counts, device.cost, threads, clock_mhz=cpu.clock_mhz, operators=len(working))
+    return modelled(
+        counts, device.cost, threads, clock_mhz=cpu.clock_mhz, operators=len(working),
+        guessed=runtime.name == _STATEFUL,
+    )  # fmt: skip
 
 
 def _weak_model(device: Device, counts: Counts) -> Iterator[str]:
     """Say what keeps a modelled latency from being worth much."""
-    if device.cost is None or declared(device)[1].name != _FITTED:
+    if device.cost is None or (name := declared(device)[1].name) not in (_FITTED, _STATEFUL):
         return
     if device.cost.borrowed:
         yield (
             f"the modelled latency uses the cycles of {device.cost.borrowed}, for want of published"
             " figures: compare files by it, not devices"
         )
-    if is_beyond_fit(counts, device.cost):
+    if name == _STATEFUL:
+        yield (
+            "the modelled latency is a guess: its cost was fitted on files without state, whose"
+            " kernels are others; compare instructions"
+        )
+    elif is_beyond_fit(counts, device.cost):
         yield (
             f"the modelled latency is a guess: {counts.instructions:,} instructions are fewer than"
             f" the {device.cost.fitted_from:,} of the smallest model that its cost was fitted on;"
@@ -168,7 +178,9 @@ def _why_no_latency(device: Device) -> str:
     if device.cost is None:
         return ""
     _, runtime = declared(device)
-    return "" if runtime.name == _FITTED else f"not modelled: the cost was fitted on {_FITTED}"
+    if runtime.name in (_FITTED, _STATEFUL):
+        return ""
+    return f"not modelled: the cost was fitted on {_FITTED}"
 
 
 def _facts(device: Device, tools: Tools) -> dict[str, str]:

@@ -85,13 +85,13 @@ class Build:
     """The plugin, and the runners of an architecture where ``cross`` or this host compiles them.
 
     Args:
-        architecture: What the runners are for.
+        architecture: What the runners are for; empty for the plugin alone, which serves all.
         runners: Names of theirs: the ``run_*.c`` that are built.
         cross: What compiles them, None for this host's compiler.
     """
 
-    architecture: str
-    runners: tuple[str, ...]
+    architecture: str = ""
+    runners: tuple[str, ...] = ()
     cross: Bundle | None = None
 
     @property
@@ -103,13 +103,18 @@ class Build:
     def name(self) -> str:
         """What its folder is called; other sources give another."""
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_sources())))
-        return f"emulator-{self.architecture}-{digest.hexdigest()[:12]}"
+        return f"emulator-{self.architecture or 'plugin'}-{digest.hexdigest()[:12]}"
 
     def needs(self) -> list[Fetch]:
         """Return what ``fetch`` would build."""
         if store.present(self.name):
             return []
-        return [Fetch(source="built here", package="runner and qemu plugin")]
+        return [
+            Fetch(
+                source="built here",
+                package="qemu plugin" if not self.runners else "runner and qemu plugin",
+            )
+        ]
 
     @property
     def plugin(self) -> Path:
@@ -141,7 +146,7 @@ class Build:
 
 
 def _build_plugin(folder: Path) -> None:
-    names = ("plugin.c", "cache.c", "decode_arm.c", "decode_x86.c")
+    names = ("plugin.c", "cache.c", "decode_arm.c", "decode_arm32.c", "decode_x86.c")
     flags = ["-O2", "-shared", "-fPIC", "-ffreestanding", "-fvisibility=hidden", "-nostdlib"]
     files = [str(_folder() / name) for name in names]
     _compile([compiler(), *flags, *files, "-o", "plugin.so"], folder, None)

@@ -17,8 +17,9 @@ CLASSES = (
 
 
 def modelled(
-    counts: Counts, cost: Cost, threads: int, *, clock_mhz: int, operators: int
-) -> Latency:
+    counts: Counts, cost: Cost, threads: int, *, clock_mhz: int, operators: int,
+    guessed: bool = False,
+) -> Latency:  # fmt: skip
     """Return the latency that counts stand for.
 
     cycles = sum over ``cost.cycles`` of number times cycles; a class that it does not name is free.
@@ -26,8 +27,8 @@ def modelled(
     share(n) = (1 - parallel) + parallel / n is Amdahl's law and ``cost.threads`` is the number that
     the cycles were fitted for. For another number the interval spans parallel from 2/3 to 1, since
     nothing was published that it could be fitted on. For an inference of fewer instructions than
-    any that the cost was fitted on, it begins where operators cost nothing besides, and is at least
-    50 % wide.
+    any that the cost was fitted on, or one of other kernels, it begins where operators cost nothing
+    besides, and is at least 50 % wide.
 
     Args:
         counts: Of one inference with one thread.
@@ -35,6 +36,7 @@ def modelled(
         threads: That the inference may use.
         clock_mhz: Of the device.
         operators: Of the file, constants left out.
+        guessed: Whether the kernels are others than those that the cost was fitted on.
 
     Raises:
         OptionError: the clock is not known, or the cost names something that is not counted.
@@ -53,7 +55,7 @@ def modelled(
         for parallel in (cost.parallel_share, *_PARALLEL)
     )
     error, least = cost.relative_error, min(span)
-    if is_beyond_fit(counts, cost):
+    if guessed or is_beyond_fit(counts, cost):
         error, least = max(error, _GUESS), least - operators * cost.operator_ms
     return Latency(
         ms=ms,

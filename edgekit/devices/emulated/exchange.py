@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.devices.emulated.job import Feed, Result
 from edgekit.devices.stored import stored_batches
-from edgekit.errors import DeviceError
+from edgekit.errors import ArtifactError, DeviceError
 from edgekit.runtimes import feed
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -21,8 +21,15 @@ def feed_of(artifact: Artifact, samples: Arrays) -> Feed:
     """Return samples, real values by input name, as what the file's inputs store.
 
     Raises:
+        ArtifactError: the file takes or gives something else than numbers.
         DataError: they do not fit the file.
     """
+    for spec in (*artifact.inputs, *artifact.outputs):
+        if np.dtype(spec.dtype).kind not in "biufc":
+            raise ArtifactError(
+                f"{artifact.path}: expected numbers in {spec.name!r}, got {spec.dtype}: convert a"
+                " model without it"
+            )
     batches = stored_batches(artifact, samples)
     return Feed(
         names=tuple(spec.name for spec in artifact.inputs),
@@ -63,11 +70,12 @@ def _in_order(artifact: Artifact, result: Result) -> list[TensorSpec]:
 
 
 def _real(spec: TensorSpec, stored: bytes) -> NDArray[np.float32]:
-    shape = [size or 1 for size in spec.shape]
+    shape = [1 if size is None else size for size in spec.shape]
     dtype = np.dtype(spec.dtype)
     if len(stored) != int(np.prod(shape)) * dtype.itemsize:
         raise DeviceError(
             f"output {spec.name!r}: expected {int(np.prod(shape)) * dtype.itemsize} bytes from the"
-            f" device, got {len(stored)}; export the file with fixed shapes"
+            f" device, got {len(stored)}; export the file with fixed shapes, and with inputs and"
+            " outputs of whole bytes"
         )
     return feed.to_real(np.frombuffer(stored, dtype).reshape(shape), spec)

@@ -26,16 +26,14 @@ from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
 from edgekit.devices.emulated.onnx_profile import node_costs, nodes_of
-from edgekit.devices.emulated.part import Tools
-from edgekit.devices.emulated.spans import spans
+from edgekit.devices.emulated.part import Program, Tools
+from edgekit.devices.emulated.spans import spans, watched
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
 from edgekit.devices.reference_kernels import reference_outputs
+from edgekit.devices.state import state_of
 from edgekit.errors import DeviceError
 from edgekit.extras import load
 from edgekit.files import scratch
-
-# Operators that remember what came before: of these, each process runs one sample.
-_STATEFUL = ("LSTM", "RNN", "SVDF", "VAR_HANDLE", "ASSIGN_VARIABLE", "ReadValue")
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
 _APART, _FEW = 0.005, 1_000_000
@@ -65,15 +63,16 @@ def studied(
     """
     few = 1 if audited.macs > _LARGE else SAMPLES
     samples = request.samples or default_samples(artifact, count=few)
-    if remembers(audited):
+    if remembers(artifact):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
     if request.operators and tools.program.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
+        # First: a file that ends the runtime's process would end this one.
+        outputs = outputs_of(artifact, samples, runs["outputs"].result())
         reference, against, weak = _here(artifact, samples, plain=tools.program.plain)
-        results = {task: run.result() for task, run in runs.items()}
-    outputs = outputs_of(artifact, samples, results["outputs"])
+        results = {task: run.result() for task, run in runs.items() if task != "outputs"}
     agreed = agreement(artifact, outputs, reference, against=against)
     warnings = [*weak, *warnings_of(artifact, agreed, outputs, reference)]
     total, doubts = _steady(results["count"].counted, idle=tools.program.idle)
@@ -81,7 +80,7 @@ def studied(
     operators: tuple[OperatorCost, ...] = ()
     if "operators" in results:
         try:
-            operators = _operators(audited, total, results["operators"])
+            operators = _operators(audited, total, results["operators"], tools.program)
         except DeviceError as error:
             warnings.append(f"operators cannot be told apart: {error}")
     return Found(
@@ -101,9 +100,9 @@ def computed(
         return outputs_of(artifact, samples, runs["outputs"].result())
 
 
-def remembers(audited: AuditResult) -> bool:
-    """Whether a file has operators that remember the sample before, which nothing here resets."""
-    return any(word in each.kind for each in audited.operators for word in _STATEFUL)
+def remembers(artifact: Artifact) -> bool:
+    """Whether a file remembers the sample before until its process ends."""
+    return state_of(artifact) == "resources"
 
 
 def computed_in_parts(
@@ -162,21 +161,23 @@ def _without(figures: Figures, less: Figures) -> Figures:
     return {name: max(number - less[name], 0) for name, number in figures.items()}
 
 
-def _operators(audited: AuditResult, total: Figures, result: Result) -> tuple[OperatorCost, ...]:
+def _operators(
+    audited: AuditResult, total: Figures, result: Result, program: Program
+) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
     if result.profile:
         nodes = nodes_of(result.profile, result.told.profiled_from)
         return node_costs(audited, nodes, result.counted.ticks, total)
-    ran = spans(result.told.events, result.counted.ticks)
-    main = _main_operators(Path(audited.path))
+    main, events, ticks = _main_operators(audited.path), result.told.events, result.counted.ticks
+    ran = watched(events, ticks, main) if program.idle else spans(events, ticks)
     return operator_costs(audited.operators[:main], ran, total)
 
 
-def _main_operators(path: Path) -> int:
+def _main_operators(path: str | Path) -> int:
     """Return how many operators the main graph has; those of bodies of loops come after them."""
     schema = load("ai_edge_litert.schema_py_generated")
-    graph = schema.Model.GetRootAs(path.read_bytes(), 0).Subgraphs(0)
+    graph = schema.Model.GetRootAs(Path(path).read_bytes(), 0).Subgraphs(0)
     return int(graph.OperatorsLength())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ _STACK = "8388608"
 _LENGTH = 200  # of the path of the folder that a program is started in
 # How the runner ends where the runtime does not take the file, and where it has no such runtime.
 _REFUSED, _BROKEN = 3, 4
+_CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
 Task = Literal["outputs", "count", "operators"]
 
@@ -119,6 +121,11 @@ class Run:
             raise DeviceError(
                 f"what was installed for the device does not work: {telling(err)}; fetch it again:"
                 " edgekit devices install --again"
+            )
+        if -code in _CRASHES:
+            raise ArtifactError(
+                f"{self._model}: the device's runtime crashes on it: {telling(err) or 'no reason'};"
+                " if it does so with other files too: edgekit devices install --again"
             )
         if code:
             raise DeviceError(

@@ -104,14 +104,9 @@ def read_told(text: str) -> Told:
 
 
 def counts_of(figures: Figures) -> Counts:
-    """Return figures as they are reported; classes that did not occur are left out.
-
-    There are no classes where nothing tells them apart, and all instructions are of ``other``.
-    """
+    """Return figures as they are reported; classes that did not occur are left out."""
     fixed = {name: figures[name] for name in _FIXED}
     classes = {name: n for name, n in figures.items() if name not in _FIXED and n}
-    if set(classes) == {"other"}:
-        classes = {}
     return Counts(**fixed, classes=classes)
 
 

@@ -57,6 +57,38 @@ def spans(events: Sequence[Event], ticks: Sequence[Figures]) -> list[Span]:
     return found
 
 
+def watched(events: Sequence[Event], ticks: Sequence[Figures], operators: int) -> list[Span]:
+    """Return what TFLite ran, in order, where Python marked it off.
+
+    Nodes beyond those of the file are XNNPACK's: each is a part of the graph that it took over.
+    What Python takes to mark, which lies between the first two looks, is taken off; it differs by
+    some hundred instructions from one to the next.
+
+    Args:
+        events: Which operator ran between which looks.
+        ticks: Figures between looks.
+        operators: How many the main graph of the file has.
+
+    Raises:
+        DeviceError: events and looks do not fit together.
+    """
+    if len(ticks) < 2:
+        raise _unfit(f"{len(ticks)} looks, expected two around nothing")
+    idle = ticks[1]
+    found = [
+        _span("XNNPACK", each.node, ticks, each.start - 1, each.start - 1 + each.elapsed)
+        for each in events
+    ]
+    return [
+        Span(
+            name=one.name,
+            node=one.node if one.node is not None and one.node < operators else None,
+            figures={name: max(n - idle[name], 0) for name, n in one.figures.items()},
+        )
+        for one in found
+    ]
+
+
 def _steps(events: Sequence[Event]) -> Iterator[tuple[Event, list[Event]]]:
     """Yield operators of TFLite's own, and the first of each delegate's part with all of it."""
     part = list[Event]()

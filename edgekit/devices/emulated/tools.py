@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edgekit.artifact import Artifact
 from edgekit.devices.backend import Fetch
 from edgekit.devices.declaration import Cpu, Device, Runtime
 from edgekit.devices.emulated.building import compiler, demand_qemu, search
 from edgekit.devices.emulated.engines import ENGINES
+from edgekit.devices.emulated.interpreters import INTERPRETERS
 from edgekit.devices.emulated.native import Native
 from edgekit.devices.emulated.part import Part, Tools
 from edgekit.devices.emulated.qemu import QEMU, qemu_of
 from edgekit.devices.emulated.userland import Userland
 from edgekit.devices.provision import store
-from edgekit.devices.runtime_choice import FORMATS, for_format, runtimes_of
+from edgekit.devices.runtime_choice import (
+    FORMATS,
+    WITH_STATE,
+    for_format,
+    kind_of,
+    runtimes_of,
+    takes,
+)
 from edgekit.errors import ArtifactError, DeviceError, OptionError
 from edgekit.progress import Progress
 
+_ARCHITECTURES: Mapping[str, Collection[str]] = {
+    **{name: engine.size_mb for name, engine in ENGINES.items()},
+    **{name: interpreter.size_mb for name, interpreter in INTERPRETERS.items()},
+}
 # architecture -> the runtimes that can be emulated on it.
 RUNTIMES: Mapping[str, tuple[str, ...]] = {
-    "aarch64": tuple(ENGINES),
-    "x86_64": tuple(ENGINES),
-    "armv7": ("tflite-runtime",),
+    each: tuple(name for name, known in _ARCHITECTURES.items() if each in known)
+    for each in ("aarch64", "x86_64", "armv7")
 }
 
 
@@ -61,15 +72,22 @@ def taking(device: Device, artifact: Artifact) -> Device:
         ArtifactError: it has none.
         OptionError: see ``declared``.
     """
-    chosen = for_format(device, artifact.format)
+    kind = kind_of(artifact)
+    chosen = for_format(device, kind)
     _, runtime = declared(chosen)
-    if FORMATS[runtime.name] != artifact.format:
-        takes = ", ".join(sorted(FORMATS[name] for name in runtimes_of(device)))
+    if takes(runtime.name, kind):
+        return chosen
+    if kind == WITH_STATE and takes(runtime.name, artifact.format):
         raise ArtifactError(
-            f"{artifact.path}: {device.name} takes {takes} files, got {artifact.format};"
-            f" convert the model with a {takes.partition(',')[0]} target"
+            f"{artifact.path}: it keeps state from one inference to the next, which"
+            f" {runtime.name} of {device.name} does not run; give the device litert-interpreter in"
+            " optional_runtimes"
         )
-    return chosen
+    known = ", ".join(sorted({FORMATS[name] for name in runtimes_of(device)}))
+    raise ArtifactError(
+        f"{artifact.path}: {device.name} takes {known} files, got {artifact.format};"
+        f" convert the model with a {known.partition(',')[0]} target"
+    )
 
 
 class Kit:
@@ -98,7 +116,8 @@ class Kit:
 
     def folders(self) -> list[str]:
         """Return the names of the store's folders that are used, and of earlier builds."""
-        earlier = store.alike(f"emulator-{self.cpu.architecture}-")
+        built = (self.cpu.architecture, "plugin")
+        earlier = [name for each in built for name in store.alike(f"emulator-{each}-")]
         return list(dict.fromkeys([*(part.name for part in self._parts()), *earlier]))
 
     def tools(self) -> Tools:

@@ -1,4 +1,4 @@
-"""Boards whose runtime has no C interface: a Python of their architecture runs it.
+"""Runtimes that are asked through Python: one of the board's architecture runs them.
 
 Debian's Python and numpy of the architecture lie unpacked in the store. They are named by relative
 paths: of 32-bit programs qemu does not redirect every look at a file.
@@ -15,36 +15,18 @@ from edgekit.catalog import shipped
 from edgekit.devices.backend import Fetch
 from edgekit.devices.declaration import Cpu, Runtime
 from edgekit.devices.emulated.building import Build, search
+from edgekit.devices.emulated.interpreters import INTERPRETERS
 from edgekit.devices.emulated.job import command
 from edgekit.devices.emulated.part import ROOM, Part, Program
 from edgekit.devices.emulated.prefix import furnish, make_prefix
+from edgekit.devices.emulated.pythons import PYTHONS
 from edgekit.devices.emulated.qemu import QEMU, qemu_of
 from edgekit.devices.provision import store
-from edgekit.devices.provision.apt import Bundle
 from edgekit.devices.provision.command import output_of
-from edgekit.devices.provision.wheel import WheelFiles
 from edgekit.files import scratch
 from edgekit.progress import Progress
 
-PYTHON = Bundle(
-    name="python-armhf",
-    packages=("python3.11-minimal", "libpython3.11-stdlib", "python3-numpy", "libstdc++6"),
-    size_mb=15.3,
-    architecture="armhf",
-    needless=(
-        "dpkg|tar|python3|python3.11|(lib)?python3-(minimal|stdlib|pkg-resources)|media-types"
-        "|readline-common|lib(acl1|selinux1|pcre2.*|gssapi.*|k.*|com-err2|nsl2|tirpc.*|sqlite3-0"
-        "|db5.3|readline8|ncursesw6|tinfo6|md0|zstd1|uuid1)"
-    ),
-)
-_SIZE_MB = 1.8
 _TIMEOUT_S = 300.0
-_LIBRARIES = "prefix/usr/lib/arm-linux-gnueabihf"
-_ENVIRONMENT = {
-    "LD_LIBRARY_PATH": f"{_LIBRARIES}/blas:{_LIBRARIES}/lapack:{_LIBRARIES}",
-    "PYTHONHOME": "prefix/usr",
-    "PYTHONHASHSEED": "0",
-}
 _BYTECODE = f"prefix/{ROOM}/bytecode"
 
 
@@ -52,32 +34,46 @@ class Userland:
     """What a runtime with a Python interface needs, and how it is run."""
 
     def __init__(self, cpu: Cpu, runtime: Runtime) -> None:
-        self._cpu = cpu
-        self._wheel = WheelFiles(
-            package=runtime.name, version=runtime.version, architecture="armv7l",
-            members=("tflite_runtime/*",), size_mb=_SIZE_MB,
-        )  # fmt: skip
-        self._build = Build(architecture=cpu.architecture, runners=())
+        self._cpu, self._python = cpu, PYTHONS[cpu.architecture]
+        self._interpreter = INTERPRETERS[runtime.name]
+        self._wheel = self._interpreter.wheel(runtime.version, cpu.architecture, self._python.tag)
+        self._build = Build()
 
     def parts(self) -> Sequence[Part]:
         """Return what has to be there, in the order in which it comes."""
-        return [PYTHON, self._wheel, self._build, self._bytecode()]
+        return [self._python.bundle, self._wheel, self._build, self._bytecode()]
 
     def program(self) -> Program:
         """Return what runs, and what it needs to see."""
-        return _program(self._shown({"bytecode": self._bytecode().folder}), self._build.plugin)
+        return self._program({"bytecode": self._bytecode().folder})
 
     def _bytecode(self) -> Bytecode:
         return Bytecode(
-            name=f"{self._wheel.name}-bytecode",
-            cpu=self._cpu,
-            program=_program(self._shown({}), self._build.plugin),
+            name=f"{self._wheel.name}-bytecode", cpu=self._cpu, program=self._program({})
         )
 
-    def _shown(self, more: Mapping[str, Path]) -> dict[str, Path]:
-        script = shipped("devicefarm") / "emulator/runner.py"
-        packages = {"packages/tflite_runtime": self._wheel.folder}
-        return {"runner.py": script, **packages, **more}
+    def _program(self, more: Mapping[str, Path]) -> Program:
+        root, module = self._python.bundle.root, self._interpreter.module
+        scripts = shipped("devicefarm") / "emulator"
+        words = ("-s", "-S", "-B", "-X", f"pycache_prefix={_BYTECODE}", f"prefix/{ROOM}/runner.py")
+        return Program(
+            file=root / "usr/bin/python3.11",
+            plugin=self._build.plugin,
+            idle=True,
+            plain=self._interpreter.plain,
+            operators=True,
+            room={
+                "runner.py": scripts / "runner.py",
+                "packages/watch.py": scripts / "watch.py",
+                f"packages/{module}": self._wheel.folder,
+                **more,
+            },
+            system={name: root / name for name in ("usr", "lib", self._python.loader) if name},
+            called="prefix/usr/bin/python3.11",
+            before=words,
+            folder=f"prefix/{ROOM}",
+            environment=_environment(self._python.triplet, module),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +119,11 @@ class Bytecode:
         )  # fmt: skip
 
 
-def _program(room: Mapping[str, Path], plugin: Path) -> Program:
-    return Program(
-        file=PYTHON.root / "usr/bin/python3.11",
-        plugin=plugin,
-        idle=True,
-        plain=True,  # its kernels for integers give the same
-        room=room,
-        system={"usr": PYTHON.root / "usr", "lib": PYTHON.root / "lib"},
-        called="prefix/usr/bin/python3.11",
-        before=("-s", "-S", "-B", "-X", f"pycache_prefix={_BYTECODE}", f"prefix/{ROOM}/runner.py"),
-        folder=f"prefix/{ROOM}",
-        environment=_ENVIRONMENT,
-    )
+def _environment(triplet: str, module: str) -> dict[str, str]:
+    libraries = f"prefix/usr/lib/{triplet}"
+    return {
+        "LD_LIBRARY_PATH": f"{libraries}/blas:{libraries}/lapack:{libraries}",
+        "PYTHONHOME": "prefix/usr",
+        "PYTHONHASHSEED": "0",
+        "RUNTIME": module,
+    }

@@ -48,11 +48,14 @@ def output_of(
 def telling(text: bytes) -> str:
     """Return the line that tells most: the last that speaks of an error, else the last one.
 
-    A warning tells less than any other line.
+    A warning tells less than any other line, and so does qemu's word that a signal came.
     """
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     grave = [line for line in lines if line.startswith(("E:", "ERROR:")) or "error:" in line]
-    plain = [line for line in lines if "warning:" not in line.lower()]
+    plain = [
+        line for line in lines
+        if "warning:" not in line.lower() and not line.startswith(("qemu: uncaught", "INFO:"))
+    ]  # fmt: skip
     return (grave or plain or lines or [""])[-1][:300]
 
 

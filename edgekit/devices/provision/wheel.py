@@ -25,7 +25,8 @@ _GLIBC = range(36, 16, -1)  # pip takes no older platform than it is told: all a
 class WheelFiles:
     """Files in the wheel of a distribution, for an architecture; the rest is not kept.
 
-    ``members`` are patterns of their paths in it, each of which has to match.
+    ``members`` are patterns of their paths in it, each of which has to match. ``part`` names these
+    where others of the same wheel lie in the store, too.
     """
 
     package: str
@@ -33,11 +34,13 @@ class WheelFiles:
     architecture: str
     members: tuple[str, ...]
     size_mb: float
+    part: str = ""
 
     @property
     def name(self) -> str:
         """What it is called in the store."""
-        return f"{self.package}-{self.version}-{self.architecture}"
+        part = f"-{self.part}" if self.part else ""
+        return f"{self.package}-{self.version}-{self.architecture}{part}"
 
     @property
     def folder(self) -> Path:
