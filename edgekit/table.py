@@ -38,7 +38,11 @@ def toml(path: Path) -> dict[str, Any]:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise OptionError(
+            f"{path}: expected a TOML file: {(error.strerror or str(error)).lower()}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path}: not a readable TOML file: {error}") from error
     if (schema := table.pop("schema", None)) != SCHEMA:
         raise OptionError(f"{path}: expected schema = {SCHEMA}, got {schema!r}")

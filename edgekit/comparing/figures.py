@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edgekit.comparing.estimate import Estimate, exactly, untold, within
-from edgekit.comparing.scores import compare_drops, compare_scores, same_samples
+from edgekit.comparing.scores import compare_agreements, compare_drops, compare_scores, same_samples
 from edgekit.comparing.subject import Figure
 from edgekit.comparing.timing import compare_timings
 
@@ -18,7 +18,6 @@ TOLERANCES = {
     "load_ms": 0.50,
     "speedup_over_float": 0.25,
 }
-_OF_DATA = ("agreement", "sqnr_db")
 
 
 def unknown(figure: Figure) -> str:
@@ -48,6 +47,8 @@ def compare_figures(
         return compare_scores(before, after)
     if metric == "accuracy_drop_pp":
         return compare_drops(before, after)
+    if metric == "agreement":
+        return compare_agreements(before, after)
     if metric in QUANTILES and before.basis == "measured":
         if before.timing is None or after.timing is None:
             return untold(before, after, "no raw samples were kept")
@@ -60,6 +61,6 @@ def compare_figures(
             before, after, share, method=f"one reading each, give or take {100 * share:g} %"
         )
     scored = before.scored, after.scored
-    if metric in _OF_DATA and scored[0] and scored[1] and not same_samples(scored[0], scored[1]):
+    if metric == "sqnr_db" and scored[0] and scored[1] and not same_samples(scored[0], scored[1]):
         return untold(before, after, "computed on other samples")
     return exactly(before, after)

@@ -36,6 +36,23 @@ def compare_drops(before: Figure, after: Figure) -> Estimate:
     return _compared(before, after, drops=True)
 
 
+def compare_agreements(before: Figure, after: Figure) -> Estimate:
+    """Return how far ``agreement`` moved, with its 95 % interval, as independent shares.
+
+    Which samples agree is not kept, so the same samples are not paired, which is on the safe side.
+    """
+    one, other = before.scored, after.scored
+    if one is None or other is None:
+        return untold(before, after, "an evaluation is missing")
+    counts = one.evaluation.samples, other.evaluation.samples
+    if before.value == after.value and same_samples(one, other):
+        return exactly(before, after)
+    if min(counts) < FEWEST:
+        return untold(before, after, f"too few samples: {counts[0]} and {counts[1]},"
+                                     f" needs {FEWEST}")  # fmt: skip
+    return _newcombe(before, after, counts)
+
+
 def wilson(share: float, samples: int) -> tuple[float, float]:
     """Return the 95 % score interval of a share (Wilson 1927, "Probable inference")."""
     z = 1.959963984540054
@@ -155,15 +172,18 @@ def _of_shares(before: Figure, after: Figure) -> Estimate:
     if not (is_share(one.evaluation) and is_share(other.evaluation) and 0 <= min(p, q) <= 1
             and max(p, q) <= 1):  # fmt: skip
         return untold(before, after, "not the same samples, or no score of each was kept")
-    (l1, u1), (l2, u2) = (
-        wilson(value, found.evaluation.samples) for value, found in ((p, one), (q, other))
-    )
+    return _newcombe(before, after, (one.evaluation.samples, other.evaluation.samples))
+
+
+def _newcombe(before: Figure, after: Figure, samples: tuple[int, int]) -> Estimate:
+    """Compare two shares as independent ones."""
+    p, q = before.value or 0.0, after.value or 0.0
+    (l1, u1), (l2, u2) = wilson(p, samples[0]), wilson(q, samples[1])
     change = q - p
     return replace(
         exactly(before, after),
         low=change - math.hypot(q - l2, u1 - p), high=change + math.hypot(u2 - q, p - l1),
-        method=f"not paired, {one.evaluation.samples} and {other.evaluation.samples} samples:"
-        " Newcombe's interval",
+        method=f"not paired, {samples[0]} and {samples[1]} samples: Newcombe's interval",
     )  # fmt: skip
 
 

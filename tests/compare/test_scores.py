@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.accuracy import Evaluation, evaluate, metric
+from edgekit.comparing.figures import compare_figures
 from edgekit.comparing.run import judged
 from edgekit.comparing.scores import compare_drops, compare_scores, wilson
 from edgekit.comparing.subject import Figure, Scored
@@ -120,3 +121,20 @@ def test_scores_by_different_metrics_do_not_compare():
 def test_wilson_is_the_published_interval():
     low, high = wilson(0.81, 100)  # 81 of 100: Newcombe 1998 and every calculator
     assert (round(low, 4), round(high, 4)) == (0.7222, 0.8749)
+
+
+def agreement(count, wrong, *, sha="d"):
+    found = evaluated(answers(count, ()), answers(count, range(wrong)))
+    scored = Scored(evaluation=found, data="x.npz", data_sha256=sha, source_sha256="s")
+    return Figure(value=1 - wrong / count, basis="scored", better="higher", scored=scored)
+
+
+def test_one_answer_in_hundreds_is_no_change_of_agreement():
+    found = compare_figures("agreement", agreement(400, 1), agreement(400, 2))
+    assert judged(found, "higher")[0] == "cannot tell"
+    other = compare_figures("agreement", agreement(400, 1), agreement(30, 1, sha="e"))
+    assert judged(other, "higher")[0] == "cannot tell"
+    worse = compare_figures("agreement", agreement(400, 1), agreement(400, 40))
+    assert judged(worse, "higher")[0] == "worse"
+    same = compare_figures("agreement", agreement(400, 2), agreement(400, 2))
+    assert judged(same, "higher")[0] == "same"
