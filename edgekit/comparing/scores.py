@@ -176,15 +176,43 @@ def _of_shares(before: Figure, after: Figure) -> Estimate:
 
 
 def _newcombe(before: Figure, after: Figure, samples: tuple[int, int]) -> Estimate:
-    """Compare two shares as independent ones."""
+    """Compare two shares as independent ones.
+
+    Near 0 and 1 the interval of few samples is too sure; there Fisher's exact test has to agree.
+    """
     p, q = before.value or 0.0, after.value or 0.0
     (l1, u1), (l2, u2) = wilson(p, samples[0]), wilson(q, samples[1])
     change = q - p
+    low, high = change - math.hypot(q - l2, u1 - p), change + math.hypot(u2 - q, p - l1)
+    if not low <= 0 <= high and fisher_p(p, q, samples) >= 1 - paired.LEVEL:
+        low, high = min(low, 0.0), max(high, 0.0)
     return replace(
-        exactly(before, after),
-        low=change - math.hypot(q - l2, u1 - p), high=change + math.hypot(u2 - q, p - l1),
+        exactly(before, after), low=low, high=high,
         method=f"not paired, {samples[0]} and {samples[1]} samples: Newcombe's interval",
     )  # fmt: skip
+
+
+def fisher_p(p: float, q: float, samples: tuple[int, int]) -> float:
+    """Return the two-sided p-value of Fisher's exact test on two shares of so many samples.
+
+    All tables with the same sums that are no more likely than this one count (Fisher 1934,
+    "Statistical methods for research workers", section 21.02).
+    """
+    from scipy.special import gammaln
+
+    n, m = samples
+    right = round(p * n), round(q * m)
+    total = sum(right)
+
+    def log_ways(of: int, counts: NDArray[np.int64]) -> Floats:
+        ways: Floats = gammaln(of + 1) - gammaln(counts + 1) - gammaln(of - counts + 1)
+        return ways
+
+    support = np.arange(max(0, total - m), min(n, total) + 1)
+    logs = log_ways(n, support) + log_ways(m, total - support)
+    logs -= logs.max()
+    ours = logs[right[0] - support[0]]
+    return float(np.exp(logs[logs <= ours + 1e-9]).sum() / np.exp(logs).sum())
 
 
 def _of_drops(before: Figure, after: Figure) -> Estimate:

@@ -8,7 +8,7 @@ import pytest
 from edgekit.accuracy import Evaluation, evaluate, metric
 from edgekit.comparing.figures import compare_figures
 from edgekit.comparing.run import judged
-from edgekit.comparing.scores import compare_drops, compare_scores, wilson
+from edgekit.comparing.scores import compare_drops, compare_scores, fisher_p, wilson
 from edgekit.comparing.subject import Figure, Scored
 
 
@@ -138,3 +138,14 @@ def test_one_answer_in_hundreds_is_no_change_of_agreement():
     assert judged(worse, "higher")[0] == "worse"
     same = compare_figures("agreement", agreement(400, 2), agreement(400, 2))
     assert judged(same, "higher")[0] == "same"
+
+
+def test_fishers_test_is_that_of_scipy():
+    from scipy.stats import fisher_exact
+
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        n, m = rng.integers(20, 400, 2)
+        a, b = rng.binomial(n, 0.95), rng.binomial(m, 0.9)
+        expected = fisher_exact([[a, n - a], [b, m - b]])[1]
+        assert fisher_p(a / n, b / m, (int(n), int(m))) == pytest.approx(expected, rel=1e-6)
