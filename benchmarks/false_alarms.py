@@ -1,8 +1,8 @@
 """How often latencies of one file are told apart, and how often 5 % are found, in real noise.
 
-Every session times one file six times over: six processes a round that take turns, 20 rounds, 100
-inferences each, as ``edgekit bench A B --rounds 20 --min-runs 100`` does with two. Any two of the
-six are a comparison of a model with itself, 15 a session; 67 sessions make 1,005. Two sessions of
+Every session times one file three times over: three processes a round that take turns, 20 rounds,
+100 inferences each, as ``edgekit bench A B --rounds 20 --min-runs 100`` does with two. Any two of
+the three are a comparison of a model with itself; 334 sessions make 1,002. Two sessions of
 four find the machine as it is, one has one, one has two processes beside it that compute. A false
 alarm is an ``edgekit gate`` rule ``max_regression_share = 0`` that fails. A true regression is the
 same comparison with every sample of the later one 5 % longer.
@@ -34,8 +34,8 @@ from edgekit.bench import InTurns, measure, measure_in_turns
 from edgekit.comparing.subject import Figure, Record, Subject, Timing
 from edgekit.gating import Policy, Rule, gate
 
-SESSIONS = 67
-PLAYERS = 6
+SESSIONS = 334
+PLAYERS = 3
 ROUNDS = 20
 SAMPLES = 100
 _BUSY = "import time\nend = time.time() + 600\nwhile time.time() < end: sum(range(10_000))"
