@@ -91,6 +91,22 @@ def test_an_interval_is_wide_below_what_was_published() -> None:
     assert widths[1] > 3 > widths[0]
 
 
+def test_a_guess_goes_over_into_what_was_fitted_and_small_files_are_quick_on_quick_boards() -> None:
+    device, numbers = load_device("raspberry-pi-4"), KEPT["raspberry-pi-4"]["int8 v2"]
+    assert device.cost is not None
+    edge = {**numbers, "instructions": device.cost.fitted_from}
+    below = {**numbers, "instructions": device.cost.fitted_from - 1}
+    assert told(device, below).ms == pytest.approx(told(device, edge).ms, rel=1e-6)
+    small = {
+        board: told(
+            load_device(board),
+            {name: n // 400 for name, n in KEPT[board]["int8 v2"].items()} | {"operators": 8},
+        ).ms
+        for board in ("raspberry-pi-3", "raspberry-pi-4")
+    }
+    assert small["raspberry-pi-4"] < 1.2 * small["raspberry-pi-3"]
+
+
 def test_cycles_of_what_is_not_counted_are_refused() -> None:
     from edgekit.errors import OptionError
 

@@ -26,9 +26,10 @@ def modelled(
     ms = (cycles / clock) * share(threads) / share(cost.threads) + operators * operator_ms, where
     share(n) = (1 - parallel) + parallel / n is Amdahl's law and ``cost.threads`` is the number that
     the cycles were fitted for. For another number the interval spans parallel from 2/3 to 1, since
-    nothing was published that it could be fitted on. For an inference of fewer instructions than
-    any that the cost was fitted on, or one of other kernels, it begins where operators cost nothing
-    besides, and is at least 50 % wide.
+    nothing was published that it could be fitted on. An inference of fewer instructions than any
+    that the cost was fitted on, or one of other kernels, is a guess: what an operator costs besides
+    may be as much as with the larger ones, or fall with the work. The interval spans both and is at
+    least 50 % wide; the figure takes their geometric mean.
 
     Args:
         counts: Of one inference with one thread.
@@ -50,17 +51,19 @@ def modelled(
         )
     cycles = sum(numbers[name] * each for name, each in cost.cycles.items())
     fitted = cycles / (clock_mhz * 1000.0)
-    ms, *span = (
-        fitted * _scale(parallel, threads, cost.threads) + operators * cost.operator_ms
+    middle, *span = (
+        fitted * _scale(parallel, threads, cost.threads)
         for parallel in (cost.parallel_share, *_PARALLEL)
     )
-    error, least = cost.relative_error, min(span)
+    besides = operators * cost.operator_ms
+    least, error = besides, cost.relative_error
     if guessed or is_beyond_fit(counts, cost):
-        error, least = max(error, _GUESS), least - operators * cost.operator_ms
+        part = min(1.0, counts.instructions / max(1, cost.fitted_from))
+        least, error = besides * part, max(error, _GUESS)
     return Latency(
-        ms=ms,
-        low_ms=least * max(1.0 - error, 0.0),
-        high_ms=max(span) * (1.0 + error),
+        ms=middle + (least * besides) ** 0.5,
+        low_ms=(min(span) + least) * max(1.0 - error, 0.0),
+        high_ms=(max(span) + besides) * (1.0 + error),
         basis="modelled",
         threads=threads,
     )
