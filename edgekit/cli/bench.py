@@ -131,13 +131,10 @@ def _refuse_no_file(output: Path | None) -> None:
 
 
 def _write(found: Benchmark, output: Path) -> None:
-    import msgspec
-
     from edgekit.files import write_atomically
-    from edgekit.report.plain import to_plain
+    from edgekit.report.documents import written
 
-    document = msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2)
-    write_atomically(output, document + b"\n")
+    write_atomically(output, written(found))
 
 
 def _print(found: Benchmark, each: bool) -> None:

@@ -108,10 +108,10 @@ def command(
             raise
         missed, conversion = error, error.conversion
     if as_json:
-        from edgekit.report.document import documents
+        from edgekit.report.documents import written_together
 
         failures = {one.target: str(one.error) for one in conversion.failures}
-        click.echo(documents(conversion.reports, failures))
+        click.echo(written_together(conversion.reports, failures), nl=False)
     else:
         _show(conversion)
     recorder.finish(conversion.reports, conversion.folders, missed=missed, silent=as_json)

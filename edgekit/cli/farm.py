@@ -17,7 +17,7 @@ from edgekit.errors import EdgekitError
 if TYPE_CHECKING:
     from edgekit.devices.inventory import Inventory
     from edgekit.farming import FarmRun
-    from edgekit.history.rows import Document
+    from edgekit.report.documents import Document
 
 WIDTH = 80
 _MOST_ROWS = 40
@@ -86,7 +86,7 @@ def submit(
 
 def _documents(found: FarmRun) -> list[Document]:
     """Return what a farm wrote, to be kept; nothing if it measured nothing."""
-    from edgekit.history.documents import read_file
+    from edgekit.report.documents import read_file
 
     return read_file(found.document) if found.done or found.failed else []
 

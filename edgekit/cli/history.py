@@ -174,7 +174,7 @@ def add(files: tuple[Path, ...], here: bool, place: str | None) -> None:
     Documents that are there already are left out. The time of a run is that of its file.
     """
     from edgekit.history import open_history, origin_here
-    from edgekit.history.documents import read_file
+    from edgekit.report.documents import read_file
 
     documents = [(path, one) for path in files for one in read_file(path)]
     origin = origin_here() if here else None

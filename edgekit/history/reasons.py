@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgekit.errors import EdgekitError
-from edgekit.history.documents import read
 from edgekit.report.devices import missed_budgets
+from edgekit.report.documents import read
 from edgekit.report.model import Report
 
 

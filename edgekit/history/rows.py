@@ -12,10 +12,10 @@ import msgspec
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
+from edgekit.report.documents import Document
 from edgekit.report.model import Report
 from edgekit.report.named import named_by_path
 
-Document = Report | Benchmark
 _REPORT = "report.json"
 
 

@@ -13,7 +13,7 @@ from edgekit import manifest
 from edgekit.errors import DestinationError
 from edgekit.files import MARKER, staged, write_atomically
 from edgekit.manifest import FileDigest
-from edgekit.report import document, markdown, pictured
+from edgekit.report import documents, markdown, pictured
 from edgekit.report.model import Report
 
 PAGE = "report.html"
@@ -94,11 +94,11 @@ def deliver(report: Report, made: Path, destination: Path, pages: Pages | None =
         names = [*report.made_files, pictured.FILE]
         for name in names:
             shutil.copyfile(made / name, folder / name)
-        (folder / "report.json").write_bytes(document.to_json(report))
+        (folder / "report.json").write_bytes(documents.written(report))
         (folder / "report.md").write_text(markdown.render(report), encoding="utf-8")
         files = manifest.describe(folder, [*names, "report.json", "report.md"])
         if pages is not None:
-            details = pictured.from_json((made / pictured.FILE).read_bytes(), where=pictured.FILE)
+            details = documents.read_file_as(documents.DETAILS, made / pictured.FILE)
             pages.one(report, details, files, folder)
             files |= manifest.describe(folder, [PAGE])
         described = manifest.Manifest(

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
-from edgekit.errors import ArtifactError
-from edgekit.report.plain import from_plain, to_plain
 from edgekit.version import VERSION
 
 SCHEMA = 1
@@ -108,26 +104,3 @@ class Details:
     more_activations: int = 0
     answers: Answers | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
-
-
-def to_json(details: Details) -> bytes:
-    """Return the document as compact UTF-8; the same details, the same bytes."""
-    return msgspec.json.encode(to_plain(details)) + b"\n"
-
-
-def from_json(document: bytes, *, where: str) -> Details:
-    """Read a document strictly.
-
-    Raises:
-        ArtifactError: not JSON, of another schema, an unknown key or a wrong type; the text opens
-            with ``where``.
-    """
-    try:
-        plain = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{where}: expected details in JSON: {error}") from error
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
-        raise ArtifactError(
-            f"{where}: expected details of schema {SCHEMA}; convert again with this edgekit"
-        )
-    return from_plain(plain, Details, where=where)

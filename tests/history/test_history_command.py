@@ -21,7 +21,7 @@ import edgekit
 from edgekit.cli import main
 from edgekit.devices import known_model
 from edgekit.history import Origin, origin_here
-from edgekit.history.documents import written
+from edgekit.report.documents import written
 
 NOW = datetime.now(UTC)
 

@@ -19,7 +19,7 @@ from edgekit.comparing.read import read_subject
 from edgekit.errors import ArtifactError, DestinationError, OptionError
 from edgekit.gating import Defaults, Policy, Rule
 from edgekit.history import Origin, origin_here
-from edgekit.history.documents import written
+from edgekit.report.documents import written
 from edgekit.report.model import Report
 
 WORSE = Policy(rules=(Rule(metric="parity_sqnr_db", max_regression=0.5),))

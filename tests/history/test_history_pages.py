@@ -15,8 +15,8 @@ from kept_documents import EVIL, a_benchmark, a_report
 import edgekit
 from edgekit.errors import OptionError
 from edgekit.history import Origin
-from edgekit.history.documents import written
 from edgekit.history.web import PageServer, serving
+from edgekit.report.documents import written
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -14,8 +14,7 @@ import edgekit
 from edgekit.errors import ArtifactError, DestinationError, OptionError, UnknownName
 from edgekit.history import Origin, Selection
 from edgekit.history.baseline import baseline_at, baseline_of
-from edgekit.history.documents import read, read_file, written
-from edgekit.report.document import to_json
+from edgekit.report.documents import read, read_file, written
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = Origin(host="ci-1", commit="0123abcd" * 5, branch="main")
@@ -26,7 +25,7 @@ def test_a_report_comes_back_byte_for_byte_with_its_figures(place: str) -> None:
     with edgekit.open_history(place, writes=True) as history:
         (number,) = history.record(report, HERE, time=T0)
         run = history.run(number)
-        assert history.document(number) == to_json(report)
+        assert history.document(number) == written(report)
     assert (run.kind, run.model, run.target, run.device) == (
         "conversion", "resnet8", "tflite-int8", "host"
     )  # fmt: skip
@@ -62,10 +61,10 @@ def test_a_measured_file_is_named_by_the_report_beside_it(tmp_path: Path) -> Non
         assert (history.run(number).model, history.run(number).target) == ("kws", "small")
         (number, *_) = history.record(a_benchmark(str(folder / "net.tflite")))
         assert (history.run(number).model, history.run(number).target) == ("net", "tflite")
-        (folder / "report.json").write_bytes(to_json(report))
+        (folder / "report.json").write_bytes(written(report))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert (history.run(number).model, history.run(number).target) == ("speech", "tflite-int8")
-        (folder / "report.json").write_bytes(to_json(a_report("another file's")))
+        (folder / "report.json").write_bytes(written(a_report("another file's")))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert history.run(number).model == "kws"
 
@@ -207,7 +206,7 @@ def test_reading_begins_no_history_and_changes_nothing(place: str, db: Path) -> 
     ("content", "said"),
     [
         (b"", "not JSON"),
-        (b"[1]", "got list"),
+        (b"[1]", "got a JSON list"),
         (b'{"a": 1}', "got other keys"),
         (b'{"schema": 9, "measurements": []}', "expected schema 1, got 9"),
         (b'{"reports": [1]}', "report 1: expected a report.json"),
@@ -222,6 +221,6 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, content: bytes, sai
 
 def test_what_convert_prints_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "all.json"
-    plain = [msgspec.json.decode(to_json(one)) for one in (a_report("a"), a_report("b"))]
+    plain = [msgspec.json.decode(written(one)) for one in (a_report("a"), a_report("b"))]
     path.write_bytes(msgspec.json.encode({"schema": 1, "reports": plain}))
     assert read_file(path) == [a_report("a"), a_report("b")]

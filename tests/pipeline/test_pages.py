@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from edgekit.report import pictured
+from edgekit.report.documents import DETAILS, read_as, written
 from edgekit.report.html import MARK
 from edgekit.report.schema import json_schema
 
@@ -22,8 +23,8 @@ STATIC = ("tflite-int8", "openvino-int8", "onnx-int8")
 def details_of(folder: Path) -> pictured.Details:
     content = (folder / "details.json").read_bytes()
     jsonschema.Draft202012Validator(json_schema("details")).validate(json.loads(content))
-    found = pictured.from_json(content, where="details.json")
-    assert pictured.to_json(found) == content
+    found = read_as(DETAILS, content, where="details.json")
+    assert written(found, compact=True) == content
     report = json.loads((folder / "report.json").read_bytes())
     assert found.artifact_sha256 == report["artifact"]["sha256"]
     return found
