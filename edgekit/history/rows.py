@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import msgspec
 
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
 from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.documents import Document
 from edgekit.report.model import Report
-from edgekit.report.named import named_by_path
+from edgekit.report.named import Identity, identities
 
-_REPORT = "report.json"
-
-
-class _Named(msgspec.Struct):
-    name: str = ""
-    sha256: str = ""
-
-
-class _Beside(msgspec.Struct):
-    """What a report says of whose file lies beside it."""
-
-    source: _Named
-    target: _Named
-    artifact: _Named
+Names = Mapping[tuple[str, str | None], Identity]
 
 
 def kind_of(document: Document) -> Kind:
@@ -40,13 +25,13 @@ def kind_of(document: Document) -> Kind:
 def rows_of(document: Document) -> list[Row]:
     """Return a row for a report, and for a benchmark one for each file on each device.
 
-    A file that could not be measured has a row without figures that fails. The model and target of
-    a measured file are those of the report beside it, if that is of this very file; otherwise
-    what its path says: the folders of ``<model>/<target>/model.*``, or else name and format.
+    A file that could not be measured has a row without figures that fails. Model and target are
+    those of ``edgekit.report.named``.
     """
     if isinstance(document, Report):
         return [_of_report(document)]
-    return [*_measured(document), *_failed(document)]
+    named = identities(document)
+    return [*_measured(document, named), *_failed(document, named)]
 
 
 def _of_report(report: Report) -> Row:
@@ -71,17 +56,17 @@ def _of_report(report: Report) -> Row:
     )
 
 
-def _measured(found: Benchmark) -> Iterator[Row]:
+def _measured(found: Benchmark, named: Names) -> Iterator[Row]:
     faulty = _faulty(found)
     for one in found.measurements:
-        model, source, target = _made_from(one)
+        own = named[one.file, one.sha256]
         accuracy, latency = one.accuracy, one.latency
         yield Row(
             kind="benchmark",
-            model=model,
-            source_sha256=source,
+            model=own.model,
+            source_sha256=own.source_sha256,
             artifact_sha256=one.sha256,
-            target=target,
+            target=own.target,
             device=one.device,
             edgekit=found.edgekit,
             verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
@@ -97,17 +82,15 @@ def _measured(found: Benchmark) -> Iterator[Row]:
         )
 
 
-def _failed(found: Benchmark) -> Iterator[Row]:
+def _failed(found: Benchmark, named: Names) -> Iterator[Row]:
     """Yield a row for each file that a device could not measure at all."""
-    told = {(one.device, one.file) for one in found.measurements}
-    for failure in found.failures:
-        if (failure.device, failure.file) not in told:
-            model, target = named_by_path(failure.file)
-            yield Row(
-                kind="benchmark", model=model, source_sha256=None,
-                artifact_sha256=None, target=target,
-                device=failure.device, edgekit=found.edgekit, verdict="fail",
-            )  # fmt: skip
+    for failure in found.unmeasured:
+        own = named[failure.file, None]
+        yield Row(
+            kind="benchmark", model=own.model, source_sha256=own.source_sha256,
+            artifact_sha256=None, target=own.target,
+            device=failure.device, edgekit=found.edgekit, verdict="fail",
+        )  # fmt: skip
 
 
 def _faulty(found: Benchmark) -> set[tuple[str, str]]:
@@ -123,19 +106,6 @@ def _faulty(found: Benchmark) -> set[tuple[str, str]]:
             if any(line.startswith(where) for line in lines):
                 faulty.add((one.device, one.file))
     return faulty
-
-
-def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
-    """Return model, digest of the source and target of a file that was measured."""
-    model, target = named_by_path(one.file, one.format)
-    try:
-        content = Path(one.file).with_name(_REPORT).read_bytes()
-        beside = msgspec.json.decode(content, type=_Beside)
-    except (OSError, ValueError, msgspec.DecodeError):
-        return model, None, target
-    if beside.artifact.sha256 != one.sha256:
-        return model, None, target
-    return beside.source.name, beside.source.sha256, beside.target.name
 
 
 def _memory_kib(memory: MemoryUse) -> float | None:

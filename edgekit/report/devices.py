@@ -43,6 +43,16 @@ class Benchmark:
     failures: tuple[DeviceFailure, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def unmeasured(self) -> tuple[DeviceFailure, ...]:
+        """The first failure of each file on each device of which there is no measurement at all."""
+        told = {(one.device, one.file) for one in self.measurements}
+        found: dict[tuple[str, str], DeviceFailure] = {}
+        for failure in self.failures:
+            if (key := (failure.device, failure.file)) not in told:
+                found.setdefault(key, failure)
+        return tuple(found.values())
+
 
 def _latency(found: DeviceMeasurement) -> float | None:
     if found.latency is None:

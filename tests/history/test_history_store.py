@@ -64,6 +64,9 @@ def test_a_measured_file_is_named_by_the_report_beside_it(tmp_path: Path) -> Non
         (folder / "report.json").write_bytes(written(report))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert (history.run(number).model, history.run(number).target) == ("speech", "tflite-int8")
+        runs = history.runs(limit=3)
+        assert {run.device for run in runs} == {"host", "raspberry-pi-4", "pixel"}
+        assert {(run.model, run.target) for run in runs} == {("speech", "tflite-int8")}
         (folder / "report.json").write_bytes(written(a_report("another file's")))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert history.run(number).model == "kws"
