@@ -123,8 +123,8 @@ def show(number: int, place: str | None, as_json: bool) -> None:
 
 @command.command("trend")
 @click.option("--metric", default="latency_ms", show_default=True, metavar="NAME",
-              help="latency_ms, size_kib, memory_kib, score, drop_pp, sqnr_db, instructions or "
-              "cycles.")  # fmt: skip
+              help="latency_ms, size_kib, model_memory_mib, peak_memory_mib, ram_kib, arena_kib, "
+              "score, accuracy_drop_pp, parity_sqnr_db, instructions or cycles.")  # fmt: skip
 @database
 @selecting
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _HEADING = ("", "before", "after", "change", "verdict")
 _STYLES = {"worse": "bold red", "better": "green", "cannot tell": "yellow"}
 _MOST_CHANGES = 12
+_NO_SHARE = ("score", "accuracy_drop_pp")
 
 
 def summary(found: ComparisonResult) -> Group:
@@ -88,7 +89,7 @@ def change_said(one: Difference) -> str:
     """Return a change with its sign, its share, and below its interval where it is not exact."""
     if one.change is None:
         return "-"
-    if one.share is None or one.unit == "pp" or one.metric == "score":
+    if one.share is None or one.metric in _NO_SHARE:
         said = signed(one.change)
     else:
         said = f"{100 * one.share:+.2f} %"

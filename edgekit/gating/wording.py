@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edgekit.comparing.estimate import Estimate
-from edgekit.comparing.metrics import METRICS
 from edgekit.comparing.subject import Record
 from edgekit.report.text import visible
 
@@ -28,10 +27,16 @@ def where(record: Record) -> str:
 
 
 def of_limit(
-    record: Record, metric: str, value: float | None, limit: float, *, better: str, reason: str
+    record: Record,
+    metric: str,
+    value: float | None,
+    limit: float,
+    unit: str,
+    *,
+    better: str,
+    reason: str,
 ) -> str:
     """Say how a figure stands to a limit."""
-    unit = METRICS[metric].unit
     most = "at most" if better == "lower" else "at least"
     said = f"{where(record)}: {metric} is {number(value, unit)}, expected {most}"
     return f"{said} {number(limit, unit)}{_because(reason)}"
@@ -39,10 +44,9 @@ def of_limit(
 
 def of_regression(
     record: Record, metric: str, before: float | None, after: float | None, found: Estimate,
-    room: str, *, missed: bool, reason: str,
+    unit: str, room: str, *, missed: bool, reason: str,
 ) -> str:  # fmt: skip
     """Say how far a figure moved from the baseline's, for better or worse."""
-    unit = METRICS[metric].unit
     got = " got worse" if missed else ""
     said = f"{where(record)}{got}: {metric} went from {number(before)} to {number(after, unit)}"
     if found.change is not None:

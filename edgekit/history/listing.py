@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edgekit.history.run import Run
+from edgekit.history.run import DROP, METRICS, Run
 from edgekit.report import text
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _cells(run: Run) -> tuple[str, ...]:
         run.model,
         run.target,
         run.device,
-        "-" if run.drop_pp is None else f"{run.drop_pp:.2f}",
+        drop_of(run) or "-",
         "-" if run.latency_ms is None else text.milliseconds(run.latency_ms),
         "-" if run.size_kib is None else text.kib(round(1024 * run.size_kib)),
         run.verdict,
@@ -76,12 +76,15 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
         "verdict": run.verdict,
         "metric": run.metric,
         "score": _told(run.score, text.score),
-        "drop": _told(run.drop_pp, lambda drop: f"{drop:.3g} pp"),
-        "SQNR": _told(run.sqnr_db, text.decibels),
+        "drop": drop_of(run),
+        "SQNR": _told(run.parity_sqnr_db, text.decibels),
         "latency": _told(run.latency_ms, text.milliseconds),
         "latency is": run.latency_basis,
-        "size": _told(run.size_kib, lambda kib: text.kib(round(1024 * kib))),
-        "memory": _told(run.memory_kib, lambda kib: text.kib(round(1024 * kib))),
+        "size": _told(run.size_kib, _kib),
+        "memory of the model": _told(run.model_memory_mib, _mib),
+        "memory of the process": _told(run.peak_memory_mib, _mib),
+        "RAM": _told(run.ram_kib, _kib),
+        "arena": _told(run.arena_kib, _kib),
         "instructions": _told(run.instructions, lambda count: f"{count:,}"),
         "cycles": _told(run.cycles, lambda count: f"{count:,}"),
         "source SHA-256": run.source_sha256,
@@ -92,6 +95,21 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
         "edgekit": run.edgekit,
     }
     yield from ((name, value) for name, value in told.items() if value is not None)
+
+
+def drop_of(run: Run) -> str | None:
+    """Return a run's drop with its unit; None where it is not known."""
+    if run.accuracy_drop_pp is None:
+        return None
+    return f"{run.accuracy_drop_pp:.2f} {run.drop_unit or METRICS[DROP].unit}"
+
+
+def _kib(kib: float) -> str:
+    return text.kib(round(1024 * kib))
+
+
+def _mib(mib: float) -> str:
+    return _kib(1024 * mib)
 
 
 def _told(value: float | None, shown: Callable[[Any], str]) -> str | None:

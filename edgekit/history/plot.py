@@ -18,12 +18,11 @@ def plots(metric: str, trends: Mapping[Series, Sequence[Point]]) -> Iterator[str
         MissingExtra: plotext is not installed.
     """
     require("history", "plotext")
-    unit = METRICS[metric].unit
     for series, points in trends.items():
         first, last = points[0].value, points[-1].value
         change = f", {100 * (last - first) / abs(first):+.1f} %" if first else ""
         count = f"{len(points)} run{'s' * (len(points) != 1)}"
-        figures = f"{METRICS[metric].title}: {first:.4g} to {last:.4g} {unit}".rstrip()
+        figures = f"{METRICS[metric].title}: {first:.4g} to {last:.4g} {series.unit}".rstrip()
         heading = f"{visible(series.title)}\n{figures}{change}, {count}"
         yield f"{heading}\n{_plot(points)}" if len(points) > 1 else heading
 

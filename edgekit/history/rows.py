@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.accuracy import Evaluation
+from edgekit.devices.figures import DeviceAccuracy, DeviceMeasurement
 from edgekit.history.run import HOST, Kind, Row
 from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.documents import Document
 from edgekit.report.model import Report
 from edgekit.report.named import Identity, identities
+from edgekit.report.text import drop_unit
 
 Names = Mapping[tuple[str, str | None], Identity]
 
@@ -47,12 +49,14 @@ def _of_report(report: Report) -> Row:
         verdict=report.verdict,
         metric=evaluation.metric if evaluation else None,
         score=_finite(evaluation.artifact_score if evaluation else None),
-        drop_pp=_finite(evaluation.drop_pp if evaluation else None),
-        sqnr_db=_finite(report.parity_sqnr_db),
+        accuracy_drop_pp=_finite(evaluation.drop_pp if evaluation else None),
+        drop_unit=_drop_unit(evaluation),
+        parity_sqnr_db=_finite(report.parity_sqnr_db),
         latency_ms=_finite(latency.artifact.median_ms if latency else None),
         latency_basis="measured" if latency else None,
         size_kib=report.artifact.size_bytes / 1024,
-        memory_kib=_finite(1024 * latency.artifact.model_memory_mib if latency else None),
+        model_memory_mib=_finite(latency.artifact.model_memory_mib if latency else None),
+        peak_memory_mib=_finite(latency.artifact.peak_memory_mib if latency else None),
     )
 
 
@@ -60,7 +64,7 @@ def _measured(found: Benchmark, named: Names) -> Iterator[Row]:
     faulty = _faulty(found)
     for one in found.measurements:
         own = named[one.file, one.sha256]
-        accuracy, latency = one.accuracy, one.latency
+        accuracy, latency, memory = one.accuracy, one.latency, one.memory
         yield Row(
             kind="benchmark",
             model=own.model,
@@ -72,11 +76,14 @@ def _measured(found: Benchmark, named: Names) -> Iterator[Row]:
             verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
             metric=accuracy.metric if accuracy else None,
             score=_finite(accuracy.device_score if accuracy else None),
-            drop_pp=_finite(accuracy.drop_pp if accuracy else None),
+            accuracy_drop_pp=_finite(accuracy.drop_pp if accuracy else None),
+            drop_unit=_drop_unit(accuracy),
             latency_ms=_finite(latency.ms if latency else None),
             latency_basis=latency.basis if latency else None,
             size_kib=one.memory.artifact_kib,
-            memory_kib=_memory_kib(one.memory),
+            peak_memory_mib=None if memory.peak_kib is None else _finite(memory.peak_kib / 1024),
+            ram_kib=_finite(memory.ram_kib),
+            arena_kib=_finite(memory.arena_kib),
             instructions=one.counts.instructions if one.counts else None,
             cycles=one.cycles,
         )
@@ -108,9 +115,8 @@ def _faulty(found: Benchmark) -> set[tuple[str, str]]:
     return faulty
 
 
-def _memory_kib(memory: MemoryUse) -> float | None:
-    told = (memory.ram_kib, memory.arena_kib, memory.peak_kib)
-    return _finite(next((kib for kib in told if kib is not None), None))
+def _drop_unit(found: Evaluation | DeviceAccuracy | None) -> str | None:
+    return None if found is None or found.drop_pp is None else drop_unit(found)
 
 
 def _finite(value: float | None) -> float | None:

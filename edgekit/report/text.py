@@ -96,12 +96,16 @@ def drop(evaluation: Evaluation | DeviceAccuracy) -> str:
     """Return a drop with its 95 % interval: ``0.20 pp [-0.41, 0.81]``; positive is worse."""
     if evaluation.drop_pp is None:
         return "not known"
-    unit = "pp" if evaluation.drop_unit == "points" else "%"
-    said = f"{_signed(evaluation.drop_pp)} {unit}"
+    said = f"{_signed(evaluation.drop_pp)} {drop_unit(evaluation)}"
     low, high = evaluation.drop_low_pp, evaluation.drop_high_pp
     if low is None or high is None:
         return said
     return f"{said} [{_signed(low)}, {_signed(high)}]"
+
+
+def drop_unit(evaluation: Evaluation | DeviceAccuracy) -> str:
+    """Return what a drop is in: ``pp`` of a score, ``%`` of the source model's error."""
+    return "pp" if evaluation.drop_unit == "points" else "%"
 
 
 def shape(sizes: tuple[int | None, ...]) -> str:

@@ -11,9 +11,13 @@ import pytest
 from kept_documents import EVIL, a_benchmark, a_report
 
 import edgekit
+from edgekit.comparing.metrics import METRICS as COMPARED
 from edgekit.errors import ArtifactError, DestinationError, OptionError, UnknownName
+from edgekit.gating import Policy, Rule
 from edgekit.history import Origin, Selection
 from edgekit.history.baseline import baseline_at, baseline_of
+from edgekit.history.listing import figures
+from edgekit.history.run import METRICS
 from edgekit.report.documents import read, read_file, written
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,9 +33,9 @@ def test_a_report_comes_back_byte_for_byte_with_its_figures(place: str) -> None:
     assert (run.kind, run.model, run.target, run.device) == (
         "conversion", "resnet8", "tflite-int8", "host"
     )  # fmt: skip
-    assert (run.score, run.drop_pp, run.sqnr_db) == (0.868, 0.4, 31.25)
+    assert (run.score, run.accuracy_drop_pp, run.parity_sqnr_db) == (0.868, 0.4, 31.25)
     assert run.latency_ms == pytest.approx(0.46)
-    assert (run.latency_basis, run.memory_kib) == ("measured", 10240.0)
+    assert (run.latency_basis, run.model_memory_mib) == ("measured", 10.0)
     assert run.size_kib == report.artifact.size_bytes / 1024
     assert (run.host, run.commit, run.branch, run.time) == ("ci-1", "0123abcd" * 5, "main", T0)
     assert (run.verdict, run.source_sha256) == ("pass", "ab" * 32)
@@ -44,7 +48,7 @@ def test_a_benchmark_has_a_run_for_each_device_and_one_document(place: str) -> N
         assert {one.document for one in (host, board, lost)} == {host.document}
         assert history.document(numbers[1]) == written(a_benchmark())
     assert (host.device, host.model, host.target) == ("host", "kws", "tflite")
-    assert (host.score, host.drop_pp, host.memory_kib) == (0.9, 5.0, 5000.0)
+    assert (host.score, host.accuracy_drop_pp, host.peak_memory_mib) == (0.9, 5.0, 5000 / 1024)
     assert (board.latency_basis, board.instructions) == ("modelled", 75751)
     assert (board.verdict, lost.verdict, lost.latency_ms) == ("fail", "fail", None)
     # The host cannot count instructions where the board can: no budget of its own is missed.
@@ -227,3 +231,30 @@ def test_what_convert_prints_is_read_too(tmp_path: Path) -> None:
     plain = [msgspec.json.decode(written(one)) for one in (a_report("a"), a_report("b"))]
     path.write_bytes(msgspec.json.encode({"schema": 1, "reports": plain}))
     assert read_file(path) == [a_report("a"), a_report("b")]
+
+
+def test_figures_have_the_names_and_units_of_gate_and_compare() -> None:
+    for name, kept in METRICS.items():
+        assert (name, kept.unit) == (name, COMPARED[name].unit)
+
+
+def test_an_error_that_grew_is_in_per_cent_everywhere(place: str) -> None:
+    report = a_report()
+    assert report.evaluation is not None
+    evaluation = replace(report.evaluation, drop_unit="per cent of the source's error")
+    grown = replace(report, evaluation=evaluation)
+    with edgekit.open_history(place, writes=True) as history:
+        numbers = [number for one in (report, grown) for number in history.record(one)]
+        said = [dict(figures(history.run(number)))["drop"] for number in numbers]
+        trends = history.trends("accuracy_drop_pp")
+    assert said == ["0.40 pp", "0.40 %"]
+    assert [(series.unit, len(points)) for series, points in trends.items()] == [
+        ("%", 1),
+        ("pp", 1),
+    ]
+    told = {one.metric: one.unit for one in edgekit.compare(report, grown).differences}
+    assert told["accuracy_drop_pp"] == "%"
+    rule = Rule(metric="accuracy_drop_pp", limit=0.1)
+    checks = [edgekit.gate(one, Policy(rules=(rule,))).checks[0] for one in (report, grown)]
+    assert [check.unit for check in checks] == ["pp", "%"]
+    assert "0.4 %, expected at most 0.1 %" in checks[1].text

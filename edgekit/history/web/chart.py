@@ -44,21 +44,21 @@ class Chart:
 
 def charted(metric: str, series: Series, points: Sequence[Point]) -> Chart:
     """Draw a trend of at least one point; runs stand apart evenly, in the order of their time."""
-    shown = METRICS[metric]
+    unit = series.unit
     values = [point.value for point in points]
     low, high = scale_of(values)
     marks = tuple(
         Mark(
             x=_LEFT + (WIDTH - _LEFT - _RIGHT) * (at / max(len(points) - 1, 1)),
             y=_height(point.value, low, high), run=point.run, verdict=point.verdict,
-            said=f"run {point.run}, {point.time:%Y-%m-%d}: {point.value:.4g} {shown.unit}".rstrip(),
+            said=f"run {point.run}, {point.time:%Y-%m-%d}: {point.value:.4g} {unit}".rstrip(),
         )
         for at, point in enumerate(points)
     )  # fmt: skip
     change = f", {100 * (values[-1] / values[0] - 1):+.1f} %" if values[0] > 0 else ""
     return Chart(
         series=series, title=visible(series.title),
-        said=f"{shown.title}: {values[0]:.4g} to {values[-1]:.4g} {shown.unit}".rstrip() + change
+        said=f"{METRICS[metric].title}: {values[0]:.4g} to {values[-1]:.4g} {unit}".rstrip() + change
         + f", {len(points)} runs",
         path=" ".join(f"{mark.x:.1f},{mark.y:.1f}" for mark in marks), marks=marks,
         rows=tuple((_height(v, low, high), f"{v:.3g}") for v in dict.fromkeys((low, high))),
