@@ -19,7 +19,7 @@ from edgekit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.evaluation import Comparison
+    from edgekit.evaluation import EvaluationResult
     from edgekit.pipeline.options import Options
 
 WIDTH = 80
@@ -78,12 +78,12 @@ def _options(given: dict[str, Any]) -> Options:
     )
 
 
-def _print(found: Comparison) -> None:
+def _print(found: EvaluationResult) -> None:
     from rich.console import Console
 
-    from edgekit.report.comparison import comparison
+    from edgekit.report.evaluation import evaluation
 
     Console(width=WIDTH, highlight=False).print(
-        comparison(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
+        evaluation(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
                    data=found.data, notes=found.notes, most=_MOST_LAYERS)
     )  # fmt: skip

@@ -68,21 +68,15 @@ def _table(found: Sequence[Difference]) -> Table:
         table.add_column(title, justify="right" if at in (1, 2, 3) else "left", overflow="fold")
     for one in found:
         unit = f", {one.unit}" if one.unit and not one.metric.endswith(one.unit.lower()) else ""
-        cells = (f"{one.metric}{unit}", number(one.before), number(one.after), change_said(one))
+        cells = (
+            f"{one.metric}{unit}",
+            text.figure(one.before),
+            text.figure(one.after),
+            change_said(one),
+        )
         table.add_row(*(Text(cell) for cell in cells),
                       Text(one.verdict, style=_STYLES.get(one.verdict, "")))  # fmt: skip
     return table
-
-
-def number(value: float | None) -> str:
-    """Return a figure with four digits that count; whole numbers whole."""
-    if value is None:
-        return "-"
-    if math.isnan(value) or math.isinf(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def change_said(one: Difference) -> str:

@@ -15,6 +15,7 @@ from edgekit.comparing.timing import incomparable, timing_interval
 from edgekit.gating import wording
 from edgekit.gating.policy import Defaults, Means, Prove, Rule
 from edgekit.gating.result import Check, Outcome, Verdict
+from edgekit.report import text
 
 _VERDICTS: dict[Means, Verdict] = {
     "fail": "fail", "undecided": "undecided", "warn": "warn", "ignore": "pass",
@@ -81,7 +82,7 @@ def check_limit(settled: Settled, record: Record, figure: Figure) -> Check:
         settled.prove, beyond=beyond, surely=_times(sign, best - limit) > 0,
         kept=_times(sign, worst - limit) <= 0,
     )  # fmt: skip
-    reason = f"{_NOISE}, it is between {wording.number(low)} and {wording.number(high)}"
+    reason = f"{_NOISE}, it is between {text.figure(low)} and {text.figure(high)}"
     return Check(
         rule=settled.label, metric=rule.metric, model=record.model, target=record.target,
         device=record.device, kind="limit", unit=unit, better=better,

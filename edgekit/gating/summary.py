@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from edgekit.gating.markdown import MARKS
 from edgekit.gating.result import Check, GateResult
-from edgekit.gating.wording import number
 from edgekit.report import text
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _cells(check: Check) -> tuple[str, ...]:
     place = "\n".join(text.visible(part) for part in (check.model, check.target, check.device))
     rule = text.visible(check.rule, most=60)
     return (
-        f"{rule}\n{metric}", place, number(check.figure, check.unit),
-        "-" if check.limit is None else number(check.limit),
-        "-" if check.margin is None else number(check.margin),
+        f"{rule}\n{metric}", place, text.figure(check.figure, check.unit, absent="no figure"),
+        text.figure(check.limit),
+        text.figure(check.margin),
     )  # fmt: skip

@@ -85,6 +85,17 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def figure(value: float | None, unit: str = "", *, absent: str = "-") -> str:
+    """Return any figure with four digits that count, and its unit; whole numbers whole."""
+    if value is None:
+        return absent
+    if abs(value) < 1e15 and value == int(value):
+        said = f"{int(value):,}"
+    else:
+        said = f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{said} {unit}".rstrip()
+
+
 def score(value: float | None) -> str:
     """Return a score with four significant digits; trailing zeros stay, so that columns align."""
     if value is None:

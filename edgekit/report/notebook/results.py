@@ -27,7 +27,7 @@ class Reported(Protocol):
         """Targets that could not be made: ``target`` and ``error``."""
 
 
-class Compared(Protocol):
+class Evaluated(Protocol):
     """What came of an evaluation."""
 
     @property
@@ -104,7 +104,7 @@ def _float_latency(one: Report) -> str:
     return text.milliseconds(one.latency.float_baseline.median_ms)
 
 
-def comparison(result: Compared) -> Page:
+def evaluation(result: Evaluated) -> Page:
     """Show the figures of an evaluation, and the layers that lost most."""
     found = result.evaluation
     tables = [table("", ("", "value"), _figures(found), numbers=(1,))]

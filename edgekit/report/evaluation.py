@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LONG = 2000
 
 
-def comparison(
+def evaluation(
     found: Evaluation, layers: LayerErrors | None, *, title: str, data: str,
     notes: Sequence[str] = (), most: int = 10,
 ) -> Group:  # fmt: skip
