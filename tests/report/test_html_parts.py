@@ -113,10 +113,11 @@ def test_budgets_name_limit_and_figure(full_report: Report) -> None:
 def test_a_graph_marks_islands_and_joins_neighbours_in_long_files(full_report: Report) -> None:
     audit = full_report.audit
     conv, soft = audit.operators
-    island = dataclasses.replace(audit.float_islands[0], layers=("probs",))
-    few = dataclasses.replace(audit, float_islands=(island,))
-    assert [(b.sort, b.island) for b in islands.blocks(few)] == [("integer", 0), ("island", 1)]
-    many = dataclasses.replace(few, operators=(*[conv] * 50, soft, *[conv] * 50))
+    assert [(b.sort, b.island) for b in islands.blocks(audit)] == [("integer", 0), ("island", 1)]
+    alike = dataclasses.replace(soft, index=2)  # of the same layer and kind, in no island
+    found = islands.blocks(dataclasses.replace(audit, operators=(conv, soft, alike)))
+    assert [b.sort for b in found] == ["integer", "island", "float"]
+    many = dataclasses.replace(audit, operators=(*[conv] * 50, soft, *[conv] * 50))
     found = islands.blocks(many)
     assert [(b.sort, len(b.operators)) for b in found] == [
         ("integer", 50), ("island", 1), ("integer", 50),
@@ -135,14 +136,16 @@ def test_arcs_are_what_passes_blocks_by(full_report: Report) -> None:
     assert (drawn.count('class="flow"'), drawn.count('class="arc"')) == (3, 1)
     many = (*(dataclasses.replace(conv, index=at) for at in range(50)),
             dataclasses.replace(soft, index=50), dataclasses.replace(conv, index=51))  # fmt: skip
-    found = islands.blocks(dataclasses.replace(audit, operators=many))
+    island = dataclasses.replace(full_report.audit.float_islands[0], indices=(50,))
+    audit = dataclasses.replace(audit, operators=many, float_islands=(island,))
+    found = islands.blocks(audit)
     assert islands.joined(found, [(0, 1), (49, 50), (50, 51), (3, 51)]) == [(0, 1), (0, 2), (1, 2)]
 
 
 def a_graph(report: Report, count: int, soft_at: int) -> AuditResult:
     """Return an audit of a chain with one float island."""
     conv, soft = report.audit.operators
-    island = dataclasses.replace(report.audit.float_islands[0], layers=("probs",))
+    island = dataclasses.replace(report.audit.float_islands[0], indices=(soft_at,))
     chain = tuple(
         dataclasses.replace(soft if at == soft_at else conv, index=at) for at in range(count)
     )

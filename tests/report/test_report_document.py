@@ -44,6 +44,14 @@ def test_the_golden_file_of_schema_1_is_read_and_written_alike(full_report: Repo
     assert written(full_report) == GOLDEN.read_bytes()
 
 
+def test_a_report_from_before_operators_of_islands_were_kept_is_read(full_report: Report) -> None:
+    old = json.loads(GOLDEN.read_bytes())
+    for island in old["audit"]["float_islands"]:
+        del island["indices"]
+    (island,) = back(json.dumps(old).encode()).audit.float_islands
+    assert (island.layers, island.indices) == (full_report.audit.float_islands[0].layers, ())
+
+
 def test_figures_that_gates_want_are_stated(full_report: Report) -> None:
     said = json.loads(written(full_report))
     assert said["verdict"] == "fail"
