@@ -11,11 +11,11 @@ from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import OptionError
 from edgekit.files import MARKER
 from edgekit.manifest import FileDigest
+from edgekit.report.details import FILE as DETAILS_FILE
 from edgekit.report.documents import BENCHMARK, DETAILS, REPORT, read_file_as
 from edgekit.report.failed import FILE as FAILURES
 from edgekit.report.failed import read_failures
 from edgekit.report.html import Entry, Failed, render
-from edgekit.report.pictured import FILE as DETAILS_FILE
 
 MOST = 10
 

@@ -99,18 +99,13 @@ def _figures(result: AuditResult) -> Iterator[Row]:
 
 def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None:
     """Print rows below a heading within 80 columns; long cells are folded, not cut."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for at, title in enumerate(heading):
-        right = at in numbers
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(text.printable(cell)) for cell in row))
-    Console(width=WIDTH, highlight=False).print(table)
+    from edgekit.report.terminal.table import table
+
+    cells = ([text.printable(cell) for cell in row] for row in rows)
+    console = Console(width=WIDTH, highlight=False)
+    console.print("", table(heading, cells, right=numbers), "", sep="\n")
 
 
 def _say(line: str) -> None:

@@ -97,7 +97,7 @@ def command(
     from edgekit.benchmarking import benchmark
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     _refuse_no_file(output)
     recorder = Recorder(history, mlflow)
@@ -140,7 +140,8 @@ def _write(found: Benchmark, output: Path) -> None:
 def _print(found: Benchmark, each: bool) -> None:
     from rich.console import Console
 
-    from edgekit.report.devices import operator_rows, summary, titles
+    from edgekit.report.device_words import operator_rows, titles
+    from edgekit.report.terminal.devices import summary
 
     console = Console(width=WIDTH, highlight=False)
     for line in titles(found.measurements):

@@ -50,7 +50,7 @@ def command(artifact: Path, against: Path, data: str, as_json: bool, **given: An
     from edgekit.evaluation import evaluate_artifact
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     hidden = as_json or given["silent"]
     with all_scratch(), quiet() as real, progress(None if hidden else real.err) as told:
@@ -81,7 +81,7 @@ def _options(given: dict[str, Any]) -> Options:
 def _print(found: EvaluationResult) -> None:
     from rich.console import Console
 
-    from edgekit.report.evaluation import evaluation
+    from edgekit.report.terminal.evaluation import evaluation
 
     Console(width=WIDTH, highlight=False).print(
         evaluation(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",

@@ -62,7 +62,7 @@ def submit(
     from edgekit.farming import submit as run
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     recorder = Recorder(history)
     failure: EdgekitError | None = None
@@ -185,7 +185,7 @@ def _print(found: FarmRun, folder: Path) -> None:
 
     from edgekit.farm.journal import Journal
     from edgekit.farming import JOURNAL
-    from edgekit.report.devices import summary
+    from edgekit.report.terminal.devices import summary
 
     console = Console(width=WIDTH, highlight=False)
     if found.done + found.failed <= _MOST_ROWS:

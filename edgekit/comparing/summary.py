@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.comparing.result import Change, Compared, ComparisonResult, Difference
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
 _HEADING = ("", "before", "after", "change", "verdict")
 _STYLES = {"worse": "bold red", "better": "green", "cannot tell": "yellow"}
@@ -58,25 +60,16 @@ def _key(one: Difference | Change) -> tuple[str, str, str]:
 
 
 def _table(found: Sequence[Difference]) -> Table:
-    from rich import box
-    from rich.table import Table
+    return table(_HEADING, map(_row, found), right=(1, 2, 3))
+
+
+def _row(one: Difference) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
-                  collapse_padding=True)  # fmt: skip
-    for at, title in enumerate(_HEADING):
-        table.add_column(title, justify="right" if at in (1, 2, 3) else "left", overflow="fold")
-    for one in found:
-        unit = f", {one.unit}" if one.unit and not one.metric.endswith(one.unit.lower()) else ""
-        cells = (
-            f"{one.metric}{unit}",
-            text.figure(one.before),
-            text.figure(one.after),
-            change_said(one),
-        )
-        table.add_row(*(Text(cell) for cell in cells),
-                      Text(one.verdict, style=_STYLES.get(one.verdict, "")))  # fmt: skip
-    return table
+    unit = f", {one.unit}" if one.unit and not one.metric.endswith(one.unit.lower()) else ""
+    figures = text.figure(one.before), text.figure(one.after), change_said(one)
+    verdict = Text(one.verdict, style=_STYLES.get(one.verdict, ""))
+    return f"{one.metric}{unit}", *figures, verdict
 
 
 def change_said(one: Difference) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.gating.result import Check, GateResult
-from edgekit.report.tables import escape, table
+from edgekit.report.markdown.syntax import escape, table
 from edgekit.report.text import figure
 
 _MOST_ROWS = 200

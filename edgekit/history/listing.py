@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edgekit.history.run import DROP, METRICS, Run
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,19 +21,16 @@ _NUMBERS = ("run", "drop", "latency", "size")
 
 def listing(runs: Sequence[Run]) -> Table:
     """Return a table of runs; times are this machine's."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    return table(
+        _HEADING,
+        ([text.visible(cell, most=_LONGEST) for cell in _cells(run)] for run in runs),
+        right=_columns(_NUMBERS),
+        no_wrap=_columns(set(_HEADING) - {"model", "target", "device"}),
+    )
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1),
-                  collapse_padding=True)  # fmt: skip
-    for title in _HEADING:
-        right, short = title in _NUMBERS, title not in ("model", "target", "device")
-        table.add_column(title, justify="right" if right else "left", overflow="fold",
-                         no_wrap=short)  # fmt: skip
-    for run in runs:
-        table.add_row(*(Text(text.visible(cell, most=_LONGEST)) for cell in _cells(run)))
-    return table
+
+def _columns(titles: Collection[str]) -> list[int]:
+    return [at for at, title in enumerate(_HEADING) if title in titles]
 
 
 def _cells(run: Run) -> tuple[str, ...]:
@@ -51,18 +49,13 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 def summary(run: Run, reasons: Sequence[str]) -> Group:
     """Return what is known of a run: its figures, and why it fails."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in figures(run):
-        table.add_row(Text(name), Text(text.visible(value)))
+    rows = [(name, text.visible(value)) for name, value in figures(run)]
+    drawn = table(("", ""), rows, no_wrap=(0,))
     said = [Text(text.visible(line, most=400)) for line in reasons]
-    return Group(Text(f"run {run.id}", style="bold"), table, *said)
+    return Group(Text(f"run {run.id}", style="bold"), drawn, *said)
 
 
 def figures(run: Run) -> Iterator[tuple[str, str]]:

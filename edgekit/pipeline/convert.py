@@ -32,7 +32,8 @@ from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
-from edgekit.report import documents, pictured
+from edgekit.report import documents
+from edgekit.report.details import FILE as DETAILS_FILE
 from edgekit.report.failed import keep_failures
 from edgekit.report.model import Report, Stage
 from edgekit.shown import shown
@@ -154,7 +155,7 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
     def fill(folder: Path) -> None:
         report, details = learn_all(prepared, target, folder, name)
         (folder / "report.json").write_bytes(documents.written(report))
-        (folder / pictured.FILE).write_bytes(documents.written(details, compact=True))
+        (folder / DETAILS_FILE).write_bytes(documents.written(details, compact=True))
 
     if entry is None:
         place.mkdir()

@@ -13,7 +13,9 @@ from edgekit import manifest
 from edgekit.errors import DestinationError
 from edgekit.files import MARKER, staged, write_atomically
 from edgekit.manifest import FileDigest
-from edgekit.report import documents, markdown, pictured
+from edgekit.report import documents, markdown
+from edgekit.report.details import FILE as DETAILS_FILE
+from edgekit.report.details import Details
 from edgekit.report.model import Report
 
 PAGE = "report.html"
@@ -49,7 +51,7 @@ class Pages:
         )
 
     def one(
-        self, report: Report, details: pictured.Details, files: dict[str, FileDigest], folder: Path
+        self, report: Report, details: Details, files: dict[str, FileDigest], folder: Path
     ) -> None:
         """Write the page of one artifact into its folder."""
         from edgekit.report.html import Entry, render, section
@@ -91,14 +93,14 @@ def deliver(report: Report, made: Path, destination: Path, pages: Pages | None =
         DestinationError: it cannot be written, or another process is writing it.
     """
     with staged(destination) as folder:
-        names = [*report.made_files, pictured.FILE]
+        names = [*report.made_files, DETAILS_FILE]
         for name in names:
             shutil.copyfile(made / name, folder / name)
         (folder / "report.json").write_bytes(documents.written(report))
         (folder / "report.md").write_text(markdown.render(report), encoding="utf-8")
         files = manifest.describe(folder, [*names, "report.json", "report.md"])
         if pages is not None:
-            details = documents.read_file_as(documents.DETAILS, made / pictured.FILE)
+            details = documents.read_file_as(documents.DETAILS, made / DETAILS_FILE)
             pages.one(report, details, files, folder)
             files |= manifest.describe(folder, [PAGE])
         described = manifest.Manifest(

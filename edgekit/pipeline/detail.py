@@ -8,7 +8,7 @@ from edgekit.pipeline.learn import Evaluated
 from edgekit.pipeline.made import Made
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.spreads import weight_spreads
-from edgekit.report.pictured import Answers, Details
+from edgekit.report.details import Answers, Details
 from edgekit.target import Target
 
 MOST_EDGES = 10_000

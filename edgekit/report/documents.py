@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from edgekit.errors import ArtifactError
+from edgekit.report.details import Details
 from edgekit.report.devices import Benchmark
 from edgekit.report.model import SCHEMA, Report
-from edgekit.report.pictured import Details
 from edgekit.report.plain import from_plain, to_plain
 
 T = TypeVar("T")

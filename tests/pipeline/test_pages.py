@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgekit.report import pictured
+from edgekit.report.details import Details
 from edgekit.report.documents import DETAILS, read_as, written
 from edgekit.report.html import MARK
 from edgekit.report.schema import json_schema
@@ -20,7 +20,7 @@ from edgekit.report.schema import json_schema
 STATIC = ("tflite-int8", "openvino-int8", "onnx-int8")
 
 
-def details_of(folder: Path) -> pictured.Details:
+def details_of(folder: Path) -> Details:
     content = (folder / "details.json").read_bytes()
     jsonschema.Draft202012Validator(json_schema("details")).validate(json.loads(content))
     found = read_as(DETAILS, content, where="details.json")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from edgekit.report.markdown import SECTIONS, render
+from edgekit.report.markdown.syntax import code, escape, opening, table
 from edgekit.report.model import Report
+from edgekit.report.notes import notes
 from edgekit.report.sparsity import zeros_said
-from edgekit.report.tables import code, escape, opening, table
-from edgekit.report.terminal import notes
 from edgekit.report.text import visible
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])

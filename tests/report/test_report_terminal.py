@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from edgekit.report.model import Report
-from edgekit.report.progress import progress
-from edgekit.report.terminal import notes, summary
+from edgekit.report.notes import notes
+from edgekit.report.terminal.conversion import summary
+from edgekit.report.terminal.progress import progress
 
 
 def drawn(*reports: Report, width: int = 80) -> str:

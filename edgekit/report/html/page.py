@@ -10,14 +10,14 @@ from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
+from edgekit.report.details import Details, Spread
 from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, laid, latency, layers, spread, tradeoff, work
 from edgekit.report.html.shell import environment, shell
 from edgekit.report.html.table import Table, table
 from edgekit.report.html.words import missing, short
-from edgekit.report.pictured import Details, Spread
-from edgekit.report.terminal import notes
+from edgekit.report.notes import notes
 
 MARK = "<!doctype html><!-- edgekit report -->"
 """How every page begins; a file that begins otherwise is somebody else's."""

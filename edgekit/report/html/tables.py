@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
+from edgekit.report.device_words import agreement, memory
 from edgekit.report.html.entry import Entry
 from edgekit.report.html.table import Cell, Table, table
 from edgekit.report.model import Report
@@ -202,8 +203,8 @@ def devices(found: tuple[DeviceMeasurement, ...]) -> Table | None:
             one.latency.basis if one.latency else one.bases.get("cycles", "-"),
             one.counts.instructions if one.counts else None,
             one.cycles,
-            _memory(one),
-            _agreement(one),
+            ", ".join(memory(one)) or "-",
+            agreement(one),
             "; ".join((*one.misfits, *one.warnings)),
         )
         for one in found
@@ -211,24 +212,3 @@ def devices(found: tuple[DeviceMeasurement, ...]) -> Table | None:
     heading = ("device", "latency", "expected within", "basis", "instructions", "cycles",
                "memory", "outputs", "to look out for")  # fmt: skip
     return table("On devices", heading, rows)
-
-
-def _memory(one: DeviceMeasurement) -> str:
-    held = one.memory
-    named = (("arena", held.arena_kib), ("RAM", held.ram_kib), ("flash", held.flash_kib),
-             ("process", held.peak_kib))  # fmt: skip
-    said = [f"{name} {text.kib(round(kib * 1024))}" for name, kib in named if kib is not None]
-    return ", ".join(said[:3]) or "-"
-
-
-def _agreement(one: DeviceMeasurement) -> str:
-    if one.misfits:
-        return "does not fit"
-    if one.agreement is None:
-        return "-"
-    if one.agreement.identical_share == 1.0:
-        return "bit-exact"
-    steps = one.agreement.largest_steps
-    return f"within {one.agreement.largest_difference:.1g}" if steps is None else (
-        f"within {steps} step{'s' * (steps != 1)}"
-    )  # fmt: skip

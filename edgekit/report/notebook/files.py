@@ -9,7 +9,8 @@ from edgekit.auditing import AuditResult
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.inspection import Inspection
 from edgekit.inspection.blocks import blocks
-from edgekit.report import devices, text
+from edgekit.report import device_words, text
+from edgekit.report.devices import Benchmark
 from edgekit.report.graph.words import cost, count, grid, size, tensor
 from edgekit.report.notebook.table import Bar, Cell, Page, Table, bars, noted, table
 
@@ -54,16 +55,16 @@ def _share(share: float) -> Bar:
     return Bar(share=share, text=f"{share:.1%}")
 
 
-def benchmark(result: devices.Benchmark) -> Page:
+def benchmark(result: Benchmark) -> Page:
     """Show a table over the devices for each file, with what is costliest there."""
     tables = []
     for file in dict.fromkeys(one.file for one in result.measurements):
         tables.append(_devices(file, [one for one in result.measurements if one.file == file]))
     return Page(
         title=f"{len(result.measurements)} measurements",
-        lines=tuple(devices.titles(result.measurements)),
+        lines=tuple(device_words.titles(result.measurements)),
         tables=tuple(tables),
-        notes=noted(devices.notes(result)),
+        notes=noted(device_words.notes(result)),
     )
 
 

@@ -9,7 +9,7 @@ from edgekit.accuracy import Evaluation, LayerErrors
 from edgekit.report import text
 from edgekit.report.model import CompressionReport, Report
 from edgekit.report.notebook.table import Page, Table, bars, noted, table
-from edgekit.report.terminal import notes
+from edgekit.report.notes import notes
 
 _MOST_LAYERS = 10
 _MOST_LINE = 2000

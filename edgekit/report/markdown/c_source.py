@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.devices.figures import Agreement
+from edgekit.report.markdown.syntax import bullets
 from edgekit.report.model import CSourceFacts, Report
-from edgekit.report.tables import bullets
 
 
 def c_source_lines(report: Report) -> list[str]:
