@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from edgekit.accuracy import Evaluation
-from edgekit.devices.figures import DeviceAccuracy, DeviceMeasurement
+from edgekit.devices.figures import DeviceAccuracy
 from edgekit.history.run import HOST, Kind, Row
-from edgekit.report.devices import Benchmark, missed_budgets
+from edgekit.report.devices import Benchmark, misses
 from edgekit.report.documents import Document
 from edgekit.report.model import Report
 from edgekit.report.named import Identity, identities
@@ -73,7 +71,9 @@ def _measured(found: Benchmark, named: Names) -> Iterator[Row]:
             target=own.target,
             device=one.device,
             edgekit=found.edgekit,
-            verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
+            verdict="fail"
+            if one.misfits or (one.device, one.file, one.sha256) in faulty
+            else "pass",
             metric=accuracy.metric if accuracy else None,
             score=_finite(accuracy.device_score if accuracy else None),
             accuracy_drop_pp=_finite(accuracy.drop_pp if accuracy else None),
@@ -100,19 +100,15 @@ def _failed(found: Benchmark, named: Names) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _faulty(found: Benchmark) -> set[tuple[str, str]]:
-    """Return by device and file what missed a budget, or a part such as accuracy."""
-    faulty = {(one.device, one.file) for one in found.failures}
-    alike: dict[str, list[DeviceMeasurement]] = {}
-    for one in found.measurements:
-        alike.setdefault(one.sha256, []).append(one)
-    for group in alike.values():
-        lines = missed_budgets(dataclasses.replace(found, measurements=tuple(group)))
-        for one in group:
-            where = f"{one.device}: {Path(one.file).name}: "
-            if any(line.startswith(where) for line in lines):
-                faulty.add((one.device, one.file))
-    return faulty
+def _faulty(found: Benchmark) -> set[tuple[str, str, str]]:
+    """Return by device, file and its digest what missed a budget, or a part such as accuracy."""
+    lost = {(one.device, one.file) for one in found.failures}
+    faulty = {
+        (one.device, one.file, one.sha256)
+        for one in found.measurements
+        if (one.device, one.file) in lost
+    }
+    return faulty | {(one.device, one.file, one.sha256) for one in misses(found)}
 
 
 def _drop_unit(found: Evaluation | DeviceAccuracy | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,13 +99,33 @@ def require_budgets(limits: Mapping[str, float]) -> None:
             raise OptionError(f"budget {name}: expected a number of at least 0, got {most:g}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class MissedBudget:
+    """A budget that a file misses on a device, and what was expected there."""
+
+    device: str
+    file: str
+    sha256: str
+    name: str
+    said: str
+
+    @property
+    def line(self) -> str:
+        """Where what was missed, and by how much."""
+        return f"{self.device}: {Path(self.file).name}: {self.name}{self.said}"
+
+
 def missed_budgets(found: Benchmark) -> list[str]:
-    """Return a line for each figure beyond its budget, and for each that no device can tell.
+    """Return a line for each budget that is missed (``misses``)."""
+    return [one.line for one in misses(found)]
+
+
+def misses(found: Benchmark) -> Iterator[MissedBudget]:
+    """Yield each figure beyond its budget, and each that no device can tell.
 
     A figure of a file that one device lacks and another has is missed on none of them; a device
     that the file does not fit misses every budget. So does one whose figure leaves a part out.
     """
-    lines = []
     for name, most in found.budget.items():
         figures = [(one, BUDGETS[name](one)) for one in found.measurements]
         told = {one.sha256 for one, figure in figures if figure is not None}
@@ -115,8 +135,9 @@ def missed_budgets(found: Benchmark) -> list[str]:
             if judged and (
                 figure is not None or one.misfits or not whole or one.sha256 not in told
             ):
-                lines.append(f"{one.device}: {Path(one.file).name}: {name}{judged}")
-    return lines
+                yield MissedBudget(
+                    device=one.device, file=one.file, sha256=one.sha256, name=name, said=judged
+                )
 
 
 def _judged(figure: float | None, most: float, *, whole: bool) -> str:

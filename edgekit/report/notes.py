@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgekit.report.devices import Benchmark, missed_budgets
 from edgekit.report.model import Report
 from edgekit.report.sparsity import zeros_said
+
+
+def faults(document: Report | Benchmark) -> list[str]:
+    """Return a line for each reason why a report or a benchmark fails."""
+    if isinstance(document, Report):
+        broken = [f"broken promise: {line}" for line in document.broken_promises]
+        return broken + [f"missed budget: {line}" for line in document.missed_budgets]
+    failed = [f"failed: {one.device}: {one.file}: {one.error}" for one in document.failures]
+    return [f"missed budget: {line}" for line in missed_budgets(document)] + failed
 
 
 def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
@@ -26,10 +36,7 @@ def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
 
 
 def _notes(report: Report) -> Iterator[tuple[str, str]]:
-    for line in report.broken_promises:
-        yield "fail", f"broken promise: {line}"
-    for line in report.missed_budgets:
-        yield "fail", f"missed budget: {line}"
+    yield from (("fail", line) for line in faults(report))
     if report.latency is not None and report.latency.warning:
         yield "warning", report.latency.warning
     if report.calibration is not None:

@@ -87,7 +87,7 @@ def test_one_run_is_shown_with_what_it_missed(filled: Path) -> None:
     code, said, _ = run("show", 4, "--history", filled)
     assert code == 0
     assert max(map(len, said.splitlines())) <= 80
-    assert "budget missed: latency_ms is 9, expected at most 1" in said
+    assert "missed budget: latency_ms is 9, expected at most 1" in said
     assert "ci-1" in said
     assert "failed: pixel" in run("show", 9, "--history", filled)[1]
     shown = json.loads(run("--json", "show", 4, "--history", filled)[1])["run"]

@@ -29,9 +29,9 @@ def audit_facts(report: Report) -> Table | None:
     packed = "" if found.gzip_bytes is None else f" ({found.gzip_bytes:,} with gzip)"
     return table("Audit", ("what", "count", "share in integers"), (
         ("bytes of the file", f"{found.file_bytes:,}{packed}", None),
-        ("multiply-accumulates", f"{found.macs:,}", f"{found.integer_mac_share:.1%}"),
-        ("operators", f"{len(found.operators):,}", f"{found.integer_op_share:.1%}"),
-        ("bytes of weights", f"{found.weight_bytes:,}", f"{found.integer_weight_share:.1%}"),
+        ("multiply-accumulates", f"{found.macs:,}", text.share(found.integer_mac_share)),
+        ("operators", f"{len(found.operators):,}", text.share(found.integer_op_share)),
+        ("bytes of weights", f"{found.weight_bytes:,}", text.share(found.integer_weight_share)),
         ("weight tensors with a scale a channel", str(found.per_channel), None),
         ("weight tensors with one scale", str(found.per_tensor), None),
         ("bytes of activations, all", f"{found.activation_bytes:,}", None),
@@ -98,7 +98,7 @@ def compression(report: Report) -> Table | None:
     return table(f"Recipe {text.visible(facts.recipe)}", ("", "was", "is"), (
         ("parameters", then.parameters, now.parameters),
         ("multiply-accumulates", then.macs, now.macs),
-        ("share of zeros", f"{then.sparsity:.1%}", f"{now.sparsity:.1%}"),
+        ("share of zeros", text.share(then.sparsity), text.share(now.sparsity)),
         ("bytes of weights", then.weight_bytes, now.weight_bytes),
         ("bytes of weights with gzip", then.compressed_bytes, now.compressed_bytes),
     ))  # fmt: skip

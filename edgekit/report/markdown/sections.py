@@ -9,6 +9,7 @@ from edgekit.auditing import AuditResult
 from edgekit.report import text
 from edgekit.report.markdown.syntax import bullets, table
 from edgekit.report.model import Report
+from edgekit.report.operators import operator_groups
 
 _MOST_LAYERS = 20
 _MOST_NAMES = 12
@@ -34,14 +35,16 @@ def source_lines(report: Report) -> list[str]:
 def audit_lines(report: Report) -> list[str]:
     """Return what the artifact's own bytes say."""
     found = report.audit
+    integers = found.integer_mac_share, found.integer_op_share, found.integer_weight_share
+    shares = [text.share(share) for share in integers]
     lines = bullets(
         [
             f"{found.file_bytes:,} bytes{text.with_gzip(found.gzip_bytes)}, "
             f"SHA-256 {report.artifact.sha256}",
             *_ends(found.inputs, found.outputs),
-            f"multiply-accumulates: {found.macs:,}, in integers {found.integer_mac_share:.3f}",
-            f"operators: {len(found.operators):,}, in integers {found.integer_op_share:.3f}",
-            f"weights: {found.weight_bytes:,} bytes, integers {found.integer_weight_share:.3f}; "
+            f"multiply-accumulates: {found.macs:,}, in integers {shares[0]}",
+            f"operators: {len(found.operators):,}, in integers {shares[1]}",
+            f"weights: {found.weight_bytes:,} bytes, integers {shares[2]}; "
             f"tensors per channel {found.per_channel}, per tensor {found.per_tensor}",
             f"activations: {found.activation_bytes:,} bytes in all, "
             f"{found.peak_activation_bytes:,} at once",
@@ -49,7 +52,8 @@ def audit_lines(report: Report) -> list[str]:
             f"custom operators: {', '.join(found.custom) or 'none'}",
         ]
     )
-    lines += ["", *table(("operator", "precision", "count", "MACs"), text.operator_groups(found),
+    lines += ["", *table(("operator", "precision", "count", "MACs"),
+                         [group.cells for group in operator_groups(found)],
                          numbers=(2, 3))]  # fmt: skip
     return [*lines, "", "### Float islands", "", *_islands(found)]
 

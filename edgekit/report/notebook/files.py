@@ -13,6 +13,7 @@ from edgekit.report import device_words, text
 from edgekit.report.devices import Benchmark
 from edgekit.report.graph.words import cost, count, grid, size, tensor
 from edgekit.report.notebook.table import Bar, Cell, Page, Table, bars, noted, table
+from edgekit.report.operators import operator_groups
 
 _MOST_OPERATORS = 100
 _MOST_LINE = 2000
@@ -32,8 +33,8 @@ def audit(result: AuditResult) -> Page:
         ("weights", size(result.weight_bytes), _share(result.integer_weight_share)),
         ("activations at once", size(result.peak_activation_bytes), ""),
     ]
-    groups = text.operator_groups(result)
-    work = bars([float(one[3].replace(",", "")) for one in groups], [one[3] for one in groups])
+    groups = operator_groups(result)
+    work = bars([float(one.macs) for one in groups], [f"{one.macs:,}" for one in groups])
     islands = [("note", f"float island ({text.brief(one.operators)}): {one.why}")
                for one in result.float_islands]  # fmt: skip
     foreign = ("Flex", result.flex), ("custom", result.custom)
@@ -45,14 +46,15 @@ def audit(result: AuditResult) -> Page:
             table("", ("", "name", "type", "shape", "scale", "zero point"), ends),
             table("", ("", "all", "in integers"), shares, numbers=(1,)),
             table("operators", ("kind", "computes in", "count", "MACs"),
-                  [(*one[:3], bar) for one, bar in zip(groups, work, strict=True)], numbers=(2,)),
+                  [(*one.cells[:3], bar) for one, bar in zip(groups, work, strict=True)],
+                  numbers=(2,)),
         ),
         notes=noted([*islands, *named]),
     )  # fmt: skip
 
 
 def _share(share: float) -> Bar:
-    return Bar(share=share, text=f"{share:.1%}")
+    return Bar(share=share, text=text.share(share))
 
 
 def benchmark(result: Benchmark) -> Page:

@@ -146,7 +146,7 @@ def compression(result: Compressed) -> Page:
         ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
         ("MACs", "-" if before.macs is None else f"{before.macs:,}",
          "-" if after.macs is None else f"{after.macs:,}"),
-        ("zeros among weights", f"{before.sparsity:.1%}", f"{after.sparsity:.1%}"),
+        ("zeros among weights", text.share(before.sparsity), text.share(after.sparsity)),
         ("weights", text.kib(before.weight_bytes), text.kib(after.weight_bytes)),
         ("weights with gzip", text.kib(before.compressed_bytes), text.kib(after.compressed_bytes)),
     )  # fmt: skip

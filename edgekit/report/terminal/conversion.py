@@ -75,7 +75,11 @@ def _accuracy(report: Report) -> str:
         return f"not evaluated\nSQNR {text.decibels(report.parity_sqnr_db)}"
     if found.metric is None or found.source_score is None:
         quality = f"SQNR {text.decibels(found.sqnr_db_min)}"
-        return quality if found.agreement is None else f"agrees {found.agreement:.3f}\n{quality}"
+        return (
+            quality
+            if found.agreement is None
+            else f"agrees {text.share(found.agreement)}\n{quality}"
+        )
     scores = f"{text.score(found.source_score)} -> {text.score(found.artifact_score)}"
     return f"{scores}\n{text.drop(found)}"
 
@@ -84,5 +88,5 @@ def _latency(report: Report) -> str:
     if report.latency is None:
         return "-"
     taken, base = report.latency.artifact, report.latency.float_baseline
-    below = f"\nfloat {text.milliseconds(base.median_ms)[:-3]}" if base else ""
+    below = f"\nfloat {text.milliseconds(base.median_ms, unit='')}" if base else ""
     return text.milliseconds(taken.median_ms) + below

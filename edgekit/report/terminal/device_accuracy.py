@@ -34,7 +34,7 @@ def _score(found: DeviceAccuracy, score: float | None) -> str:
 
 
 def _drop(found: DeviceAccuracy) -> str:
-    return "-" if found.metric is None else text.drop(found).replace(" [", "\n[")
+    return "-" if found.metric is None else text.drop(found, between="\n")
 
 
 def _different(found: DeviceAccuracy) -> str:
