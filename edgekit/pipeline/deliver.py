@@ -65,12 +65,14 @@ class Pages:
     def all(self, failures: Sequence[tuple[str, str]]) -> Path | None:
         """Write the page of all artifacts of this run, and of the targets that failed.
 
-        Returns where it is; None if there is no artifact.
+        Returns where it is; None if there is no artifact, and then an earlier run's page, which
+        tells of files that are not those of now, goes.
 
         Raises:
-            DestinationError: it cannot be written.
+            DestinationError: it cannot be written, or removed.
         """
         if not self.entries:
+            _removed(self.place / PAGE)
             return None
         from edgekit.report.html import Failed, render
 
@@ -117,3 +119,10 @@ def deliver(report: Report, made: Path, destination: Path, pages: Pages | None =
             recipe=report.compression.recipe if report.compression else None,
         )
         manifest.write(described, folder / MARKER)
+
+
+def _removed(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DestinationError(f"{path}: cannot be removed: {error.strerror or error}") from error
