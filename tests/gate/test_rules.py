@@ -11,8 +11,8 @@ from gate_documents import measured, modelled, timed
 
 import edgekit
 from edgekit.comparing.metrics import METRICS
-from edgekit.errors import GateFailed, GateUndecided, OptionError
-from edgekit.gating import Policy, Rule, raise_for_failed
+from edgekit.errors import OptionError
+from edgekit.gating import Policy, Rule
 from edgekit.history.rows import rows_of
 from edgekit.report.devices import DeviceFailure
 from edgekit.report.documents import BENCHMARK, REPORT, read_file_as, written
@@ -149,20 +149,6 @@ def test_a_failed_device_is_named_as_the_report_beside_its_file_says(document, p
     assert (check.model, check.target) == (report.source.name, report.target.name)
     (row,) = rows_of(read_file_as(BENCHMARK, given))
     assert (row.model, row.target) == (check.model, check.target)
-
-
-def test_errors_carry_the_result_and_their_exit_codes(document, policy):
-    report = document("a.json", measured())
-    failed = edgekit.gate(report, policy(f"{RULE}limit = 1"))
-    with pytest.raises(GateFailed) as raised:
-        raise_for_failed(failed)
-    assert (raised.value.gate, raised.value.exit_code) == (failed, 3)
-    undecided = edgekit.gate(report, policy(
-        '[[rules]]\nmetric = "cycles"\nlimit = 1\nmissing = "undecided"'))  # fmt: skip
-    with pytest.raises(GateUndecided) as told:
-        raise_for_failed(undecided)
-    assert told.value.exit_code == 4
-    raise_for_failed(edgekit.gate(report, policy(f"{RULE}limit = 100")))
 
 
 @pytest.mark.parametrize(

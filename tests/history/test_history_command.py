@@ -121,6 +121,8 @@ def test_a_document_is_exported_and_added_again(filled: Path, tmp_path: Path) ->
     other = tmp_path / "other.db"
     assert "run 1" in run("add", path, "--history", other)[1]
     assert "there already" in run("add", path, "--history", other)[1]
+    said = json.loads(run("add", path, "--history", other, "--json")[1])
+    assert said == {"schema": 1, "added": [{"file": str(path), "runs": []}]}
     with edgekit.open_history(other) as history:
         (kept,) = history.runs()
     assert kept.time == datetime.fromtimestamp(1.7e9, UTC)
