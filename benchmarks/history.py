@@ -57,8 +57,8 @@ def _row(number: int, document: int) -> dict[str, Any]:
         "target": _TARGETS[number // 7 % 4], "device": _DEVICES[number // 3 % 5],
         "edgekit": "0.1.0", "verdict": "fail" if number % 97 == 0 else "pass",
         "host": f"ci-{number % 8}", "commit": f"{number // 20:040x}", "branch": "main",
-        "score": 0.9, "drop_pp": number % 13 / 10, "latency_ms": 1 + number % 101 / 100,
-        "latency_basis": "measured", "size_kib": 100.0 + number % 50, "memory_kib": 900.0,
+        "score": 0.9, "accuracy_drop_pp": number % 13 / 10, "latency_ms": 1 + number % 101 / 100,
+        "latency_basis": "measured", "size_kib": 100.0 + number % 50, "peak_memory_mib": 9.0,
     }  # fmt: skip
 
 

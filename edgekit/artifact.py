@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,9 +44,7 @@ class Artifact:
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file that the artifact consists of, the main one first."""
-        if self.format == "openvino":
-            return (self.path, self.path.with_suffix(".bin"))
-        return (self.path,)
+        return files_of(self.path)
 
     @property
     def size_bytes(self) -> int:
@@ -56,7 +54,19 @@ class Artifact:
     @property
     def sha256(self) -> str:
         """Digest over the files, by which reports name the artifact."""
-        digest = hashlib.sha256()
-        for path in self.files:
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+        return digest_of(self.files)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return every file of the artifact whose main file this is, the main one first."""
+    if path.suffix.lower() == ".xml":
+        return (path, path.with_suffix(".bin"))
+    return (path,)
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """Return the SHA-256 over the content of an artifact's files, by which reports name it."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

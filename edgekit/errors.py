@@ -20,8 +20,6 @@ EdgekitError                  exit code 1
 └── Missed                    exit code 3: a promise or a budget was not kept
     ├── PromiseBroken         the audit of the artifact contradicts its target
     ├── BudgetMissed          a figure is beyond its limit
-    ├── GateFailed            a rule of a gate's policy was missed
-    │   └── GateUndecided     exit code 4: a gate cannot tell, and its policy wants to know
     └── DigestMismatch        files are not the ones that the manifest describes
 
 Every text says what was expected, what came, and what to do, in one line.
@@ -44,8 +42,6 @@ class EdgekitError(Exception):
     """What ``edgekit.benchmark`` found all the same: a ``Benchmark``, or None."""
     farm: Any = None
     """What ``edgekit.submit`` found all the same: a ``FarmRun``, or None."""
-    gate: Any = None
-    """What ``edgekit.gate`` found all the same: a ``GateResult``, or None."""
 
 
 class OptionError(EdgekitError):
@@ -138,16 +134,6 @@ class PromiseBroken(Missed):
 
 class BudgetMissed(Missed):
     """A figure is beyond its limit."""
-
-
-class GateFailed(Missed):
-    """A rule of a gate's policy was missed."""
-
-
-class GateUndecided(GateFailed):
-    """A gate cannot tell, and its policy does not let that pass."""
-
-    exit_code = 4
 
 
 class DigestMismatch(Missed):

@@ -33,9 +33,9 @@ SCHEMA = 1
 Arrays = Mapping[str, NDArray[Any]]
 
 
-@shown("comparison")
+@shown("evaluation")
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class EvaluationResult:
     """An artifact, the source model that it was held against, and what came out."""
 
     schema: int = SCHEMA
@@ -53,7 +53,7 @@ class Comparison:
 def evaluate_artifact(
     artifact: str | Path | Artifact, against: Any, *, data: Any,
     options: Options | None = None, cache: bool = True, progress: Progress | None = None,
-) -> Comparison:  # fmt: skip
+) -> EvaluationResult:  # fmt: skip
     """Run an artifact, in its own runtime, and its source model on the same samples, and compare.
 
     The artifact may be any TFLite, OpenVINO or ONNX file: one that edgekit did not make is matched
@@ -88,7 +88,7 @@ def evaluate_artifact(
         ends = _Ends.of(shop, found)
         reference = shop.reference(samples, "reference")
         outputs, labels = _run(shop, found, samples, ends)
-        return Comparison(
+        return EvaluationResult(
             artifact=str(found.path),
             artifact_sha256=found.sha256,
             source=str(against) if isinstance(against, (str, Path)) else shop.facts.name,
@@ -104,13 +104,13 @@ def evaluate_artifact(
 
 def _elsewhere(
     artifact: str | Path | Artifact, against: Any, data: Any, options: Options, *, keep: bool
-) -> Comparison:
+) -> EvaluationResult:
     """Compare in a process whose Keras runs on TensorFlow."""
     path = artifact.path if isinstance(artifact, Artifact) else artifact
     bare = replace(options, calibration=None, evaluation=None)
     job = {"artifact": str(path), "keep": keep}
     answer = ask_child(f"{__name__}:in_child", against, {"data": data}, bare, job)
-    return from_plain(answer["comparison"], Comparison, where="the comparison")
+    return from_plain(answer["evaluation"], EvaluationResult, where="the evaluation")
 
 
 def in_child() -> None:
@@ -124,7 +124,7 @@ def _compare(
     found = evaluate_artifact(
         job["artifact"], against, data=data["data"], options=options, cache=job["keep"]
     )
-    return {"comparison": to_plain(found)}
+    return {"evaluation": to_plain(found)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ from edgekit.farm.task import Task, formats
 from edgekit.farm.workforce import Workforce
 from edgekit.pipeline.options import Options
 from edgekit.progress import Progress, Silent
+from edgekit.shown import shown
 from edgekit.target import Target
 
 JOURNAL = "journal.db"
@@ -37,6 +38,7 @@ _MOST_PROCESSES = 32
 _NAMED = 5
 
 
+@shown("farm")
 @dataclass(frozen=True, kw_only=True)
 class FarmRun:
     """What came of a plan: how many jobs stand where, and the document that tells of each.

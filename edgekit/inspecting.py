@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from edgekit.errors import ArtifactError, OptionError
+from edgekit.errors import OptionError
 from edgekit.inspection import Inspection, read_graph
 from edgekit.inspection.profile import with_costs
-from edgekit.report.devices import SCHEMA, Benchmark
-from edgekit.report.plain import from_plain
+from edgekit.report.devices import Benchmark
+from edgekit.report.documents import BENCHMARK, read_file_as
 
 
 def inspect(
@@ -44,22 +41,6 @@ def inspect(
         return with_costs(graph, found.measurements)
     if benchmark is None:
         return graph
-    found = benchmark if isinstance(benchmark, Benchmark) else read_benchmark(Path(benchmark))
-    return with_costs(graph, found.measurements, device)
-
-
-def read_benchmark(path: Path) -> Benchmark:
-    """Read what ``edgekit bench -o`` wrote.
-
-    Raises:
-        ArtifactError: there is no such file, or it holds something else.
-    """
-    try:
-        plain: Any = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes: {error}") from error
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA or "measurements" not in plain:
-        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes, got something else")
-    return from_plain(plain, Benchmark, where=str(path))
+    if not isinstance(benchmark, Benchmark):
+        benchmark = read_file_as(BENCHMARK, Path(benchmark))
+    return with_costs(graph, benchmark.measurements, device)

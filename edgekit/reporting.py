@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from edgekit import manifest
 from edgekit.devices.figures import DeviceMeasurement
-from edgekit.errors import ArtifactError, OptionError
+from edgekit.errors import OptionError
 from edgekit.files import MARKER
 from edgekit.manifest import FileDigest
-from edgekit.report import document, pictured
-from edgekit.report.devices import SCHEMA, Benchmark
+from edgekit.report.details import FILE as DETAILS_FILE
+from edgekit.report.documents import BENCHMARK, DETAILS, REPORT, read_file_as
 from edgekit.report.failed import FILE as FAILURES
 from edgekit.report.failed import read_failures
 from edgekit.report.html import Entry, Failed, render
-from edgekit.report.plain import from_plain
 
 MOST = 10
-_MOST_BYTES = 1 << 28
 
 
 def html_report(
@@ -51,7 +47,7 @@ def html_report(
     digests = [(e.report.artifact.sha256, e.report.target.name) for e in entries]
     if len(set(digests)) < len(digests):
         raise OptionError("a report is given twice; name each once")
-    found = [_benchmark(Path(path)) for path in benchmarks]
+    found = [read_file_as(BENCHMARK, Path(path)) for path in benchmarks]
     measured = [one for each in found for one in each.measurements]
     known = {sha256 for sha256, _ in digests}
     failed = [
@@ -80,11 +76,11 @@ def _located(path: Path) -> Path:
 
 
 def _entry(path: Path) -> Entry:
-    report = document.from_json(_content(path), where=str(path))
+    report = read_file_as(REPORT, path)
     sha256 = report.artifact.sha256
-    details, beside = None, path.parent / pictured.FILE
+    details, beside = None, path.parent / DETAILS_FILE
     if beside.is_file():
-        found = pictured.from_json(_content(beside), where=str(beside))
+        found = read_file_as(DETAILS, beside)
         details = found if found.artifact_sha256 == sha256 else None
     return Entry(report=report, details=details, files=_files(path, report.artifact.files))
 
@@ -97,25 +93,3 @@ def _files(path: Path, held: dict[str, int]) -> dict[str, FileDigest]:
     found = manifest.read(place).files
     same = all(name in found and found[name].size_bytes == size for name, size in held.items())
     return found if same else {}
-
-
-def _benchmark(path: Path) -> Benchmark:
-    try:
-        plain = msgspec.json.decode(_content(path))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: expected what `edgekit bench -o` writes: {error}") from error
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA or "measurements" not in plain:
-        raise ArtifactError(
-            f"{path}: expected what `edgekit bench -o` or a farm writes, of schema {SCHEMA}"
-        )
-    return from_plain(plain, Benchmark, where=str(path))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ArtifactError(f"{path}: larger than {_MOST_BYTES >> 20} MiB; not a report")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise ArtifactError(f"{path}: cannot be read: {said}") from error

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
-View = Literal["conversion", "comparison", "audit", "benchmark", "compression", "inspection"]
+View = Literal[
+    "conversion", "evaluation", "audit", "benchmark", "compression", "inspection", "comparison",
+    "gate", "farm",
+]  # fmt: skip
 
 PLACE = "edgekit.report.notebook"
 

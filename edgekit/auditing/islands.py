@@ -70,6 +70,7 @@ def _island(program: Program, group: list[Operator]) -> FloatIsland:
         operators=tuple(operator.kind for operator in group),
         layers=tuple(dict.fromkeys(operator.layer for operator in group)),
         why=why,
+        indices=tuple(operator.index for operator in group),
     )
 
 

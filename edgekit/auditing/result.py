@@ -41,11 +41,16 @@ class Operator:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatIsland:
-    """Connected float operators in a file that otherwise computes in integers."""
+    """Connected float operators in a file that otherwise computes in integers.
+
+    ``operators`` are their kinds, ``indices`` their places in the audit's list of operators; older
+    documents leave these out.
+    """
 
     operators: tuple[str, ...]
     layers: tuple[str, ...]
     why: str
+    indices: tuple[int, ...] = ()
 
 
 @shown("audit")

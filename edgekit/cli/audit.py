@@ -56,6 +56,8 @@ def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> N
 
 
 def _print(result: AuditResult, each: bool) -> None:
+    from edgekit.report.operators import operator_groups
+
     _say(f"{result.path}: {_FORMATS[result.format]}, {result.file_bytes:,} bytes"
          f"{text.with_gzip(result.gzip_bytes)}")  # fmt: skip
     _table(("", "name", "type", "shape", "scale", "zero point"), list(_ends(result)))
@@ -68,7 +70,9 @@ def _print(result: AuditResult, each: bool) -> None:
         _table(("", "operator", "layer", "precision", "MACs"), listed, numbers=(4,))
     else:
         _table(
-            ("operator", "precision", "count", "MACs"), text.operator_groups(result), numbers=(2, 3)
+            ("operator", "precision", "count", "MACs"),
+            [group.cells for group in operator_groups(result)],
+            numbers=(2, 3),
         )
     for number, island in enumerate(result.float_islands, 1):
         _say(f"float island {number}: {text.brief(island.operators)}")
@@ -88,9 +92,9 @@ def _ends(result: AuditResult) -> Iterator[Row]:
 
 
 def _figures(result: AuditResult) -> Iterator[Row]:
-    yield "multiply-accumulates", f"{result.macs:,}", f"{result.integer_mac_share:.3f}"
-    yield "operators", f"{len(result.operators):,}", f"{result.integer_op_share:.3f}"
-    yield "weights", f"{result.weight_bytes:,}", f"{result.integer_weight_share:.3f}"
+    yield "multiply-accumulates", f"{result.macs:,}", text.share(result.integer_mac_share)
+    yield "operators", f"{len(result.operators):,}", text.share(result.integer_op_share)
+    yield "weights", f"{result.weight_bytes:,}", text.share(result.integer_weight_share)
     yield "activations, all", f"{result.activation_bytes:,}", ""
     yield "activations, at once", f"{result.peak_activation_bytes:,}", ""
     yield "weight tensors per channel", str(result.per_channel), ""
@@ -99,18 +103,13 @@ def _figures(result: AuditResult) -> Iterator[Row]:
 
 def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None:
     """Print rows below a heading within 80 columns; long cells are folded, not cut."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for at, title in enumerate(heading):
-        right = at in numbers
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(text.printable(cell)) for cell in row))
-    Console(width=WIDTH, highlight=False).print(table)
+    from edgekit.report.terminal.table import table
+
+    cells = ([text.printable(cell) for cell in row] for row in rows)
+    console = Console(width=WIDTH, highlight=False)
+    console.print("", table(heading, cells, right=numbers), "", sep="\n")
 
 
 def _say(line: str) -> None:

@@ -97,7 +97,7 @@ def command(
     from edgekit.benchmarking import benchmark
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     _refuse_no_file(output)
     recorder = Recorder(history, mlflow)
@@ -131,19 +131,17 @@ def _refuse_no_file(output: Path | None) -> None:
 
 
 def _write(found: Benchmark, output: Path) -> None:
-    import msgspec
-
     from edgekit.files import write_atomically
-    from edgekit.report.plain import to_plain
+    from edgekit.report.documents import written
 
-    document = msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2)
-    write_atomically(output, document + b"\n")
+    write_atomically(output, written(found))
 
 
 def _print(found: Benchmark, each: bool) -> None:
     from rich.console import Console
 
-    from edgekit.report.devices import operator_rows, summary, titles
+    from edgekit.report.device_words import operator_rows, titles
+    from edgekit.report.terminal.devices import summary
 
     console = Console(width=WIDTH, highlight=False)
     for line in titles(found.measurements):

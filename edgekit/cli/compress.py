@@ -61,7 +61,7 @@ def command(model: Path, out: Path | None, as_json: bool, **given: Any) -> None:
     from edgekit.compression import compress
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     if given["recipe"] is None:
         raise click.UsageError("Missing option '--recipe'; `edgekit recipes` lists them.")
@@ -100,7 +100,7 @@ def _print(found: Compression, place: Path, *, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from edgekit.report.compression import compression
+    from edgekit.report.terminal.compression import compression
 
     Console(width=WIDTH, highlight=False).print(compression(found.report))
     click.echo(f"wrote {place}")

@@ -108,10 +108,10 @@ def command(
             raise
         missed, conversion = error, error.conversion
     if as_json:
-        from edgekit.report.document import documents
+        from edgekit.report.documents import written_together
 
         failures = {one.target: str(one.error) for one in conversion.failures}
-        click.echo(documents(conversion.reports, failures))
+        click.echo(written_together(conversion.reports, failures), nl=False)
     else:
         _show(conversion)
     recorder.finish(conversion.reports, conversion.folders, missed=missed, silent=as_json)
@@ -119,7 +119,7 @@ def command(
 
 def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], told: Any) -> Any:
     from edgekit import api
-    from edgekit.report.progress import progress as listening
+    from edgekit.report.terminal.progress import progress as listening
 
     out, cache = given["out"], not given["no_cache"]
     with listening(told) as progress:
@@ -166,7 +166,7 @@ _BESIDE_FROM = frozenset(
 def _show(conversion: Any) -> None:
     from rich.console import Console
 
-    from edgekit.report.terminal import summary
+    from edgekit.report.terminal.conversion import summary
 
     Console(highlight=False).print(summary(conversion.reports))
     if conversion.page is not None:

@@ -137,7 +137,7 @@ def _megabytes(plan: Removal) -> str:
 def _bring(devices: Sequence[Device], *, silent: bool) -> None:
     from edgekit.devices.backend import backend_of
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     with quiet() as real, progress(None if silent else real.err) as told:
         for device in devices:

@@ -19,7 +19,7 @@ from edgekit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.evaluation import Comparison
+    from edgekit.evaluation import EvaluationResult
     from edgekit.pipeline.options import Options
 
 WIDTH = 80
@@ -50,7 +50,7 @@ def command(artifact: Path, against: Path, data: str, as_json: bool, **given: An
     from edgekit.evaluation import evaluate_artifact
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     hidden = as_json or given["silent"]
     with all_scratch(), quiet() as real, progress(None if hidden else real.err) as told:
@@ -78,12 +78,12 @@ def _options(given: dict[str, Any]) -> Options:
     )
 
 
-def _print(found: Comparison) -> None:
+def _print(found: EvaluationResult) -> None:
     from rich.console import Console
 
-    from edgekit.report.comparison import comparison
+    from edgekit.report.terminal.evaluation import evaluation
 
     Console(width=WIDTH, highlight=False).print(
-        comparison(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
+        evaluation(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
                    data=found.data, notes=found.notes, most=_MOST_LAYERS)
     )  # fmt: skip

@@ -17,7 +17,7 @@ from edgekit.errors import EdgekitError
 if TYPE_CHECKING:
     from edgekit.devices.inventory import Inventory
     from edgekit.farming import FarmRun
-    from edgekit.history.rows import Document
+    from edgekit.report.documents import Document
 
 WIDTH = 80
 _MOST_ROWS = 40
@@ -62,7 +62,7 @@ def submit(
     from edgekit.farming import submit as run
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.report.progress import progress
+    from edgekit.report.terminal.progress import progress
 
     recorder = Recorder(history)
     failure: EdgekitError | None = None
@@ -86,7 +86,7 @@ def submit(
 
 def _documents(found: FarmRun) -> list[Document]:
     """Return what a farm wrote, to be kept; nothing if it measured nothing."""
-    from edgekit.history.documents import read_file
+    from edgekit.report.documents import read_file
 
     return read_file(found.document) if found.done or found.failed else []
 
@@ -185,7 +185,7 @@ def _print(found: FarmRun, folder: Path) -> None:
 
     from edgekit.farm.journal import Journal
     from edgekit.farming import JOURNAL
-    from edgekit.report.devices import summary
+    from edgekit.report.terminal.devices import summary
 
     console = Console(width=WIDTH, highlight=False)
     if found.done + found.failed <= _MOST_ROWS:

@@ -123,8 +123,8 @@ def show(number: int, place: str | None, as_json: bool) -> None:
 
 @command.command("trend")
 @click.option("--metric", default="latency_ms", show_default=True, metavar="NAME",
-              help="latency_ms, size_kib, memory_kib, score, drop_pp, sqnr_db, instructions or "
-              "cycles.")  # fmt: skip
+              help="latency_ms, size_kib, model_memory_mib, peak_memory_mib, ram_kib, arena_kib, "
+              "score, accuracy_drop_pp, parity_sqnr_db, instructions or cycles.")  # fmt: skip
 @database
 @selecting
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
@@ -168,22 +168,27 @@ def export(number: int, output: Path | None, place: str | None) -> None:
               help="They were made on this machine, from the Git commit that is checked out: keep "
               "that, too.")  # fmt: skip
 @database
-def add(files: tuple[Path, ...], here: bool, place: str | None) -> None:
+@json_option
+def add(files: tuple[Path, ...], here: bool, place: str | None, as_json: bool) -> None:
     """Keep FILES: report.json, benchmarks, or what `edgekit convert --json` printed.
 
     Documents that are there already are left out. The time of a run is that of its file.
     """
     from edgekit.history import open_history, origin_here
-    from edgekit.history.documents import read_file
+    from edgekit.report.documents import read_file
 
     documents = [(path, one) for path in files for one in read_file(path)]
-    origin = origin_here() if here else None
+    origin, added = origin_here() if here else None, list[dict[str, Any]]()
     with open_history(_place(place), writes=True) as history:
         for path, document in documents:
             time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             numbers = history.record(document, origin, time=time, again=False)
-            kept = f"run {', '.join(map(str, numbers))}" if numbers else "there already"
-            say(f"{path}: {kept}")
+            added.append({"file": str(path), "runs": numbers})
+            if not as_json:  # at once: what follows may fail
+                kept = f"run {', '.join(map(str, numbers))}" if numbers else "there already"
+                say(f"{path}: {kept}")
+    if as_json:
+        print_json({"schema": SCHEMA, "added": added})
 
 
 @command.command("serve")

@@ -192,11 +192,9 @@ def print_json(document: object) -> None:
 
 def print_plain(document: Any) -> None:
     """Print one of our dataclasses as indented JSON that reads back: infinity is a word."""
-    import msgspec
+    from edgekit.report.documents import written
 
-    from edgekit.report.plain import to_plain
-
-    click.echo(msgspec.json.format(msgspec.json.encode(to_plain(document)), indent=2))
+    click.echo(written(document), nl=False)
 
 
 def wrapped(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:

@@ -12,8 +12,8 @@ from edgekit.cli import fail
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
-    from edgekit.history.rows import Document
     from edgekit.history.tracking import Tracking
+    from edgekit.report.documents import Document
 
 F = TypeVar("F", bound=Callable[..., object])
 NAMES = frozenset({"history", "mlflow"})

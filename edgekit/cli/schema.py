@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 @click.command("schema")
 @click.argument(
     "document", shell_complete=document_names,
-    metavar="[report|details|compression|manifest|audit|benchmark|comparison|gate|target|...]",
+    metavar="[report|details|compression|manifest|audit|benchmark|evaluation|comparison|gate|target|...]",
 )  # fmt: skip
 def command(document: str) -> None:
     """Print the JSON Schema of a document, for editors, scripts and gates.
 
     report, details, manifest and failures: the JSON files of a conversion; audit, benchmark,
-    comparison, gate and inspection: what `edgekit audit`, `bench`, `compare`, `gate` and `inspect`
-    print with --json; target, device and farm-plan: their TOML files; rule: one of a gate's policy.
+    evaluation, comparison, gate and inspection: what `edgekit audit`, `bench`, `evaluate`,
+    `compare`, `gate` and `inspect` print with --json; target, device and farm-plan: their TOML
+    files; rule: one of a gate's policy.
     """
     from edgekit.report.schema import json_schema
 
@@ -33,7 +34,7 @@ def command(document: str) -> None:
 
 def documents() -> Mapping[str, Document]:
     """Return every kind of document by its name, of whatever room."""
-    from edgekit import table
+    from edgekit import evaluation, table
     from edgekit.comparing import result as comparing
     from edgekit.farm.plan import Plan
     from edgekit.gating import policy
@@ -43,6 +44,9 @@ def documents() -> Mapping[str, Document]:
     title = "What `edgekit {} --json` prints"
     return {
         **DOCUMENTS,
+        "evaluation": Document(
+            evaluation.EvaluationResult, evaluation.SCHEMA, title.format("evaluate"), words=True
+        ),
         "comparison": Document(
             comparing.ComparisonResult, comparing.SCHEMA, title.format("compare"), words=True
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekit.comparing.subject import Better
+Better = Literal["lower", "higher", ""]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "score": Metric("", "", "of the artifact, by the report's metric", "accuracy"),
-    "accuracy_drop_pp": Metric("pp", "lower", "score lost against the source model", "accuracy"),
+    "accuracy_drop_pp": Metric(
+        "pp", "lower", "score lost against the source model; of errors in %", "accuracy"
+    ),
     "agreement": Metric("", "higher", "share of the source model's answers", "accuracy"),
     "sqnr_db": Metric("dB", "higher", "of the worst output, on evaluation data", "accuracy"),
     "parity_sqnr_db": Metric("dB", "higher", "of the outputs, without labels", "accuracy"),

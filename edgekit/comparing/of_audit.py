@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from edgekit.auditing import AuditResult
-from edgekit.comparing.subject import Figure, Record
-from edgekit.report.named import named_by_path
+from edgekit.comparing.subject import HOST, Figure, Record
+from edgekit.report.named import identity
 
 
 def audit_figures(found: AuditResult) -> dict[str, Figure]:
@@ -55,8 +55,8 @@ def audit_facts(found: AuditResult) -> dict[str, Mapping[str, str]]:
 
 def audit_record(found: AuditResult) -> Record:
     """Return the record of a file of which nothing else is known."""
-    model, target = named_by_path(found.path, found.format)
+    own = identity(found.path, found.format)
     return Record(
-        model=model, target=target, device="host",
+        model=own.model, target=own.target, device=HOST,
         figures=audit_figures(found), facts=audit_facts(found),
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 
@@ -11,23 +12,30 @@ from edgekit.comparing.of_report import timed_figures
 from edgekit.comparing.subject import Figure, Record, Timing
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report.devices import Benchmark
-from edgekit.report.named import named_by_path
+from edgekit.report.named import Identity, identities
 
 _UNSTEADY = ("load before", "load after", "load_ms")  # facts that differ from run to run
 
 
 def benchmark_records(found: Benchmark, *, only: str = "") -> Iterator[Record]:
-    """Yield a record for each file on each device; a failure is a record without figures.
+    """Yield a record for each file on each device, in the order of a history's rows.
+
+    What could not be measured at all is a record without figures. What failed of a file that was
+    measured, such as its accuracy, is why figures of its record are missing.
 
     ``only`` is a pattern for files' paths; a part from the end of the path is enough.
     """
+    named, failed = identities(found), defaultdict[tuple[str, str], list[str]](list)
+    for failure in found.failures:
+        failed[failure.device, failure.file].append(failure.error)
     for one in found.measurements:
         if chosen(one.file, only):
-            yield measured_record(one)
-    for failure in found.failures:
+            lost = failed.get((one.device, one.file), [])
+            yield _measured(one, named[one.file, one.sha256], [*one.misfits, *lost])
+    for failure in found.unmeasured:
         if chosen(failure.file, only):
-            model, target = named_by_path(failure.file)
-            yield Record(model=model, target=target, device=failure.device, figures={},
+            own = named[failure.file, None]
+            yield Record(model=own.model, target=own.target, device=failure.device, figures={},
                          failed=failure.error)  # fmt: skip
 
 
@@ -37,16 +45,14 @@ def chosen(file: str, pattern: str) -> bool:
     return not pattern or fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
 
 
-def measured_record(one: DeviceMeasurement) -> Record:
-    """Return the record of one file on one device."""
-    model, target = named_by_path(one.file, one.format)
+def _measured(one: DeviceMeasurement, own: Identity, failed: Sequence[str]) -> Record:
     environment = {name: value for name, value in one.facts.items() if name not in _UNSTEADY}
     environment |= {f"runtime {name}": version for name, version in one.runtime.items()}
     return Record(
-        model=model, target=target, device=one.device,
+        model=own.model, target=own.target, device=one.device,
         figures=_latency(one) | _memory(one) | _work(one) | _outputs(one),
         facts={"environment": environment, "identity": {"artifact": one.sha256}},
-        failed="; ".join(one.misfits),
+        failed="; ".join(failed),
     )  # fmt: skip
 
 

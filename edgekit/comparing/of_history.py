@@ -89,10 +89,9 @@ def _in_rows(document: Report | Benchmark) -> list[tuple[Record, str]]:
     """Return a document's records and their files, one for each row that a history has of it."""
     if isinstance(document, Report):
         return [(report_record(document), "")]
-    told = {(one.device, one.file) for one in document.measurements}
-    failed = tuple(one for one in document.failures if (one.device, one.file) not in told)
-    files = [one.file for one in document.measurements] + [one.file for one in failed]
-    return list(zip(benchmark_records(replace(document, failures=failed)), files, strict=True))
+    files = [one.file for one in document.measurements]
+    files += [one.file for one in document.unmeasured]
+    return list(zip(benchmark_records(document), files, strict=True))
 
 
 def _renamed(record: Record, own: Record) -> Record:

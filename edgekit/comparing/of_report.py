@@ -10,6 +10,7 @@ from edgekit.comparing.of_audit import audit_facts, audit_figures, exact
 from edgekit.comparing.subject import HOST, Figure, Record, Scored, Timing
 from edgekit.report.figures import compression_ratio, speedup
 from edgekit.report.model import Latency, Report
+from edgekit.report.text import drop_unit
 
 
 def report_record(report: Report) -> Record:
@@ -60,6 +61,7 @@ def _accuracy(report: Report) -> dict[str, Figure]:
         figures["accuracy_drop_pp"] = Figure(
             value=found.drop_pp, low=found.drop_low_pp, high=found.drop_high_pp,
             basis="scored", scored=scored,
+            own_unit="" if found.drop_unit == "points" else drop_unit(found),
             missing="" if found.drop_pp is not None else f"no drop: {found.method}",
         )  # fmt: skip
     return figures

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from edgekit import manifest
 from edgekit.comparing.of_audit import audit_record
 from edgekit.comparing.of_benchmark import benchmark_records
@@ -15,22 +13,20 @@ from edgekit.comparing.of_report import report_record
 from edgekit.comparing.subject import Record, Source, Subject
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.files import MARKER
-from edgekit.report.devices import SCHEMA as BENCHMARK_SCHEMA
 from edgekit.report.devices import Benchmark
-from edgekit.report.document import from_json
-from edgekit.report.model import SCHEMA, Report
-from edgekit.report.plain import from_plain
+from edgekit.report.documents import BENCHMARK, REPORT, built, content_of, decoded
+from edgekit.report.model import Report
 from edgekit.runtimes import SUFFIXES
 
-_EXPECTED = (
-    "expected a report.json of `convert`, a document of `bench` or `farm`, a manifest.json, a"
+_KNOWN = (
+    "a report.json of `convert`, a document of `bench` or `farm`, a manifest.json, a"
     f" folder with one of them, or a file that ends in {', '.join(SUFFIXES)}"
 )
+_EXPECTED = f"expected {_KNOWN}"
 Found = tuple[list[Record], Source | None]
 """Records, and the document that they are from, if it is one of ours."""
 
 _DEEPEST = ("report.json", "*/report.json", "*/*/report.json", "benchmark.json")
-_MOST_BYTES = 2**30
 HISTORY = "history:"
 _OF_HISTORY = "`edgekit compare history:DB REPORT`, `edgekit gate REPORT --baseline history:DB`"
 
@@ -113,7 +109,7 @@ def _of_path(given: str) -> list[Found]:
             from edgekit.auditing import audit
 
             return [([audit_record(audit(path))], None)]
-        return _of_document(path, _read(path), only)
+        return _of_document(path, only)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
 
@@ -121,60 +117,29 @@ def _of_path(given: str) -> list[Found]:
 def _of_folder(folder: Path, only: str) -> list[Found]:
     for pattern in _DEEPEST:
         if found := sorted(folder.glob(pattern)):
-            return [one for path in found for one in _of_document(path, _read(path), only)]
+            return [one for path in found for one in _of_document(path, only)]
     if (folder / MARKER).is_file():
         return _of_manifest(folder / MARKER)
     return [(_of_files(folder.iterdir()), None)]
 
 
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise ArtifactError(f"{path}: no such file; {_EXPECTED}")
-    if path.stat().st_size > _MOST_BYTES:
-        raise ArtifactError(f"{path}: over 1 GiB is too large for a report; {_EXPECTED}")
-    return path.read_bytes()
-
-
-def _of_document(path: Path, content: bytes, only: str) -> list[Found]:
-    try:
-        plain = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: not JSON ({error}); {_EXPECTED}") from error
-    if not isinstance(plain, dict):
-        raise ArtifactError(f"{path}: a JSON {type(plain).__name__}; {_EXPECTED}")
-    if "measurements" in plain:
-        return [_of_benchmark(_benchmark(plain, path), only)]
+def _of_document(path: Path, only: str) -> list[Found]:
+    content = content_of(path, expected=_KNOWN)
+    plain = decoded(content, where=str(path), expected=_KNOWN)
+    if BENCHMARK.is_of(plain):
+        return [_of_benchmark(built(plain, BENCHMARK, where=str(path)), only)]
     if only:
         raise ArtifactError(f"{path}: #{only} chooses files of a document of `bench` or `farm`")
     if isinstance(reports := plain.get("reports"), list):
         return [
-            _of_report(_report(one, f"{path}: reports[{at}]")) for at, one in enumerate(reports)
+            _of_report(built(one, REPORT, where=f"{path}: reports[{at}]"))
+            for at, one in enumerate(reports)
         ]
-    if "audit" in plain and "artifact" in plain:
-        return [_of_report(from_json(content, where=str(path)))]
+    if REPORT.is_of(plain):
+        return [_of_report(built(plain, REPORT, where=str(path)))]
     if "files" in plain and "target" in plain:
         return _of_manifest(path)
     raise ArtifactError(f"{path}: {_EXPECTED}")
-
-
-def _benchmark(plain: dict[str, Any], path: Path) -> Benchmark:
-    _demand_schema(plain, BENCHMARK_SCHEMA, str(path))
-    return from_plain(plain, Benchmark, where=str(path))
-
-
-def _report(plain: Any, where: str) -> Report:
-    if not isinstance(plain, dict):
-        raise ArtifactError(f"{where}: expected a JSON object, got {type(plain).__name__}")
-    _demand_schema(plain, SCHEMA, where)
-    return from_plain(plain, Report, where=where)
-
-
-def _demand_schema(plain: dict[str, Any], schema: int, where: str) -> None:
-    if (came := plain.get("schema")) != schema:
-        raise ArtifactError(
-            f"{where}: expected schema {schema}, got {came!r}; read it with the edgekit version"
-            " that wrote it, or measure again"
-        )
 
 
 def _of_manifest(path: Path) -> list[Found]:
@@ -187,7 +152,7 @@ def _of_manifest(path: Path) -> list[Found]:
         raise ArtifactError(f"{path}: {wrong[0]}; convert again")
     beside = path.parent / "report.json"
     if beside.is_file():
-        return _of_document(beside, _read(beside), "")
+        return _of_document(beside, "")
     from dataclasses import replace
 
     records = [

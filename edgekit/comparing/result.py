@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.comparing.subject import Basis
+from edgekit.shown import shown
 from edgekit.version import VERSION
 
 SCHEMA = 1
@@ -62,6 +63,7 @@ class Compared:
     unmatched: tuple[str, ...] = ()
 
 
+@shown("comparison")
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult:
     """All subjects against the first one, which is named by ``before``."""

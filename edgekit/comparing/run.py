@@ -8,11 +8,11 @@ from typing import Any
 from edgekit.comparing.estimate import Estimate
 from edgekit.comparing.figures import compare_figures
 from edgekit.comparing.match import match
-from edgekit.comparing.metrics import METRICS
+from edgekit.comparing.metrics import METRICS, Better
 from edgekit.comparing.of_history import history_subject
 from edgekit.comparing.read import HISTORY, read_subject
 from edgekit.comparing.result import Change, Compared, ComparisonResult, Difference, Verdict
-from edgekit.comparing.subject import Better, Figure, Record, Subject
+from edgekit.comparing.subject import Figure, Record, Subject
 from edgekit.errors import OptionError
 
 
@@ -110,7 +110,7 @@ def _differences(before: Record, after: Record, run_to_run: float | None) -> Ite
         verdict, reason = judged(found, better)
         yield Difference(
             model=after.model, target=after.target, device=after.device, metric=name,
-            unit=metric.unit, better=better, basis=present.basis, before=one.value,
+            unit=present.unit_as(name), better=better, basis=present.basis, before=one.value,
             after=other.value, change=found.change, low=found.low, high=found.high,
             share=found.share, verdict=verdict, method=found.method, reason=reason,
         )  # fmt: skip

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.accuracy import Evaluation
+from edgekit.comparing.metrics import METRICS, Better
 from edgekit.report.devices import Benchmark
 from edgekit.report.model import Report
 
 Basis = Literal["scored", "measured", "counted", "modelled", "estimated", "computed"]
 """scored: on labelled samples. measured: timed or read off a process, so that noise is in it. The
 others are the same in every run; see ``edgekit.devices.figures``."""
-
-Better = Literal["lower", "higher", ""]
 
 HOST = "host"
 
@@ -49,7 +48,7 @@ class Figure:
     """One figure of a record; what it needs to be compared by statistics comes along.
 
     ``low`` and ``high`` bound it at 95 % where that is known. ``missing`` says why there is no
-    value.
+    value. ``own_unit`` is said where its unit is another than its metric's.
     """
 
     value: float | None
@@ -60,6 +59,11 @@ class Figure:
     timing: Timing | None = None
     scored: Scored | None = None
     missing: str = ""
+    own_unit: str = ""
+
+    def unit_as(self, metric: str) -> str:
+        """Return its unit as a figure of this metric."""
+        return self.own_unit or METRICS[metric].unit
 
 
 @dataclass(frozen=True, kw_only=True)

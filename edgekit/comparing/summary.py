@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.comparing.result import Change, Compared, ComparisonResult, Difference
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
 _HEADING = ("", "before", "after", "change", "verdict")
 _STYLES = {"worse": "bold red", "better": "green", "cannot tell": "yellow"}
 _MOST_CHANGES = 12
+_NO_SHARE = ("score", "accuracy_drop_pp")
 
 
 def summary(found: ComparisonResult) -> Group:
@@ -57,38 +60,23 @@ def _key(one: Difference | Change) -> tuple[str, str, str]:
 
 
 def _table(found: Sequence[Difference]) -> Table:
-    from rich import box
-    from rich.table import Table
+    return table(_HEADING, map(_row, found), right=(1, 2, 3))
+
+
+def _row(one: Difference) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
-                  collapse_padding=True)  # fmt: skip
-    for at, title in enumerate(_HEADING):
-        table.add_column(title, justify="right" if at in (1, 2, 3) else "left", overflow="fold")
-    for one in found:
-        unit = f", {one.unit}" if one.unit and not one.metric.endswith(one.unit.lower()) else ""
-        cells = (f"{one.metric}{unit}", number(one.before), number(one.after), change_said(one))
-        table.add_row(*(Text(cell) for cell in cells),
-                      Text(one.verdict, style=_STYLES.get(one.verdict, "")))  # fmt: skip
-    return table
-
-
-def number(value: float | None) -> str:
-    """Return a figure with four digits that count; whole numbers whole."""
-    if value is None:
-        return "-"
-    if math.isnan(value) or math.isinf(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    unit = f", {one.unit}" if one.unit and not one.metric.endswith(one.unit.lower()) else ""
+    figures = text.figure(one.before), text.figure(one.after), change_said(one)
+    verdict = Text(one.verdict, style=_STYLES.get(one.verdict, ""))
+    return f"{one.metric}{unit}", *figures, verdict
 
 
 def change_said(one: Difference) -> str:
     """Return a change with its sign, its share, and below its interval where it is not exact."""
     if one.change is None:
         return "-"
-    if one.share is None or one.unit == "pp" or one.metric == "score":
+    if one.share is None or one.metric in _NO_SHARE:
         said = signed(one.change)
     else:
         said = f"{100 * one.share:+.2f} %"

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from edgekit.gating.policy import Defaults, Policy, Rule
 from edgekit.gating.result import Check, GateResult
-from edgekit.gating.run import gate, raise_for_failed
+from edgekit.gating.run import gate
 
-__all__ = ["Check", "Defaults", "GateResult", "Policy", "Rule", "gate", "raise_for_failed"]
+__all__ = ["Check", "Defaults", "GateResult", "Policy", "Rule", "gate"]

@@ -8,13 +8,14 @@ from typing import Literal
 
 from edgekit.comparing.estimate import Estimate, untold
 from edgekit.comparing.figures import QUANTILES, compare_figures, unknown
-from edgekit.comparing.metrics import METRICS
+from edgekit.comparing.metrics import METRICS, Better
 from edgekit.comparing.scores import FEWEST, is_share, wilson
-from edgekit.comparing.subject import Better, Figure, Record
+from edgekit.comparing.subject import Figure, Record
 from edgekit.comparing.timing import incomparable, timing_interval
 from edgekit.gating import wording
 from edgekit.gating.policy import Defaults, Means, Prove, Rule
 from edgekit.gating.result import Check, Outcome, Verdict
+from edgekit.report import text
 
 _VERDICTS: dict[Means, Verdict] = {
     "fail": "fail", "undecided": "undecided", "warn": "warn", "ignore": "pass",
@@ -65,6 +66,7 @@ class Settled:
 def check_limit(settled: Settled, record: Record, figure: Figure) -> Check:
     """Hold a figure against the rule's absolute limit; there is one."""
     rule, limit = settled.rule, settled.rule.limit or 0.0
+    unit = figure.unit_as(rule.metric)
     better = settled.direction(figure)
     if why := unknown(figure):
         return absent(settled, record, "limit", "missing", why)
@@ -80,13 +82,13 @@ def check_limit(settled: Settled, record: Record, figure: Figure) -> Check:
         settled.prove, beyond=beyond, surely=_times(sign, best - limit) > 0,
         kept=_times(sign, worst - limit) <= 0,
     )  # fmt: skip
-    reason = f"{_NOISE}, it is between {wording.number(low)} and {wording.number(high)}"
+    reason = f"{_NOISE}, it is between {text.figure(low)} and {text.figure(high)}"
     return Check(
         rule=settled.label, metric=rule.metric, model=record.model, target=record.target,
-        device=record.device, kind="limit", unit=METRICS[rule.metric].unit, better=better,
+        device=record.device, kind="limit", unit=unit, better=better,
         figure=value, limit=limit, margin=margin, outcome=outcome,
         verdict=settled.verdict(outcome),
-        text=wording.of_limit(record, rule.metric, value, limit, better=better,
+        text=wording.of_limit(record, rule.metric, value, limit, unit, better=better,
                               reason=reason if outcome == "cannot tell" else ""),
         method="" if bounds is None else "interval of the figure",
     )  # fmt: skip
@@ -131,7 +133,7 @@ def _judged(
     settled: Settled, record: Record, base: Figure, figure: Figure, better: Better,
     estimates: Estimates,
 ) -> Check:  # fmt: skip
-    rule, unit = settled.rule, METRICS[settled.rule.metric].unit
+    rule, unit = settled.rule, figure.unit_as(settled.rule.metric)
     one, other = base.value or 0.0, figure.value or 0.0
     sign = 1.0 if better == "lower" else -1.0
     allowed = rule.max_regression
@@ -156,7 +158,7 @@ def _judged(
         baseline=one, limit=one + sign * allowed, margin=allowed - worse, outcome=outcome,
         verdict=settled.verdict(outcome), method=found.method,
         text=wording.of_regression(
-            record, rule.metric, one, other, found,
+            record, rule.metric, one, other, found, unit,
             wording.room(rule.max_regression, rule.max_regression_share, unit),
             missed=outcome == "missed", reason=reason if outcome == "cannot tell" else "",
         ),
@@ -203,7 +205,8 @@ def absent(
     what = "no baseline for" if outcome == "no baseline" else "no figure for"
     return Check(
         rule=settled.label, metric=metric, model=record.model, target=record.target,
-        device=record.device, kind=kind, unit=METRICS[metric].unit,
+        device=record.device, kind=kind,
+        unit=found.unit_as(metric) if found else METRICS[metric].unit,
         better=METRICS[metric].better, figure=found.value if found else None, outcome=outcome,
         verdict=settled.verdict(outcome),
         text=f"{wording.where(record)}: {what} {metric}: {why}",

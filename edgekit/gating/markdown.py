@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.gating.result import Check, GateResult
-from edgekit.gating.wording import number
-from edgekit.report.tables import escape, table
+from edgekit.report.markdown.syntax import escape, table
+from edgekit.report.text import figure
 
 _MOST_ROWS = 200
 _HEADING = ("", "rule", "model", "target", "device", "figure", "is", "limit", "margin")
@@ -37,9 +37,9 @@ def markdown(found: GateResult) -> str:
 def _row(check: Check) -> tuple[str, ...]:
     return (
         MARKS[check.verdict], check.rule, check.model, check.target, check.device,
-        f"{check.metric}, {check.kind}", number(check.figure, check.unit),
-        number(check.limit, check.unit) if check.limit is not None else "-",
-        number(check.margin, check.unit) if check.margin is not None else "-",
+        f"{check.metric}, {check.kind}", figure(check.figure, check.unit, absent="no figure"),
+        figure(check.limit, check.unit),
+        figure(check.margin, check.unit),
     )  # fmt: skip
 
 

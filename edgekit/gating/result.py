@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgekit.shown import shown
 from edgekit.version import VERSION
 
 SCHEMA = 1
@@ -44,6 +45,7 @@ class Check:
     method: str = ""
 
 
+@shown("gate")
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
     """All checks of a gate, and what follows from them.

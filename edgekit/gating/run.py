@@ -11,7 +11,6 @@ from edgekit.comparing.match import match
 from edgekit.comparing.of_history import read_before
 from edgekit.comparing.read import read_subject
 from edgekit.comparing.subject import Record, Subject
-from edgekit.errors import GateFailed, GateUndecided
 from edgekit.gating import policy as policies
 from edgekit.gating.checks import Estimates, Settled, absent, check_limit, check_regression
 from edgekit.gating.policy import Policy, Rule
@@ -23,8 +22,7 @@ Counterparts = dict[tuple[str, str, str], Record]
 def gate(report: Any, policy: str | Path | Policy, *, baseline: Any = None) -> GateResult:
     """Hold every figure that the policy's rules select against their limits.
 
-    Nothing is raised for a gate that fails: ``verdict`` and ``exit_code`` of the result say so, and
-    ``raise_for_failed`` of this module turns it into an error.
+    Nothing is raised for a gate that fails: ``verdict`` and ``exit_code`` of the result say so.
 
     Args:
         report: What ``edgekit.compare`` takes: a path, or what ``convert`` or ``benchmark`` gave;
@@ -118,18 +116,3 @@ def _selects(rule: Rule, record: Record) -> bool:
 
 def _fits(name: str, pattern: str) -> bool:
     return pattern in ("*", name) or fnmatchcase(name, pattern)
-
-
-def raise_for_failed(found: GateResult) -> None:
-    """Raise if a gate did not pass; the error's ``gate`` is the result.
-
-    Raises:
-        GateUndecided: no check failed, and the policy wants one decided that cannot be told.
-        GateFailed: a check failed; the text says by how much.
-    """
-    if found.verdict == "pass":
-        return
-    kind = GateFailed if found.verdict == "fail" else GateUndecided
-    error = kind(found.sentence)
-    error.gate = found
-    raise error

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from edgekit.gating.markdown import MARKS
 from edgekit.gating.result import Check, GateResult
-from edgekit.gating.wording import number
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -22,26 +22,22 @@ def summary(found: GateResult, *, most: int = _MOST) -> Group:
 
     Fits 80 columns. Of more than ``most`` checks the rest is counted.
     """
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
-                  collapse_padding=True)  # fmt: skip
-    for at, title in enumerate(_HEADING):
-        table.add_column(title, justify="right" if at in (2, 3, 4) else "left", overflow="fold")
     ranked = found.ranked
-    for check in ranked[:most]:
-        mark = Text(MARKS[check.verdict], style=_STYLES[check.verdict])
-        table.add_row(*(Text(cell) for cell in _cells(check)), mark)
+    rows: list[list[str | Text]] = [
+        [*_cells(check), Text(MARKS[check.verdict], style=_STYLES[check.verdict])]
+        for check in ranked[:most]
+    ]
+    drawn = table(_HEADING, rows, right=(2, 3, 4))
     lines = [Text(f"and {len(ranked) - most:,} more")] if len(ranked) > most else []
     for check in ranked[:most]:
         if check.verdict != "pass":
             said = f"{MARKS[check.verdict]}: {check.rule}: {check.text}"
             lines.append(Text(text.visible(said, most=1000)))
     end = Text(text.visible(found.sentence, most=1000), style="bold")
-    return Group(table, *lines, Text(), end)
+    return Group(drawn, *lines, Text(), end)
 
 
 def _cells(check: Check) -> tuple[str, ...]:
@@ -49,7 +45,7 @@ def _cells(check: Check) -> tuple[str, ...]:
     place = "\n".join(text.visible(part) for part in (check.model, check.target, check.device))
     rule = text.visible(check.rule, most=60)
     return (
-        f"{rule}\n{metric}", place, number(check.figure, check.unit),
-        "-" if check.limit is None else number(check.limit),
-        "-" if check.margin is None else number(check.margin),
+        f"{rule}\n{metric}", place, text.figure(check.figure, check.unit, absent="no figure"),
+        text.figure(check.limit),
+        text.figure(check.margin),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 TEMPLATE = """\
 # What a model must be to be merged. Hold a report against it:
-#   edgekit gate out --policy edgekit-gate.toml --baseline main
+#   edgekit gate out --policy edgekit-gate.toml --baseline main/
 # Exit codes: 0 passed, 3 failed, 4 undecided. Every metric and key: docs/gate.md
 schema = 1
 

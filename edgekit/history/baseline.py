@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.history import open_history
-from edgekit.history.documents import read
 from edgekit.history.origin import origin_here
-from edgekit.history.rows import Document, rows_of
+from edgekit.history.rows import rows_of
 from edgekit.history.run import Row, Run, Selection
 from edgekit.report.devices import Benchmark
+from edgekit.report.documents import Document, read
 from edgekit.report.model import Report
 
 if TYPE_CHECKING:

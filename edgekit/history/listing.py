@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edgekit.history.run import Run
+from edgekit.history.run import DROP, METRICS, Run
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,19 +21,16 @@ _NUMBERS = ("run", "drop", "latency", "size")
 
 def listing(runs: Sequence[Run]) -> Table:
     """Return a table of runs; times are this machine's."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    return table(
+        _HEADING,
+        ([text.visible(cell, most=_LONGEST) for cell in _cells(run)] for run in runs),
+        right=_columns(_NUMBERS),
+        no_wrap=_columns(set(_HEADING) - {"model", "target", "device"}),
+    )
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1),
-                  collapse_padding=True)  # fmt: skip
-    for title in _HEADING:
-        right, short = title in _NUMBERS, title not in ("model", "target", "device")
-        table.add_column(title, justify="right" if right else "left", overflow="fold",
-                         no_wrap=short)  # fmt: skip
-    for run in runs:
-        table.add_row(*(Text(text.visible(cell, most=_LONGEST)) for cell in _cells(run)))
-    return table
+
+def _columns(titles: Collection[str]) -> list[int]:
+    return [at for at, title in enumerate(_HEADING) if title in titles]
 
 
 def _cells(run: Run) -> tuple[str, ...]:
@@ -42,7 +40,7 @@ def _cells(run: Run) -> tuple[str, ...]:
         run.model,
         run.target,
         run.device,
-        "-" if run.drop_pp is None else f"{run.drop_pp:.2f}",
+        drop_of(run) or "-",
         "-" if run.latency_ms is None else text.milliseconds(run.latency_ms),
         "-" if run.size_kib is None else text.kib(round(1024 * run.size_kib)),
         run.verdict,
@@ -51,18 +49,13 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 def summary(run: Run, reasons: Sequence[str]) -> Group:
     """Return what is known of a run: its figures, and why it fails."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in figures(run):
-        table.add_row(Text(name), Text(text.visible(value)))
+    rows = [(name, text.visible(value)) for name, value in figures(run)]
+    drawn = table(("", ""), rows, no_wrap=(0,))
     said = [Text(text.visible(line, most=400)) for line in reasons]
-    return Group(Text(f"run {run.id}", style="bold"), table, *said)
+    return Group(Text(f"run {run.id}", style="bold"), drawn, *said)
 
 
 def figures(run: Run) -> Iterator[tuple[str, str]]:
@@ -76,12 +69,15 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
         "verdict": run.verdict,
         "metric": run.metric,
         "score": _told(run.score, text.score),
-        "drop": _told(run.drop_pp, lambda drop: f"{drop:.3g} pp"),
-        "SQNR": _told(run.sqnr_db, text.decibels),
+        "drop": drop_of(run),
+        "SQNR": _told(run.parity_sqnr_db, text.decibels),
         "latency": _told(run.latency_ms, text.milliseconds),
         "latency is": run.latency_basis,
-        "size": _told(run.size_kib, lambda kib: text.kib(round(1024 * kib))),
-        "memory": _told(run.memory_kib, lambda kib: text.kib(round(1024 * kib))),
+        "size": _told(run.size_kib, _kib),
+        "memory of the model": _told(run.model_memory_mib, _mib),
+        "memory of the process": _told(run.peak_memory_mib, _mib),
+        "RAM": _told(run.ram_kib, _kib),
+        "arena": _told(run.arena_kib, _kib),
         "instructions": _told(run.instructions, lambda count: f"{count:,}"),
         "cycles": _told(run.cycles, lambda count: f"{count:,}"),
         "source SHA-256": run.source_sha256,
@@ -92,6 +88,21 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
         "edgekit": run.edgekit,
     }
     yield from ((name, value) for name, value in told.items() if value is not None)
+
+
+def drop_of(run: Run) -> str | None:
+    """Return a run's drop with its unit; None where it is not known."""
+    if run.accuracy_drop_pp is None:
+        return None
+    return f"{run.accuracy_drop_pp:.2f} {run.drop_unit or METRICS[DROP].unit}"
+
+
+def _kib(kib: float) -> str:
+    return text.kib(round(1024 * kib))
+
+
+def _mib(mib: float) -> str:
+    return _kib(1024 * mib)
 
 
 def _told(value: float | None, shown: Callable[[Any], str]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from edgekit.extras import require
-from edgekit.history.run import METRICS, Point, Series, scale_of
+from edgekit.history.caption import caption
+from edgekit.history.run import Point, Series, scale_of
 from edgekit.report.text import visible
 
 _WIDTH, _HEIGHT = 80, 14
@@ -18,13 +19,8 @@ def plots(metric: str, trends: Mapping[Series, Sequence[Point]]) -> Iterator[str
         MissingExtra: plotext is not installed.
     """
     require("history", "plotext")
-    unit = METRICS[metric].unit
     for series, points in trends.items():
-        first, last = points[0].value, points[-1].value
-        change = f", {100 * (last - first) / abs(first):+.1f} %" if first else ""
-        count = f"{len(points)} run{'s' * (len(points) != 1)}"
-        figures = f"{METRICS[metric].title}: {first:.4g} to {last:.4g} {unit}".rstrip()
-        heading = f"{visible(series.title)}\n{figures}{change}, {count}"
+        heading = f"{visible(series.title)}\n{caption(metric, series, points)}"
         yield f"{heading}\n{_plot(points)}" if len(points) > 1 else heading
 
 

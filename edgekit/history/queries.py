@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, select
+from sqlalchemy import Row, Select, case, func, literal, select
 
-from edgekit.history.run import HOST, Point, Run, Selection, Series
+from edgekit.history.run import DROP, HOST, METRICS, Point, Run, Selection, Series
 from edgekit.history.tables import RUNS
 
 MOST_POINTS = 20_000
@@ -34,7 +34,15 @@ def ordered(query: Select[Any], field: str, *, descending: bool) -> Select[Any]:
 def trends_of(metric: str, selection: Selection) -> Select[Any]:
     """Ask for the newest values of a figure, with the series that each belongs to."""
     column = RUNS.c[metric]
-    fields = [*_SERIES, RUNS.c.id, RUNS.c.time, RUNS.c.verdict, column.label("value")]
+    unit = RUNS.c.drop_unit if metric == DROP else literal(METRICS[metric].unit)
+    fields = [
+        *_SERIES,
+        unit.label("unit"),
+        RUNS.c.id,
+        RUNS.c.time,
+        RUNS.c.verdict,
+        column.label("value"),
+    ]
     query: Select[Any] = select(*fields)
     query = _where(query, selection).where(column.is_not(None))
     return query.order_by(RUNS.c.id.desc()).limit(MOST_POINTS)
@@ -64,8 +72,10 @@ def by_series(rows: Any, limit: int) -> dict[Series, list[Point]]:
 
 
 def _series(names: tuple[Any, ...]) -> Series:
-    model, target, device, kind, machine = names
-    return Series(model=model, target=target, device=device, kind=kind, machine=machine)
+    model, target, device, kind, machine, unit = names
+    return Series(
+        model=model, target=target, device=device, kind=kind, machine=machine, unit=unit or ""
+    )
 
 
 def _where(query: Select[Any], selection: Selection) -> Select[Any]:

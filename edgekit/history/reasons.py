@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from edgekit.errors import EdgekitError
-from edgekit.history.documents import read
-from edgekit.report.devices import missed_budgets
-from edgekit.report.model import Report
+from edgekit.report.documents import read
+from edgekit.report.notes import faults
 
 
 def reasons(content: bytes) -> list[str]:
@@ -14,8 +13,4 @@ def reasons(content: bytes) -> list[str]:
         document = read(content, where="its document")
     except EdgekitError as error:
         return [str(error)]
-    if isinstance(document, Report):
-        broken = [f"promise broken: {line}" for line in document.broken_promises]
-        return broken + [f"budget missed: {line}" for line in document.missed_budgets]
-    failed = [f"failed: {one.device}: {one.file}: {one.error}" for one in document.failures]
-    return [f"budget missed: {line}" for line in missed_budgets(document)] + failed
+    return faults(document)

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-import msgspec
-
-from edgekit.devices.figures import DeviceMeasurement, MemoryUse
+from edgekit.accuracy import Evaluation
+from edgekit.devices.figures import DeviceAccuracy
 from edgekit.history.run import HOST, Kind, Row
-from edgekit.report.devices import Benchmark, missed_budgets
+from edgekit.report.devices import Benchmark, misses
+from edgekit.report.documents import Document
 from edgekit.report.model import Report
-from edgekit.report.named import named_by_path
+from edgekit.report.named import Identity, identities
+from edgekit.report.text import drop_unit
 
-Document = Report | Benchmark
-_REPORT = "report.json"
-
-
-class _Named(msgspec.Struct):
-    name: str = ""
-    sha256: str = ""
-
-
-class _Beside(msgspec.Struct):
-    """What a report says of whose file lies beside it."""
-
-    source: _Named
-    target: _Named
-    artifact: _Named
+Names = Mapping[tuple[str, str | None], Identity]
 
 
 def kind_of(document: Document) -> Kind:
@@ -40,13 +25,13 @@ def kind_of(document: Document) -> Kind:
 def rows_of(document: Document) -> list[Row]:
     """Return a row for a report, and for a benchmark one for each file on each device.
 
-    A file that could not be measured has a row without figures that fails. The model and target of
-    a measured file are those of the report beside it, if that is of this very file; otherwise
-    what its path says: the folders of ``<model>/<target>/model.*``, or else name and format.
+    A file that could not be measured has a row without figures that fails. Model and target are
+    those of ``edgekit.report.named``.
     """
     if isinstance(document, Report):
         return [_of_report(document)]
-    return [*_measured(document), *_failed(document)]
+    named = identities(document)
+    return [*_measured(document, named), *_failed(document, named)]
 
 
 def _of_report(report: Report) -> Row:
@@ -62,85 +47,72 @@ def _of_report(report: Report) -> Row:
         verdict=report.verdict,
         metric=evaluation.metric if evaluation else None,
         score=_finite(evaluation.artifact_score if evaluation else None),
-        drop_pp=_finite(evaluation.drop_pp if evaluation else None),
-        sqnr_db=_finite(report.parity_sqnr_db),
+        accuracy_drop_pp=_finite(evaluation.drop_pp if evaluation else None),
+        drop_unit=_drop_unit(evaluation),
+        parity_sqnr_db=_finite(report.parity_sqnr_db),
         latency_ms=_finite(latency.artifact.median_ms if latency else None),
         latency_basis="measured" if latency else None,
         size_kib=report.artifact.size_bytes / 1024,
-        memory_kib=_finite(1024 * latency.artifact.model_memory_mib if latency else None),
+        model_memory_mib=_finite(latency.artifact.model_memory_mib if latency else None),
+        peak_memory_mib=_finite(latency.artifact.peak_memory_mib if latency else None),
     )
 
 
-def _measured(found: Benchmark) -> Iterator[Row]:
+def _measured(found: Benchmark, named: Names) -> Iterator[Row]:
     faulty = _faulty(found)
     for one in found.measurements:
-        model, source, target = _made_from(one)
-        accuracy, latency = one.accuracy, one.latency
+        own = named[one.file, one.sha256]
+        accuracy, latency, memory = one.accuracy, one.latency, one.memory
         yield Row(
             kind="benchmark",
-            model=model,
-            source_sha256=source,
+            model=own.model,
+            source_sha256=own.source_sha256,
             artifact_sha256=one.sha256,
-            target=target,
+            target=own.target,
             device=one.device,
             edgekit=found.edgekit,
-            verdict="fail" if one.misfits or (one.device, one.file) in faulty else "pass",
+            verdict="fail"
+            if one.misfits or (one.device, one.file, one.sha256) in faulty
+            else "pass",
             metric=accuracy.metric if accuracy else None,
             score=_finite(accuracy.device_score if accuracy else None),
-            drop_pp=_finite(accuracy.drop_pp if accuracy else None),
+            accuracy_drop_pp=_finite(accuracy.drop_pp if accuracy else None),
+            drop_unit=_drop_unit(accuracy),
             latency_ms=_finite(latency.ms if latency else None),
             latency_basis=latency.basis if latency else None,
             size_kib=one.memory.artifact_kib,
-            memory_kib=_memory_kib(one.memory),
+            peak_memory_mib=None if memory.peak_kib is None else _finite(memory.peak_kib / 1024),
+            ram_kib=_finite(memory.ram_kib),
+            arena_kib=_finite(memory.arena_kib),
             instructions=one.counts.instructions if one.counts else None,
             cycles=one.cycles,
         )
 
 
-def _failed(found: Benchmark) -> Iterator[Row]:
+def _failed(found: Benchmark, named: Names) -> Iterator[Row]:
     """Yield a row for each file that a device could not measure at all."""
-    told = {(one.device, one.file) for one in found.measurements}
-    for failure in found.failures:
-        if (failure.device, failure.file) not in told:
-            model, target = named_by_path(failure.file)
-            yield Row(
-                kind="benchmark", model=model, source_sha256=None,
-                artifact_sha256=None, target=target,
-                device=failure.device, edgekit=found.edgekit, verdict="fail",
-            )  # fmt: skip
+    for failure in found.unmeasured:
+        own = named[failure.file, None]
+        yield Row(
+            kind="benchmark", model=own.model, source_sha256=own.source_sha256,
+            artifact_sha256=None, target=own.target,
+            device=failure.device, edgekit=found.edgekit, verdict="fail",
+        )  # fmt: skip
 
 
-def _faulty(found: Benchmark) -> set[tuple[str, str]]:
-    """Return by device and file what missed a budget, or a part such as accuracy."""
-    faulty = {(one.device, one.file) for one in found.failures}
-    alike: dict[str, list[DeviceMeasurement]] = {}
-    for one in found.measurements:
-        alike.setdefault(one.sha256, []).append(one)
-    for group in alike.values():
-        lines = missed_budgets(dataclasses.replace(found, measurements=tuple(group)))
-        for one in group:
-            where = f"{one.device}: {Path(one.file).name}: "
-            if any(line.startswith(where) for line in lines):
-                faulty.add((one.device, one.file))
-    return faulty
+def _faulty(found: Benchmark) -> set[tuple[str, str, str]]:
+    """Return by device, file and its digest what missed a budget, or a part such as accuracy."""
+    lost = {(one.device, one.file) for one in found.failures}
+    faulty = {
+        (one.device, one.file, one.sha256)
+        for one in found.measurements
+        if (one.device, one.file) in lost
+    }
+    return faulty | {(one.device, one.file, one.sha256) for one in misses(found)}
 
 
-def _made_from(one: DeviceMeasurement) -> tuple[str, str | None, str]:
-    """Return model, digest of the source and target of a file that was measured."""
-    model, target = named_by_path(one.file, one.format)
-    try:
-        content = Path(one.file).with_name(_REPORT).read_bytes()
-        beside = msgspec.json.decode(content, type=_Beside)
-    except (OSError, ValueError, msgspec.DecodeError):
-        return model, None, target
-    if beside.artifact.sha256 != one.sha256:
-        return model, None, target
-    return beside.source.name, beside.source.sha256, beside.target.name
-
-
-def _memory_kib(memory: MemoryUse) -> float | None:
-    told = (memory.ram_kib, memory.arena_kib, memory.peak_kib)
-    return _finite(next((kib for kib in told if kib is not None), None))
+def _drop_unit(found: Evaluation | DeviceAccuracy | None) -> str | None:
+    return None if found is None or found.drop_pp is None else drop_unit(found)
 
 
 def _finite(value: float | None) -> float | None:

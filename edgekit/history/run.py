@@ -17,23 +17,27 @@ VERDICTS: tuple[Verdict, ...] = ("pass", "fail")
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A figure that is kept of every run: what it is, its unit, and which way is better."""
+    """A figure that is kept of runs: what it is called, and its unit."""
 
     title: str
     unit: str
-    lower_is_better: bool | None = True
 
 
+DROP = "accuracy_drop_pp"
 METRICS: Mapping[str, Metric] = {
     "latency_ms": Metric(title="latency", unit="ms"),
     "size_kib": Metric(title="size", unit="KiB"),
-    "memory_kib": Metric(title="memory", unit="KiB"),
-    "score": Metric(title="score", unit="", lower_is_better=None),
-    "drop_pp": Metric(title="drop", unit="pp"),
-    "sqnr_db": Metric(title="SQNR", unit="dB", lower_is_better=False),
+    "model_memory_mib": Metric(title="memory of the model", unit="MiB"),
+    "peak_memory_mib": Metric(title="memory of the process", unit="MiB"),
+    "ram_kib": Metric(title="RAM", unit="KiB"),
+    "arena_kib": Metric(title="arena", unit="KiB"),
+    "score": Metric(title="score", unit=""),
+    DROP: Metric(title="drop", unit="pp"),
+    "parity_sqnr_db": Metric(title="SQNR", unit="dB"),
     "instructions": Metric(title="instructions", unit=""),
     "cycles": Metric(title="cycles", unit=""),
 }
+"""By the names of ``edgekit.comparing.metrics``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +55,8 @@ class Row:
 
     A conversion's ``device`` is ``host``, and its figures are against the source model; a
     benchmark's score and drop are the device's, against this host's. ``latency_ms`` is the median
-    where it was timed; ``latency_basis`` says how it was come by. ``memory_kib`` is what the model
-    adds to the process for conversions, else the device's RAM, arena or process, whichever it
-    tells first. ``drop_pp`` is in per cent for errors such as ``mse``.
+    where it was timed; ``latency_basis`` says how it was come by. ``drop_unit`` is what the drop is
+    in: ``pp``, or ``%`` of the source model's error for metrics such as ``mse``.
     """
 
     kind: Kind
@@ -66,12 +69,16 @@ class Row:
     verdict: Verdict
     metric: str | None = None
     score: float | None = None
-    drop_pp: float | None = None
-    sqnr_db: float | None = None
+    accuracy_drop_pp: float | None = None
+    drop_unit: str | None = None
+    parity_sqnr_db: float | None = None
     latency_ms: float | None = None
     latency_basis: str | None = None
     size_kib: float | None = None
-    memory_kib: float | None = None
+    model_memory_mib: float | None = None
+    peak_memory_mib: float | None = None
+    ram_kib: float | None = None
+    arena_kib: float | None = None
     instructions: int | None = None
     cycles: int | None = None
 
@@ -107,13 +114,17 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Series:
-    """What may be compared over time: one model, target and device; of this host, one machine."""
+    """What may be compared over time: one model, target and device; of this host, one machine.
+
+    ``unit`` is that of the figure: scores that drop and errors that grow are apart.
+    """
 
     model: str
     target: str
     device: str
     kind: Kind
     machine: str = ""
+    unit: str = ""
 
     @property
     def title(self) -> str:

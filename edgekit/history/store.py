@@ -21,7 +21,7 @@ from edgekit.history.run import METRICS, Origin, Point, Run, Selection, Series
 from edgekit.history.tables import DOCUMENTS, RUNS
 
 if TYPE_CHECKING:
-    from edgekit.history.rows import Document
+    from edgekit.report.documents import Document
 
 EVERYTHING = Selection()
 

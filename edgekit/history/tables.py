@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-LAYOUT = "0002"
+LAYOUT = "0003"
 """The newest migration; a database that is at another one is migrated, or refused."""
 
 LAYOUT_TABLE = "edgekit_layout"
@@ -75,12 +75,16 @@ RUNS = Table(
     Column("branch", String(255)),
     Column("metric", String(255)),
     Column("score", Float(53)),
-    Column("drop_pp", Float(53)),
-    Column("sqnr_db", Float(53)),
+    Column("accuracy_drop_pp", Float(53)),
+    Column("drop_unit", String(4)),
+    Column("parity_sqnr_db", Float(53)),
     Column("latency_ms", Float(53)),
     Column("latency_basis", String(16)),
     Column("size_kib", Float(53)),
-    Column("memory_kib", Float(53)),
+    Column("model_memory_mib", Float(53)),
+    Column("peak_memory_mib", Float(53)),
+    Column("ram_kib", Float(53)),
+    Column("arena_kib", Float(53)),
     Column("instructions", BigInteger),
     Column("cycles", BigInteger),
 )

@@ -13,9 +13,9 @@ from typing import Any, Self
 from edgekit.errors import DestinationError, OptionError, one_line
 from edgekit.extras import load, require
 from edgekit.files import scratch
-from edgekit.history.documents import written
-from edgekit.history.rows import Document, rows_of
+from edgekit.history.rows import rows_of
 from edgekit.history.run import METRICS, Origin, Row
+from edgekit.report.documents import Document, written
 from edgekit.report.model import Report
 
 _EXPERIMENT = "edgekit"

@@ -9,7 +9,6 @@ from pathlib import Path
 from edgekit.artifact import Artifact
 from edgekit.auditing.constants import Constants
 from edgekit.auditing.flow import Flow, analyse
-from edgekit.auditing.islands import quantized
 from edgekit.auditing.program import Grid, Program, Value
 from edgekit.auditing.read import read_program
 from edgekit.auditing.result import AuditResult, Operator
@@ -61,22 +60,19 @@ def _names(program: Program) -> tuple[str, ...]:
 
 
 def _operators(flow: Flow, found: AuditResult) -> tuple[OperatorFacts, ...]:
-    integers = quantized(flow.program, found.operators)
-    reasons = {layer: island.why for island in found.float_islands for layer in island.layers}
+    reasons = {index: island.why for island in found.float_islands for index in island.indices}
     counted: Counter[int] = Counter()
     listed = []
     for operator in found.operators:
         graph = flow.program.nodes[operator.index].graph
-        listed.append(_operator(flow, operator, counted[graph], integers, reasons))
+        listed.append(_operator(flow, operator, counted[graph], reasons.get(operator.index)))
         counted[graph] += 1
     return tuple(listed)
 
 
-def _operator(
-    flow: Flow, operator: Operator, number: int, integers: bool, reasons: Mapping[str, str]
-) -> OperatorFacts:
+def _operator(flow: Flow, operator: Operator, number: int, island: str | None) -> OperatorFacts:
+    """Return what is known of an operator; ``island`` is why it is in a float island, if it is."""
     node = flow.program.nodes[operator.index]
-    island = integers and operator.numbers == "float" and operator.layer in reasons
     held = {key for name in node.inputs if name in flow.stored for key in flow.stored[name].keys}
     return OperatorFacts(
         index=operator.index,
@@ -94,8 +90,8 @@ def _operator(
         reads=tuple(key for key in node.inputs if key and key not in flow.stored),
         bodies=node.bodies,
         prepares=bool(node.outputs) and all(key in flow.stored for key in node.outputs),
-        island=island,
-        why=(operator.why or reasons.get(operator.layer, "")) if island else "",
+        island=island is not None,
+        why="" if island is None else operator.why or island,
     )
 
 

@@ -15,7 +15,7 @@ from edgekit.accuracy.labels import as_classes, class_scores, threshold_of
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import DataError
 from edgekit.pipeline.learn import Evaluated
-from edgekit.report.pictured import Answers, Flip, Tally
+from edgekit.report.details import Answers, Flip, Tally
 
 MOST_PAIRS = 1000
 MOST_FLIPS = 12

@@ -28,6 +28,7 @@ from edgekit.pipeline.options import Options
 from edgekit.pipeline.plan import Plan, as_recipe
 from edgekit.pipeline.simulated import strays
 from edgekit.pipeline.workshop import Workshop
+from edgekit.report.details import Details
 from edgekit.report.model import (
     ArtifactFacts,
     CalibrationFacts,
@@ -35,7 +36,6 @@ from edgekit.report.model import (
     Report,
     SourceFacts,
 )
-from edgekit.report.pictured import Details
 from edgekit.report.plain import to_plain
 from edgekit.target import Target
 from edgekit.version import VERSION

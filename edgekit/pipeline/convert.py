@@ -32,7 +32,8 @@ from edgekit.pipeline.prepare import prepare
 from edgekit.pipeline.workshop import Workshop
 from edgekit.progress import Progress, Silent
 from edgekit.quiet import quiet
-from edgekit.report import document, pictured
+from edgekit.report import documents
+from edgekit.report.details import FILE as DETAILS_FILE
 from edgekit.report.failed import keep_failures
 from edgekit.report.model import Report, Stage
 from edgekit.shown import shown
@@ -127,9 +128,10 @@ def _elsewhere(
     given: Any, targets: tuple[Target, ...], out: Path, options: Options, *, keep: bool
 ) -> Conversion:
     folders, failures = convert_in_child(given, targets, out, options, keep=keep)
-    documents = [(folder / "report.json").read_bytes() for folder in folders]
     return Conversion(
-        reports=tuple(document.from_json(content) for content in documents),
+        reports=tuple(
+            documents.read_file_as(documents.REPORT, folder / "report.json") for folder in folders
+        ),
         folders=tuple(folders),
         failures=tuple(Failure(target=name, error=error) for name, error in failures),
         page=folders[0].parent / PAGE if options.html and folders else None,
@@ -147,20 +149,20 @@ def _one(prepared: Run, target: Target, name: str, place: Path) -> tuple[Report,
     """Return the report of one target and the folder of its files: kept, or made now."""
     workshop, entry = prepared.workshop, _key(prepared, target, name)
     if entry is not None and (found := workshop.keeper.cache.get(entry)) is not None:
-        report = document.from_json((found / "report.json").read_bytes(), where="cache")
+        report = documents.read_file_as(documents.REPORT, found / "report.json")
         return _of_this_run(report, prepared, target, name), found
 
     def fill(folder: Path) -> None:
         report, details = learn_all(prepared, target, folder, name)
-        (folder / "report.json").write_bytes(document.to_json(report))
-        (folder / pictured.FILE).write_bytes(pictured.to_json(details))
+        (folder / "report.json").write_bytes(documents.written(report))
+        (folder / DETAILS_FILE).write_bytes(documents.written(details, compact=True))
 
     if entry is None:
         place.mkdir()
         fill(place)
     else:
         place = workshop.keeper.cache.put(entry, fill)
-    return document.from_json((place / "report.json").read_bytes(), where="report"), place
+    return documents.read_file_as(documents.REPORT, place / "report.json"), place
 
 
 def _of_this_run(report: Report, prepared: Run, target: Target, name: str) -> Report:

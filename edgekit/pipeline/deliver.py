@@ -13,7 +13,9 @@ from edgekit import manifest
 from edgekit.errors import DestinationError
 from edgekit.files import MARKER, staged, write_atomically
 from edgekit.manifest import FileDigest
-from edgekit.report import document, markdown, pictured
+from edgekit.report import documents, markdown
+from edgekit.report.details import FILE as DETAILS_FILE
+from edgekit.report.details import Details
 from edgekit.report.model import Report
 
 PAGE = "report.html"
@@ -49,7 +51,7 @@ class Pages:
         )
 
     def one(
-        self, report: Report, details: pictured.Details, files: dict[str, FileDigest], folder: Path
+        self, report: Report, details: Details, files: dict[str, FileDigest], folder: Path
     ) -> None:
         """Write the page of one artifact into its folder."""
         from edgekit.report.html import Entry, render, section
@@ -63,12 +65,14 @@ class Pages:
     def all(self, failures: Sequence[tuple[str, str]]) -> Path | None:
         """Write the page of all artifacts of this run, and of the targets that failed.
 
-        Returns where it is; None if there is no artifact.
+        Returns where it is; None if there is no artifact, and then an earlier run's page, which
+        tells of files that are not those of now, goes.
 
         Raises:
-            DestinationError: it cannot be written.
+            DestinationError: it cannot be written, or removed.
         """
         if not self.entries:
+            _removed(self.place / PAGE)
             return None
         from edgekit.report.html import Failed, render
 
@@ -91,14 +95,14 @@ def deliver(report: Report, made: Path, destination: Path, pages: Pages | None =
         DestinationError: it cannot be written, or another process is writing it.
     """
     with staged(destination) as folder:
-        names = [*report.made_files, pictured.FILE]
+        names = [*report.made_files, DETAILS_FILE]
         for name in names:
             shutil.copyfile(made / name, folder / name)
-        (folder / "report.json").write_bytes(document.to_json(report))
+        (folder / "report.json").write_bytes(documents.written(report))
         (folder / "report.md").write_text(markdown.render(report), encoding="utf-8")
         files = manifest.describe(folder, [*names, "report.json", "report.md"])
         if pages is not None:
-            details = pictured.from_json((made / pictured.FILE).read_bytes(), where=pictured.FILE)
+            details = documents.read_file_as(documents.DETAILS, made / DETAILS_FILE)
             pages.one(report, details, files, folder)
             files |= manifest.describe(folder, [PAGE])
         described = manifest.Manifest(
@@ -115,3 +119,10 @@ def deliver(report: Report, made: Path, destination: Path, pages: Pages | None =
             recipe=report.compression.recipe if report.compression else None,
         )
         manifest.write(described, folder / MARKER)
+
+
+def _removed(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DestinationError(f"{path}: cannot be removed: {error.strerror or error}") from error

@@ -8,7 +8,7 @@ from edgekit.pipeline.learn import Evaluated
 from edgekit.pipeline.made import Made
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.spreads import weight_spreads
-from edgekit.report.pictured import Answers, Details
+from edgekit.report.details import Answers, Details
 from edgekit.target import Target
 
 MOST_EDGES = 10_000
@@ -69,7 +69,7 @@ def _not_told(found: Answers, done: Evaluated | None, options: Options) -> dict[
     said = {}
     if (why := _no_thumbnails(found, done, options)) is not None:
         said["thumbnails"] = why
-    if options.class_names and len(options.class_names) != found.classes:
+    if options.class_names and len(options.class_names) != found.classes:  # of another output
         given = f"--class-names has {len(options.class_names)}"
         said["class_names"] = f"names of the classes: {given}, the model {found.classes} classes"
     elif not found.class_names:

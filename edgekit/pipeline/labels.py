@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.artifact import TensorSpec
 from edgekit.calibrate.samples import Batch, Samples
-from edgekit.errors import DataError
+from edgekit.errors import DataError, OptionError
 
 
 def has_labels(samples: Samples) -> bool:
@@ -27,6 +28,33 @@ def check_labels(samples: Samples, metric: str | None) -> None:
             f"{samples.origin}: metric {metric} needs labels, and the data have none; "
             "add an array y, or leave the metric out for agreement and SQNR"
         )
+
+
+def check_class_names(
+    names: Sequence[str], outputs: Sequence[TensorSpec], scored: str | None
+) -> None:
+    """Refuse names of classes that are not as many as a model has classes.
+
+    A lone score tells two classes apart. Of several outputs any may be meant, unless one is
+    ``scored``.
+
+    Raises:
+        OptionError: see above.
+    """
+    meant = [spec for spec in outputs if scored in (None, spec.name)]
+    counts = [_classes(spec) for spec in meant]
+    if not names or not counts or None in counts or len(names) in counts:
+        return
+    expected = " or ".join(str(count) for count in dict.fromkeys(counts))
+    raise OptionError(
+        f"class names: expected {expected}, one for each class of the model, got {len(names)}"
+    )
+
+
+def _classes(spec: TensorSpec) -> int | None:
+    """Return how many classes an output tells apart; None if its size is not known."""
+    columns = spec.shape[-1] if len(spec.shape) > 1 else 1
+    return 2 if columns == 1 else columns
 
 
 def labels_of(batch: Batch, outputs: Sequence[str]) -> Any:

@@ -28,6 +28,7 @@ from edgekit.pipeline.labels import joined, labels_of
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.simulated import against_simulation
 from edgekit.pipeline.workshop import Workshop
+from edgekit.report.budgets import budgets
 from edgekit.report.model import Latency, Report
 from edgekit.target import Target
 
@@ -182,28 +183,4 @@ def latency(
 
 def missed_budgets(report: Report) -> tuple[str, ...]:
     """Compare the figures with the target's budget; a figure that is missing is missed."""
-    budget, said = report.target.budget, []
-    own = report.latency.artifact if report.latency else None
-    figures: list[tuple[str, float | None, float | None, bool]] = [
-        ("latency_ms", own.median_ms if own else None, budget.latency_ms, True),
-        ("size_kib", report.artifact.size_bytes / 1024, budget.size_kib, True),
-        ("peak_memory_mib", own.peak_memory_mib if own else None, budget.peak_memory_mib, True),
-        (
-            "accuracy_drop_pp",
-            report.evaluation.drop_pp if report.evaluation else None,
-            budget.accuracy_drop_pp,
-            True,
-        ),
-        ("sqnr_db", report.parity_sqnr_db, budget.sqnr_db, False),
-    ]
-    for name, figure, limit, at_most in figures:
-        if limit is None:
-            continue
-        if figure is None:
-            said.append(f"{name}: expected {limit:g}, not measured")
-        elif figure > limit if at_most else figure < limit:
-            said.append(
-                f"{name}: expected {'at most' if at_most else 'at least'} {limit:g}, "
-                f"got {figure:.4g}"
-            )
-    return tuple(said)
+    return tuple(budget.line for budget in budgets(report) if not budget.kept)

@@ -9,8 +9,8 @@ import msgspec
 
 from edgekit.passes import Treatment
 from edgekit.quantizers.attempts import Agreement
+from edgekit.report.details import Spread
 from edgekit.report.model import Candidate
-from edgekit.report.pictured import Spread
 
 _RECORD = "made.json"
 

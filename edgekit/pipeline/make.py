@@ -29,8 +29,8 @@ from edgekit.pipeline.workshop import Workshop
 from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
 from edgekit.quantizers.matching import Matching
 from edgekit.quantizers.statistics import Statistics
+from edgekit.report.details import Spread
 from edgekit.report.model import Candidate
-from edgekit.report.pictured import Spread
 from edgekit.target import Target
 
 Arrays = Mapping[str, NDArray[Any]]

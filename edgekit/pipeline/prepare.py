@@ -7,6 +7,7 @@ from edgekit.pipeline.assemble import Run, seed_of
 from edgekit.pipeline.compress import Job, compressed
 from edgekit.pipeline.compressed_workshop import CompressedWorkshop
 from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
+from edgekit.pipeline.labels import check_class_names
 from edgekit.pipeline.lesson import Lesson
 from edgekit.pipeline.make import Division
 from edgekit.pipeline.plan import Plan
@@ -32,6 +33,7 @@ def prepare(
         EdgekitError: data do not fit the model, or a pass fails.
     """
     options, inputs = source.options, source.facts.inputs
+    check_class_names(options.class_names, source.facts.outputs, options.output)
     lesson = Lesson(options, inputs, source.keeper.progress)
     calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
     division = Division.of(calibration) if calibration is not None else None

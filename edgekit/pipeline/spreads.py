@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.calibrate.binned import binned_values
 from edgekit.formats.weights import StoredWeights, integer_weights
-from edgekit.report.pictured import Spread
+from edgekit.report.details import Spread
 
 MOST = 64
 """Tensors of either kind that are kept: the largest weights, the first activations."""

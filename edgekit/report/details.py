@@ -1,103 +1,106 @@
-"""The long sections of the Markdown: source model, audit, layer errors."""
+"""What the pictures of a report are drawn from: ``details.json``, beside ``report.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from edgekit.artifact import TensorSpec
-from edgekit.auditing import AuditResult
-from edgekit.report import text
-from edgekit.report.model import Report
-from edgekit.report.tables import bullets, table
+from edgekit.version import VERSION
 
-_MOST_LAYERS = 20
-_MOST_NAMES = 12
+SCHEMA = 1
+FILE = "details.json"
 
 
-def source_lines(report: Report) -> list[str]:
-    """Return what the source model is, what it takes and gives, and what was mended in it."""
-    source = report.source
-    size = "" if source.size_bytes is None else f", {text.kib(source.size_bytes)}"
-    said = [
-        f"{source.origin} ({source.kind}{size})",
-        f"SHA-256 {source.sha256}",
-        f"{source.parameters:,} parameters",
-        *_ends(source.inputs, source.outputs),
-    ]
-    lines = bullets(said)
-    if source.mends:
-        rows = [(mend.what, mend.where, mend.how) for mend in source.mends]
-        return [*lines, "", *table(("mended", "where", "how"), rows)]
-    return [*lines, "", "Nothing had to be mended."]
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """How the numbers of one tensor are spread, and the range that integers were given for it.
+
+    ``counts`` are over bins of equal width from ``low`` to ``high``, the least and the largest
+    number. ``range_low`` and ``range_high`` are what the integers can hold: of a tensor with a
+    scale a channel, those of its widest channel, while ``narrow_low`` and ``narrow_high`` are those
+    of its narrowest. ``clipped`` is the share of the numbers beyond the range, in [0, 1]; None
+    where a channel's own range would have to be known.
+    """
+
+    name: str
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    range_low: float
+    range_high: float
+    narrow_low: float | None = None
+    narrow_high: float | None = None
+    clipped: float | None = None
+    dtype: str = "int8"
 
 
-def audit_lines(report: Report) -> list[str]:
-    """Return what the artifact's own bytes say."""
-    found = report.audit
-    lines = bullets(
-        [
-            f"{found.file_bytes:,} bytes{text.with_gzip(found.gzip_bytes)}, "
-            f"SHA-256 {report.artifact.sha256}",
-            *_ends(found.inputs, found.outputs),
-            f"multiply-accumulates: {found.macs:,}, in integers {found.integer_mac_share:.3f}",
-            f"operators: {len(found.operators):,}, in integers {found.integer_op_share:.3f}",
-            f"weights: {found.weight_bytes:,} bytes, integers {found.integer_weight_share:.3f}; "
-            f"tensors per channel {found.per_channel}, per tensor {found.per_tensor}",
-            f"activations: {found.activation_bytes:,} bytes in all, "
-            f"{found.peak_activation_bytes:,} at once",
-            f"Flex operators: {', '.join(found.flex) or 'none'}; "
-            f"custom operators: {', '.join(found.custom) or 'none'}",
-        ]
-    )
-    lines += ["", *table(("operator", "precision", "count", "MACs"), text.operator_groups(found),
-                         numbers=(2, 3))]  # fmt: skip
-    return [*lines, "", "### Float islands", "", *_islands(found)]
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many samples of class ``actual`` were taken for ``answer``, before and after."""
+
+    actual: int
+    answer: int
+    before: int
+    after: int
 
 
-def layer_lines(report: Report) -> list[str]:
-    """Return the layers with the lowest SQNR, and those that could not be compared."""
-    if report.layers is None:
-        return []
-    ranked = sorted(report.layers.layers, key=lambda layer: layer.rank)
-    rows = [
-        (
-            str(layer.rank),
-            layer.name,
-            text.decibels(layer.sqnr_db),
-            f"{layer.added_noise:.3g}",
-            f"{layer.max_abs_error:.3g}",
-        )
-        for layer in ranked[:_MOST_LAYERS]
-    ]
-    heading = ("rank", "tensor", "SQNR", "added noise", "largest error")
-    lines = table(heading, rows, numbers=(0, 2, 3, 4)) if rows else ["None could be compared."]
-    arises = report.layers.worst_drop
-    rest = len(ranked) - len(rows)
-    skipped = [f"not compared: {name}: {why}" for name, why in report.layers.skipped]
-    cut = len(skipped) - _MOST_NAMES
-    said = [
-        *([f"most noise is added at {arises.name}"] if arises else []),
-        *([f"{rest} more in report.json"] if rest else []),
-        *skipped[:_MOST_NAMES],
-        *([f"{cut} more not compared"] if cut > 0 else []),
-    ]
-    return [*lines, "", *bullets(said)]
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """One sample whose answer became wrong or right.
+
+    ``sample`` is its place among the evaluated ones. ``before`` and ``after`` are the classes that
+    the source model and the artifact gave, the scores those of these answers. ``thumbnail`` is a
+    PNG in base64, if thumbnails were asked for and the input is a picture.
+    """
+
+    sample: int
+    actual: int
+    before: int
+    after: int
+    before_score: float
+    after_score: float
+    thumbnail: str | None = None
 
 
-def _ends(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Iterator[str]:
-    for what, specs in (("input", inputs), ("output", outputs)):
-        for spec in specs:
-            said = f"{what} {spec.name}: {spec.dtype} {text.shape(spec.shape)}"
-            if spec.scale is not None:
-                said += f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
-            yield said
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Confusions of the source model and of the artifact on the same samples.
+
+    ``tallies`` leaves out pairs that never occurred; ``rest`` counts those that were left out to
+    keep the document small. ``became_wrong`` and ``became_right`` count the samples whose answer
+    flipped, ``to_wrong`` and ``to_right`` are the first of them. ``class_names`` are those of
+    classes 0, 1, …, as far as they are known; the first ones where there are very many.
+    """
+
+    classes: int
+    samples: int
+    tallies: tuple[Tally, ...]
+    rest: int = 0
+    became_wrong: int = 0
+    became_right: int = 0
+    to_wrong: tuple[Flip, ...] = ()
+    to_right: tuple[Flip, ...] = ()
+    class_names: tuple[str, ...] = ()
 
 
-def _islands(found: AuditResult) -> list[str]:
-    if not found.float_islands:
-        return ["None."]
-    rows = [
-        (text.brief(island.operators), text.brief(island.layers), island.why)
-        for island in found.float_islands
-    ]
-    return table(("operators", "layers", "why"), rows)
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Distributions and answers behind a report; bounded in size whatever the model.
+
+    ``edges`` are pairs of operators, by their ``index`` in the audit: the second reads what the
+    first one gives.
+
+    ``missing`` says of each part that is not there why, and which option collects it: the keys are
+    ``graph``, ``weights``, ``activations``, ``answers``, ``class_names`` and ``thumbnails``.
+    """
+
+    schema: int = SCHEMA
+    edgekit: str = VERSION
+    artifact_sha256: str
+    edges: tuple[tuple[int, int], ...] = ()
+    weights: tuple[Spread, ...] = ()
+    more_weights: int = 0
+    activations: tuple[Spread, ...] = ()
+    more_activations: int = 0
+    answers: Answers | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)

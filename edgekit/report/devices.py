@@ -1,26 +1,17 @@
-"""What files cost on devices, as a document, and as tables."""
+"""What files cost on devices, as a document, and the budgets that it is held against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from edgekit.devices.figures import DeviceMeasurement, OperatorCost
+from edgekit.devices.figures import DeviceMeasurement
 from edgekit.errors import OptionError, UnknownName
-from edgekit.report import text
-from edgekit.report.device_accuracy import accuracy_notes, accuracy_table
 from edgekit.shown import shown
 from edgekit.version import VERSION
 
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
-
 SCHEMA = 1
-_HEADING = ("device", "latency", "work", "memory", "outputs")
-_COSTLIEST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +33,16 @@ class Benchmark:
     measurements: tuple[DeviceMeasurement, ...]
     failures: tuple[DeviceFailure, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unmeasured(self) -> tuple[DeviceFailure, ...]:
+        """The first failure of each file on each device of which there is no measurement at all."""
+        told = {(one.device, one.file) for one in self.measurements}
+        found: dict[tuple[str, str], DeviceFailure] = {}
+        for failure in self.failures:
+            if (key := (failure.device, failure.file)) not in told:
+                found.setdefault(key, failure)
+        return tuple(found.values())
 
 
 def _latency(found: DeviceMeasurement) -> float | None:
@@ -98,13 +99,33 @@ def require_budgets(limits: Mapping[str, float]) -> None:
             raise OptionError(f"budget {name}: expected a number of at least 0, got {most:g}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class MissedBudget:
+    """A budget that a file misses on a device, and what was expected there."""
+
+    device: str
+    file: str
+    sha256: str
+    name: str
+    said: str
+
+    @property
+    def line(self) -> str:
+        """Where what was missed, and by how much."""
+        return f"{self.device}: {Path(self.file).name}: {self.name}{self.said}"
+
+
 def missed_budgets(found: Benchmark) -> list[str]:
-    """Return a line for each figure beyond its budget, and for each that no device can tell.
+    """Return a line for each budget that is missed (``misses``)."""
+    return [one.line for one in misses(found)]
+
+
+def misses(found: Benchmark) -> Iterator[MissedBudget]:
+    """Yield each figure beyond its budget, and each that no device can tell.
 
     A figure of a file that one device lacks and another has is missed on none of them; a device
     that the file does not fit misses every budget. So does one whose figure leaves a part out.
     """
-    lines = []
     for name, most in found.budget.items():
         figures = [(one, BUDGETS[name](one)) for one in found.measurements]
         told = {one.sha256 for one, figure in figures if figure is not None}
@@ -114,8 +135,9 @@ def missed_budgets(found: Benchmark) -> list[str]:
             if judged and (
                 figure is not None or one.misfits or not whole or one.sha256 not in told
             ):
-                lines.append(f"{one.device}: {Path(one.file).name}: {name}{judged}")
-    return lines
+                yield MissedBudget(
+                    device=one.device, file=one.file, sha256=one.sha256, name=name, said=judged
+                )
 
 
 def _judged(figure: float | None, most: float, *, whole: bool) -> str:
@@ -129,122 +151,3 @@ def _judged(figure: float | None, most: float, *, whole: bool) -> str:
         return ""
     came = "" if figure is None else f" is {figure:,.6g} without the operators on the CPU,"
     return f"{came or ':'} expected at most {most:g}, cannot tell"
-
-
-def summary(found: Benchmark) -> Group:
-    """Return a table over the devices for each file, then what to look out for. Fits 80 columns."""
-    from rich.console import Group
-    from rich.text import Text
-
-    parts: list[Any] = []
-    for file in dict.fromkeys(one.file for one in found.measurements):
-        of_file = [one for one in found.measurements if one.file == file]
-        size = text.kib(round(of_file[0].memory.artifact_kib * 1024))
-        parts += [Text(f"{text.visible(file)}, {size}", style="bold"), _table(of_file), Text()]
-        if (scores := accuracy_table(of_file)) is not None:
-            parts += [scores, Text()]
-    said = [Text(f"{kind}: {text.visible(line, most=400)}") for kind, line in notes(found)]
-    return Group(*parts, *said)
-
-
-def _table(measurements: Sequence[DeviceMeasurement]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
-                  collapse_padding=True)  # fmt: skip
-    for at, title in enumerate(_HEADING):
-        table.add_column(title, justify="right" if at in (1, 2, 3) else "left", overflow="fold")
-    for one in measurements:
-        cells = (text.visible(one.device), _latency_cell(one), _count_cell(one),
-                 _memory_cell(one), _agreement_cell(one))  # fmt: skip
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
-
-
-def _latency_cell(one: DeviceMeasurement) -> str:
-    if one.latency is None:
-        return "-"
-    low, high = one.latency.low_ms, one.latency.high_ms
-    known = low is not None and high is not None and low != high
-    around = f"\n{low:.3g} to {high:.3g}" if known else ""
-    without = "" if is_whole(one) else "\nwithout CPU"
-    return f"{text.milliseconds(one.latency.ms)}{around}\n{one.latency.basis}{without}"
-
-
-def _count_cell(one: DeviceMeasurement) -> str:
-    if one.counts is not None:
-        return f"{one.counts.instructions:,} instructions\ncounted"
-    if one.cycles is not None:
-        return f"{one.cycles:,} cycles\n{one.bases.get('cycles', '')}".rstrip()
-    return "-"
-
-
-def _memory_cell(one: DeviceMeasurement) -> str:
-    memory = one.memory
-    parts = [
-        f"{what} {text.kib(round(kib * 1024))}"
-        for what, kib in (("arena", memory.arena_kib), ("RAM", memory.ram_kib),
-                          ("flash", memory.flash_kib), ("process", memory.peak_kib))
-        if kib is not None
-    ]  # fmt: skip
-    return "\n".join(parts[:3])
-
-
-def _agreement_cell(one: DeviceMeasurement) -> str:
-    if one.misfits:
-        return "does not fit"
-    if one.agreement is None:
-        return "-"
-    if one.agreement.identical_share == 1.0:
-        return "bit-exact"
-    steps = one.agreement.largest_steps
-    return f"within {one.agreement.largest_difference:.1g}" if steps is None else (
-        f"within {steps} step{'s' * (steps != 1)}"
-    )  # fmt: skip
-
-
-def notes(found: Benchmark) -> list[tuple[str, str]]:
-    """Return (kind, text) of what to look out for, the gravest first."""
-    said = [("fail", line) for line in missed_budgets(found)]
-    said += [("fail", f"{f.device}: {Path(f.file).name}: {f.error}") for f in found.failures]
-    for one in found.measurements:
-        where = f"{one.device}: {Path(one.file).name}"
-        said += [("misfit", f"{where}: {line}") for line in one.misfits]
-        said += [("warning", f"{where}: {line}") for line in one.warnings]
-        if one.accuracy is not None:
-            said += [(kind, f"{where}: {line}") for kind, line in accuracy_notes(one.accuracy)]
-    return list(dict.fromkeys(said))
-
-
-def operator_rows(one: DeviceMeasurement, *, most: int = _COSTLIEST) -> Iterator[tuple[str, ...]]:
-    """Yield index, kind, layer, where and cost of the costliest operators."""
-    ranked = sorted(one.operators, key=_cost, reverse=True)
-    for operator in ranked[:most]:
-        kind, layer = text.visible(operator.kind), text.visible(operator.layer, most=40)
-        yield str(operator.index), kind, layer, operator.where, _cost_cell(operator)
-
-
-def _cost(operator: OperatorCost) -> float:
-    return operator.instructions or operator.cycles or operator.latency_ms or 0.0
-
-
-def _cost_cell(operator: OperatorCost) -> str:
-    if operator.instructions is not None:
-        return f"{operator.instructions:,} instructions"
-    if operator.cycles is not None:
-        return f"{operator.cycles:,} cycles"
-    return "" if operator.latency_ms is None else text.milliseconds(operator.latency_ms)
-
-
-def titles(measurements: Sequence[DeviceMeasurement]) -> list[str]:
-    """Return one line a device: what it is, and what runs there."""
-    lines, runs = {}, dict[str, dict[str, None]]()
-    for one in measurements:
-        named = [f"{name} {version}" for name, version in one.runtime.items()]
-        known = runs.setdefault(one.device, {})
-        known.update(dict.fromkeys(named))
-        ran = f"; {', '.join(known)}" if known else ""
-        lines[one.device] = f"{one.device}: {one.description}{ran}"
-    return [text.visible(line) for line in lines.values()]

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from edgekit.errors import ArtifactError
 from edgekit.files import write_atomically
-from edgekit.report.plain import from_plain, to_plain
+from edgekit.report.documents import Kind, read_file_as, written
 from edgekit.version import VERSION
 
 SCHEMA = 1
@@ -26,19 +24,16 @@ class Failures:
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
+_FAILURES = Kind(Failures, "a failures.json of `edgekit convert`", ("failures",))
+
+
 def read_failures(path: Path) -> dict[str, str]:
     """Return why targets could not be made, by name.
 
     Raises:
         ArtifactError: the file cannot be read, or is something else.
     """
-    try:
-        plain = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: expected the failures of a conversion: {error}") from error
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
-        raise ArtifactError(f"{path}: expected the failures of a conversion, of schema {SCHEMA}")
-    return dict(from_plain(plain, Failures, where=str(path)).failures)
+    return dict(read_file_as(_FAILURES, path).failures)
 
 
 def keep_failures(folder: Path, made: list[str], failed: Mapping[str, str]) -> None:
@@ -59,7 +54,6 @@ def keep_failures(folder: Path, made: list[str], failed: Mapping[str, str]) -> N
         known = {}
     left = {name: why for name, why in known.items() if name not in made} | dict(failed)
     if left:
-        document = msgspec.json.encode(to_plain(Failures(failures=left)))
-        write_atomically(path, msgspec.json.format(document, indent=2) + b"\n")
+        write_atomically(path, written(Failures(failures=left)))
     else:
         path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from edgekit.auditing import AuditResult
 from edgekit.devices.declaration import Device
 from edgekit.errors import UnknownName
 from edgekit.inspection import graph
-from edgekit.report import devices, failed, model, pictured
+from edgekit.report import details, devices, failed, model
 from edgekit.report.figures import FIGURES
 from edgekit.report.plain import NOT_FINITE
 from edgekit.target import Target
@@ -43,8 +43,8 @@ DOCUMENTS: Mapping[str, Document] = {
         model.Report, model.SCHEMA, "report.json: what is known of one artifact", words=True
     ),
     "details": Document(
-        pictured.Details,
-        pictured.SCHEMA,
+        details.Details,
+        details.SCHEMA,
         "details.json: what a report's pictures are drawn from",
         words=True,
     ),

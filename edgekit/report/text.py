@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgekit.accuracy import Evaluation
-    from edgekit.auditing import AuditResult
     from edgekit.devices.figures import DeviceAccuracy
 
 
@@ -35,19 +34,6 @@ def brief(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + more
 
 
-def operator_groups(found: AuditResult) -> list[tuple[str, ...]]:
-    """Return kind, precision, count and multiply-accumulates, the costliest first.
-
-    Constants are left out.
-    """
-    counted: dict[tuple[str, str], list[int]] = {}
-    for operator in found.operators:
-        if not operator.precision.startswith("constant"):
-            counted.setdefault((operator.kind, operator.precision), []).append(operator.macs)
-    ranked = sorted(counted.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))
-    return [(*name, str(len(macs)), f"{sum(macs):,}") for name, macs in ranked]
-
-
 def kib(size_bytes: int) -> str:
     """Return a size in KiB, a large one in MiB."""
     size = size_bytes / 1024
@@ -70,9 +56,9 @@ def decibels(value: float) -> str:
     return f"{value:.1f} dB"
 
 
-def milliseconds(value: float) -> str:
-    """Return a latency with three significant digits."""
-    return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
+def milliseconds(value: float, unit: str = " ms") -> str:
+    """Return a latency with three significant digits; its ``unit`` may be said elsewhere."""
+    return f"{value:.3g}{unit}" if value < 1000 else f"{value:,.0f}{unit}"
 
 
 def ratio(value: float) -> str:
@@ -81,8 +67,19 @@ def ratio(value: float) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share in [0, 1] with three decimals, or a dash where there is none."""
-    return "-" if value is None else f"{value:.3f}"
+    """Return a share in [0, 1] in per cent with one decimal, or a dash where there is none."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+def figure(value: float | None, unit: str = "", *, absent: str = "-") -> str:
+    """Return any figure with four digits that count, and its unit; whole numbers whole."""
+    if value is None:
+        return absent
+    if abs(value) < 1e15 and value == int(value):
+        said = f"{int(value):,}"
+    else:
+        said = f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{said} {unit}".rstrip()
 
 
 def score(value: float | None) -> str:
@@ -92,16 +89,23 @@ def score(value: float | None) -> str:
     return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
 
 
-def drop(evaluation: Evaluation | DeviceAccuracy) -> str:
-    """Return a drop with its 95 % interval: ``0.20 pp [-0.41, 0.81]``; positive is worse."""
+def drop(evaluation: Evaluation | DeviceAccuracy, *, between: str = " ") -> str:
+    """Return a drop with its 95 % interval: ``0.20 pp [-0.41, 0.81]``; positive is worse.
+
+    ``between`` stands before the interval.
+    """
     if evaluation.drop_pp is None:
         return "not known"
-    unit = "pp" if evaluation.drop_unit == "points" else "%"
-    said = f"{_signed(evaluation.drop_pp)} {unit}"
+    said = f"{_signed(evaluation.drop_pp)} {drop_unit(evaluation)}"
     low, high = evaluation.drop_low_pp, evaluation.drop_high_pp
     if low is None or high is None:
         return said
-    return f"{said} [{_signed(low)}, {_signed(high)}]"
+    return f"{said}{between}[{_signed(low)}, {_signed(high)}]"
+
+
+def drop_unit(evaluation: Evaluation | DeviceAccuracy) -> str:
+    """Return what a drop is in: ``pp`` of a score, ``%`` of the source model's error."""
+    return "pp" if evaluation.drop_unit == "points" else "%"
 
 
 def shape(sizes: tuple[int | None, ...]) -> str:

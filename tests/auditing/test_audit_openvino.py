@@ -18,6 +18,8 @@ def test_int8_counts_what_is_fused_with_the_products(openvino_files):
         assert named[kind] == "int8"
     assert named["FakeQuantize"] == "float32 to int8"
     [island] = result.float_islands
+    by_index = {one.index: one.kind for one in result.operators}
+    assert [by_index[at] for at in island.indices] == list(island.operators)
     assert island.operators == ("SoftMax",)
     assert "not quantized" in island.why
 

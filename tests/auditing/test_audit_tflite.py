@@ -87,6 +87,7 @@ def test_every_asset_can_be_audited(assets):
 def test_an_operator_without_int8_kernel_is_an_island(tflite_files):
     result = audit(tflite_files["sine"])
     [island] = result.float_islands
+    assert [result.operators[at].kind for at in island.indices] == list(island.operators)
     assert island.operators == ("SIN",)
     assert "no int8 kernel for SIN" in island.why
     assert result.integer_mac_share == 1.0

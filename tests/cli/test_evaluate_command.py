@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -67,6 +68,8 @@ def test_scores_drop_and_layers(place: Path) -> None:
     assert said["agreement"] == 1
     assert said["sqnr_db_min"] > 90
     assert found["schema"] == 1
+    schema = json.loads(CliRunner().invoke(main, ["schema", "evaluation"]).stdout)
+    jsonschema.Draft202012Validator(schema).validate(found)
     assert {layer["sqnr_db"] for layer in found["layers"]["layers"]} == {"Infinity"}
 
 

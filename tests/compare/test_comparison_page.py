@@ -18,7 +18,7 @@ from edgekit.cli import main
 from edgekit.comparing.html import moved
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.report.devices import Benchmark
-from edgekit.report.document import from_json
+from edgekit.report.documents import REPORT, read_file_as
 from edgekit.report.model import Report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gate"))
@@ -31,7 +31,7 @@ WIDTHS = (360, 768, 1440)
 
 
 def a_report(**changes: Any) -> Report:
-    return dataclasses.replace(from_json(GOLDEN.read_bytes()), **changes)
+    return dataclasses.replace(read_file_as(REPORT, GOLDEN), **changes)
 
 
 def sampled(scale: float, *, count: int = 200) -> Report:

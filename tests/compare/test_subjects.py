@@ -16,7 +16,7 @@ import edgekit
 from edgekit.cli import main
 from edgekit.errors import ArtifactError, OptionError
 from edgekit.report.devices import Benchmark
-from edgekit.report.document import from_json
+from edgekit.report.documents import REPORT, read_file_as
 from edgekit.report.plain import to_plain
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gate"))
@@ -32,7 +32,7 @@ def written(path: Path, *measurements) -> Path:
 
 
 def test_a_report_is_the_same_as_itself_as_a_file_and_as_an_object():
-    found = edgekit.compare(GOLDEN, from_json(GOLDEN.read_bytes()))
+    found = edgekit.compare(GOLDEN, read_file_as(REPORT, GOLDEN))
     of_file = ("size_kib", "macs", "operators", "integer_mac_share", "broken_promises")
     told = {one.metric: one.verdict for one in found.differences}
     assert {told[name] for name in of_file} == {"same"}
@@ -108,7 +108,7 @@ def test_what_is_not_a_document_says_what_was_expected(tmp_path, content, said):
 
 
 def test_what_is_missing_says_so(tmp_path):
-    with pytest.raises(ArtifactError, match="no such file"):
+    with pytest.raises(ArtifactError, match="No such file"):
         edgekit.compare(tmp_path / "none.json", GOLDEN)
     with pytest.raises(ArtifactError, match="nothing to compare"):
         edgekit.compare(tmp_path, GOLDEN)

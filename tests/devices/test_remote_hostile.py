@@ -24,8 +24,9 @@ from edgekit.devices.remote import board, frames
 from edgekit.devices.remote.frames import Frames, tail
 from edgekit.devices.remote.talk import Line, Opened
 from edgekit.errors import ArtifactError, DeviceError
-from edgekit.report.devices import Benchmark, summary
+from edgekit.report.devices import Benchmark
 from edgekit.report.plain import to_plain
+from edgekit.report.terminal.devices import summary
 
 DEVICE = Device(name="board", kind="ssh", description="pretended", address=Address(host="x"))
 READY = {"ready": {"python": "3.11"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from gate_documents import measured, modelled, timed
 
 import edgekit
 from edgekit.comparing.metrics import METRICS
-from edgekit.errors import GateFailed, GateUndecided, OptionError
-from edgekit.gating import Policy, Rule, raise_for_failed
+from edgekit.errors import OptionError
+from edgekit.gating import Policy, Rule
+from edgekit.history.rows import rows_of
 from edgekit.report.devices import DeviceFailure
+from edgekit.report.documents import BENCHMARK, REPORT, read_file_as, written
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = '[[rules]]\nmetric = "size_kib"\n'
@@ -121,18 +124,31 @@ def test_a_figure_that_another_device_has_is_not_missing_but_one_that_failed_is(
     assert "lost" in found.sentence
 
 
-def test_errors_carry_the_result_and_their_exit_codes(document, policy):
-    report = document("a.json", measured())
-    failed = edgekit.gate(report, policy(f"{RULE}limit = 1"))
-    with pytest.raises(GateFailed) as raised:
-        raise_for_failed(failed)
-    assert (raised.value.gate, raised.value.exit_code) == (failed, 3)
-    undecided = edgekit.gate(report, policy(
-        '[[rules]]\nmetric = "cycles"\nlimit = 1\nmissing = "undecided"'))  # fmt: skip
-    with pytest.raises(GateUndecided) as told:
-        raise_for_failed(undecided)
-    assert told.value.exit_code == 4
-    raise_for_failed(edgekit.gate(report, policy(f"{RULE}limit = 100")))
+def test_what_failed_beside_a_measurement_is_why_its_figures_are_missing(document, policy):
+    failure = DeviceFailure(device="pi", file="digits/tflite-int8/model.tflite", error="lost")
+    given = document("a.json", measured("pi", instructions=5), failures=(failure,))
+    assert (
+        edgekit.gate(given, policy('[[rules]]\nmetric = "instructions"\nlimit = 10')).exit_code == 0
+    )
+    found = edgekit.gate(given, policy('[[rules]]\nmetric = "latency_ms"\nlimit = 10'))
+    assert (found.exit_code, "lost" in found.sentence) == (3, True)
+
+
+def test_a_failed_device_is_named_as_the_report_beside_its_file_says(document, policy, tmp_path):
+    report = read_file_as(REPORT, ROOT / "tests" / "report" / "golden" / "report-1.json")
+    file = tmp_path / "elsewhere" / "model.tflite"
+    file.parent.mkdir()
+    file.write_bytes(b"a file")
+    digest = hashlib.sha256(b"a file").hexdigest()
+    artifact = dataclasses.replace(report.artifact, sha256=digest)
+    beside = dataclasses.replace(report, artifact=artifact)
+    (file.parent / "report.json").write_bytes(written(beside))
+    failure = DeviceFailure(device="pi", file=str(file), error="lost")
+    given = document("a.json", failures=(failure,))
+    (check,) = edgekit.gate(given, policy(f"{RULE}limit = 1")).checks
+    assert (check.model, check.target) == (report.source.name, report.target.name)
+    (row,) = rows_of(read_file_as(BENCHMARK, given))
+    assert (row.model, row.target) == (check.model, check.target)
 
 
 @pytest.mark.parametrize(

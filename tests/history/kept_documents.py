@@ -13,7 +13,7 @@ from edgekit.devices.figures import (
     MemoryUse,
 )
 from edgekit.report.devices import Benchmark, DeviceFailure
-from edgekit.report.document import from_json
+from edgekit.report.documents import REPORT, read_file_as
 from edgekit.report.model import Report
 from edgekit.target import Target
 
@@ -25,7 +25,7 @@ def a_report(
     model: str = "resnet8", target: str = "tflite-int8", *, scale: float = 1.0, passes: bool = True
 ) -> Report:
     """Return a report whose latencies are the golden one's times ``scale``."""
-    golden = from_json(_GOLDEN.read_bytes())
+    golden = read_file_as(REPORT, _GOLDEN)
     assert golden.latency is not None
     taken = golden.latency.artifact
     taken = replace(taken, samples_ms=tuple(scale * one for one in taken.samples_ms))

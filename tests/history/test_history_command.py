@@ -21,7 +21,7 @@ import edgekit
 from edgekit.cli import main
 from edgekit.devices import known_model
 from edgekit.history import Origin, origin_here
-from edgekit.history.documents import written
+from edgekit.report.documents import written
 
 NOW = datetime.now(UTC)
 
@@ -87,7 +87,7 @@ def test_one_run_is_shown_with_what_it_missed(filled: Path) -> None:
     code, said, _ = run("show", 4, "--history", filled)
     assert code == 0
     assert max(map(len, said.splitlines())) <= 80
-    assert "budget missed: latency_ms is 9, expected at most 1" in said
+    assert "missed budget: latency_ms is 9, expected at most 1" in said
     assert "ci-1" in said
     assert "failed: pixel" in run("show", 9, "--history", filled)[1]
     shown = json.loads(run("--json", "show", 4, "--history", filled)[1])["run"]
@@ -121,6 +121,8 @@ def test_a_document_is_exported_and_added_again(filled: Path, tmp_path: Path) ->
     other = tmp_path / "other.db"
     assert "run 1" in run("add", path, "--history", other)[1]
     assert "there already" in run("add", path, "--history", other)[1]
+    said = json.loads(run("add", path, "--history", other, "--json")[1])
+    assert said == {"schema": 1, "added": [{"file": str(path), "runs": []}]}
     with edgekit.open_history(other) as history:
         (kept,) = history.runs()
     assert kept.time == datetime.fromtimestamp(1.7e9, UTC)

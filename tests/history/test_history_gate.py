@@ -19,7 +19,7 @@ from edgekit.comparing.read import read_subject
 from edgekit.errors import ArtifactError, DestinationError, OptionError
 from edgekit.gating import Defaults, Policy, Rule
 from edgekit.history import Origin, origin_here
-from edgekit.history.documents import written
+from edgekit.report.documents import written
 from edgekit.report.model import Report
 
 WORSE = Policy(rules=(Rule(metric="parity_sqnr_db", max_regression=0.5),))
@@ -80,7 +80,6 @@ def test_files_are_found_again_wherever_they_lie(place: str) -> None:
 
 
 def test_a_file_is_known_by_the_report_beside_it(place: str, tmp_path: Path) -> None:
-    """Its key in the document is its path's; the history's is that of the report."""
     report = a_report("kws", "tflite-int8")
     sha256 = report.artifact.sha256
     for folder, number in (("old", 100), ("new", 101)):
@@ -91,7 +90,7 @@ def test_a_file_is_known_by_the_report_beside_it(place: str, tmp_path: Path) -> 
             kept(place, (document, None))
     found = edgekit.gate(document, WORK, baseline=f"history:{place}")
     assert outcomes(found) == [("missed", 100)]
-    assert found.checks[0].model == "net"
+    assert (found.checks[0].model, found.checks[0].target) == ("kws", "tflite-int8")
 
 
 def test_a_pattern_chooses_files_whose_baseline_is_asked_for(db: Path, tmp_path: Path) -> None:

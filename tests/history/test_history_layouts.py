@@ -62,6 +62,15 @@ def test_an_old_history_is_read_and_what_it_lacked_is_filled_in(old: Path) -> No
     ]
     assert [run.verdict for run in runs] == ["pass", "pass", "fail", "fail", "fail"]
     assert runs[0].latency_ms == pytest.approx(0.46)
+    for run, document in zip((runs[0], runs[-1]), (documents[0], documents[-1]), strict=True):
+        told, taken = document["evaluation"], document["latency"]["artifact"]
+        assert (run.accuracy_drop_pp, run.drop_unit) == (told["drop_pp"], "pp")
+        assert run.model_memory_mib == pytest.approx(taken["model_memory_mib"])
+    (bench,) = (one for one in documents if "measurements" in one)
+    for run, measured in zip(runs[1:3], bench["measurements"], strict=True):
+        memory = measured["memory"]
+        assert run.peak_memory_mib == pytest.approx(memory["peak_kib"] / 1024)
+        assert (run.ram_kib, run.arena_kib) == (memory["ram_kib"], memory["arena_kib"])
 
 
 def test_a_copy_of_the_old_file_stays_beside_it(old: Path) -> None:

@@ -15,8 +15,8 @@ from kept_documents import EVIL, a_benchmark, a_report
 import edgekit
 from edgekit.errors import OptionError
 from edgekit.history import Origin
-from edgekit.history.documents import written
 from edgekit.history.web import PageServer, serving
+from edgekit.report.documents import written
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -76,7 +76,7 @@ def test_a_trend_is_drawn_with_the_runs_that_failed(site: PageServer) -> None:
 
 def test_a_run_and_its_document_are_shown(site: PageServer) -> None:
     page = ask(site, "/run/2")
-    assert "budget missed: latency_ms is 9, expected at most 1" in page.text
+    assert "missed budget: latency_ms is 9, expected at most 1" in page.text
     document = ask(site, "/run/1/document.json")
     assert document.headers["Content-Type"] == "application/json"
     assert document.text.encode() == written(a_report(scale=3))

@@ -11,11 +11,14 @@ import pytest
 from kept_documents import EVIL, a_benchmark, a_report
 
 import edgekit
+from edgekit.comparing.metrics import METRICS as COMPARED
 from edgekit.errors import ArtifactError, DestinationError, OptionError, UnknownName
+from edgekit.gating import Policy, Rule
 from edgekit.history import Origin, Selection
 from edgekit.history.baseline import baseline_at, baseline_of
-from edgekit.history.documents import read, read_file, written
-from edgekit.report.document import to_json
+from edgekit.history.listing import figures
+from edgekit.history.run import METRICS
+from edgekit.report.documents import read, read_file, written
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = Origin(host="ci-1", commit="0123abcd" * 5, branch="main")
@@ -26,13 +29,13 @@ def test_a_report_comes_back_byte_for_byte_with_its_figures(place: str) -> None:
     with edgekit.open_history(place, writes=True) as history:
         (number,) = history.record(report, HERE, time=T0)
         run = history.run(number)
-        assert history.document(number) == to_json(report)
+        assert history.document(number) == written(report)
     assert (run.kind, run.model, run.target, run.device) == (
         "conversion", "resnet8", "tflite-int8", "host"
     )  # fmt: skip
-    assert (run.score, run.drop_pp, run.sqnr_db) == (0.868, 0.4, 31.25)
+    assert (run.score, run.accuracy_drop_pp, run.parity_sqnr_db) == (0.868, 0.4, 31.25)
     assert run.latency_ms == pytest.approx(0.46)
-    assert (run.latency_basis, run.memory_kib) == ("measured", 10240.0)
+    assert (run.latency_basis, run.model_memory_mib) == ("measured", 10.0)
     assert run.size_kib == report.artifact.size_bytes / 1024
     assert (run.host, run.commit, run.branch, run.time) == ("ci-1", "0123abcd" * 5, "main", T0)
     assert (run.verdict, run.source_sha256) == ("pass", "ab" * 32)
@@ -45,7 +48,7 @@ def test_a_benchmark_has_a_run_for_each_device_and_one_document(place: str) -> N
         assert {one.document for one in (host, board, lost)} == {host.document}
         assert history.document(numbers[1]) == written(a_benchmark())
     assert (host.device, host.model, host.target) == ("host", "kws", "tflite")
-    assert (host.score, host.drop_pp, host.memory_kib) == (0.9, 5.0, 5000.0)
+    assert (host.score, host.accuracy_drop_pp, host.peak_memory_mib) == (0.9, 5.0, 5000 / 1024)
     assert (board.latency_basis, board.instructions) == ("modelled", 75751)
     assert (board.verdict, lost.verdict, lost.latency_ms) == ("fail", "fail", None)
     # The host cannot count instructions where the board can: no budget of its own is missed.
@@ -62,10 +65,13 @@ def test_a_measured_file_is_named_by_the_report_beside_it(tmp_path: Path) -> Non
         assert (history.run(number).model, history.run(number).target) == ("kws", "small")
         (number, *_) = history.record(a_benchmark(str(folder / "net.tflite")))
         assert (history.run(number).model, history.run(number).target) == ("net", "tflite")
-        (folder / "report.json").write_bytes(to_json(report))
+        (folder / "report.json").write_bytes(written(report))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert (history.run(number).model, history.run(number).target) == ("speech", "tflite-int8")
-        (folder / "report.json").write_bytes(to_json(a_report("another file's")))
+        runs = history.runs(limit=3)
+        assert {run.device for run in runs} == {"host", "raspberry-pi-4", "pixel"}
+        assert {(run.model, run.target) for run in runs} == {("speech", "tflite-int8")}
+        (folder / "report.json").write_bytes(written(a_report("another file's")))
         (number, *_) = history.record(a_benchmark(str(file)))
         assert history.run(number).model == "kws"
 
@@ -207,7 +213,7 @@ def test_reading_begins_no_history_and_changes_nothing(place: str, db: Path) -> 
     ("content", "said"),
     [
         (b"", "not JSON"),
-        (b"[1]", "got list"),
+        (b"[1]", "got a JSON list"),
         (b'{"a": 1}', "got other keys"),
         (b'{"schema": 9, "measurements": []}', "expected schema 1, got 9"),
         (b'{"reports": [1]}', "report 1: expected a report.json"),
@@ -222,6 +228,33 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, content: bytes, sai
 
 def test_what_convert_prints_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "all.json"
-    plain = [msgspec.json.decode(to_json(one)) for one in (a_report("a"), a_report("b"))]
+    plain = [msgspec.json.decode(written(one)) for one in (a_report("a"), a_report("b"))]
     path.write_bytes(msgspec.json.encode({"schema": 1, "reports": plain}))
     assert read_file(path) == [a_report("a"), a_report("b")]
+
+
+def test_figures_have_the_names_and_units_of_gate_and_compare() -> None:
+    for name, kept in METRICS.items():
+        assert (name, kept.unit) == (name, COMPARED[name].unit)
+
+
+def test_an_error_that_grew_is_in_per_cent_everywhere(place: str) -> None:
+    report = a_report()
+    assert report.evaluation is not None
+    evaluation = replace(report.evaluation, drop_unit="per cent of the source's error")
+    grown = replace(report, evaluation=evaluation)
+    with edgekit.open_history(place, writes=True) as history:
+        numbers = [number for one in (report, grown) for number in history.record(one)]
+        said = [dict(figures(history.run(number)))["drop"] for number in numbers]
+        trends = history.trends("accuracy_drop_pp")
+    assert said == ["0.40 pp", "0.40 %"]
+    assert [(series.unit, len(points)) for series, points in trends.items()] == [
+        ("%", 1),
+        ("pp", 1),
+    ]
+    told = {one.metric: one.unit for one in edgekit.compare(report, grown).differences}
+    assert told["accuracy_drop_pp"] == "%"
+    rule = Rule(metric="accuracy_drop_pp", limit=0.1)
+    checks = [edgekit.gate(one, Policy(rules=(rule,))).checks[0] for one in (report, grown)]
+    assert [check.unit for check in checks] == ["pp", "%"]
+    assert "0.4 %, expected at most 0.1 %" in checks[1].text

@@ -15,8 +15,8 @@ from edgekit.cli import main
 from edgekit.devices import known_model
 from edgekit.errors import DestinationError, OptionError
 from edgekit.history import Origin
-from edgekit.history.documents import written
 from edgekit.history.tracking import Tracking
+from edgekit.report.documents import written
 
 pytest.importorskip("mlflow", reason="needs MLflow: pip install 'edgekit-ml[mlflow]'")
 pytestmark = [

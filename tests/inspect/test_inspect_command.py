@@ -81,7 +81,7 @@ def test_costs_are_those_of_a_benchmark(tflite_file: Path, onnx_file: Path, tmp_
     other.write_text("{}")
     refused = run(onnx_file, "--benchmark", other)
     assert refused.stderr.strip().endswith(
-        "expected what `edgekit bench -o` writes, got something else"
+        "expected what `edgekit bench -o` or a farm writes, got something else"
     )
     found = edgekit.benchmark(tflite_file, "fake", min_runs=2, min_seconds=0.0)
     with pytest.raises(OptionError, match="expected a benchmark of this file"):

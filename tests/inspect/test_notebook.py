@@ -15,7 +15,9 @@ from chromium_page import browsing, needs_browser
 import edgekit
 from edgekit.accuracy import Evaluation, evaluate
 from edgekit.accuracy.metrics import metric
-from edgekit.evaluation import Comparison
+from edgekit.evaluation import EvaluationResult
+from edgekit.farming import FarmRun
+from edgekit.gating import Policy, Rule
 from edgekit.report.model import (
     CompressionFacts,
     CompressionReport,
@@ -70,9 +72,11 @@ def evaluation() -> Evaluation:
     return evaluate({"y": scores}, {"y": other}, scores.argmax(-1), metric("top1"))
 
 
-def compared(evaluation: Evaluation, name: str = "model.tflite") -> Comparison:
-    return Comparison(artifact=name, artifact_sha256="", source=name, source_sha256="", data=name,
-                      evaluation=evaluation, notes=(name,))  # fmt: skip
+def compared(evaluation: Evaluation, name: str = "model.tflite") -> EvaluationResult:
+    return EvaluationResult(
+        artifact=name, artifact_sha256="", source=name, source_sha256="", data=name,
+        evaluation=evaluation, notes=(name,),
+    )  # fmt: skip
 
 
 def test_audit_and_inspection(tflite_file: Path) -> None:
@@ -114,12 +118,46 @@ def test_conversion_without_results() -> None:
     assert f"fail: {EVIL}: {EVIL}" in shown.text
 
 
+def test_a_comparison_and_a_gate(tflite_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / f"{EVIL.replace('/', '')}.tflite"
+    other.write_bytes(tflite_file.read_bytes())
+    found = edgekit.compare(tflite_file, other)
+    moved = replace(found.differences[0], verdict="worse", before=1.0, after=1234567.0)
+    compared = replace(found.after[0], differences=(moved, *found.differences[1:]))
+    shown = Parsed(replace(found, after=(compared,))._repr_html_())
+    assert "1,234,567 KiB" in shown.text
+    assert "worse" in shown.text
+    rules = (Rule(metric="size_kib", limit=0.001), Rule(metric="size_kib", limit=1e9))
+    gated = edgekit.gate(other, Policy(rules=rules))
+    shown = Parsed(gated._repr_html_())
+    assert gated.sentence in shown.text
+    assert shown.text.index("fail") < shown.text.index("pass")
+
+
+def test_a_run_of_a_farm(tmp_path: Path) -> None:
+    run = FarmRun(document=tmp_path / "a.json", done=41, failed=1, again=0, failures=(EVIL,))
+    shown = Parsed(run._repr_html_())
+    assert "41" in shown.text
+    assert EVIL in shown.text
+
+
 def test_every_public_result_is_shown() -> None:
+    from edgekit.comparing.result import ComparisonResult
     from edgekit.compression import Compression
+    from edgekit.gating import GateResult
     from edgekit.pipeline.convert import Conversion
     from edgekit.report.devices import Benchmark
 
-    for kind in (Compression, Conversion, Comparison, Benchmark):
+    kinds = (
+        Compression,
+        Conversion,
+        EvaluationResult,
+        Benchmark,
+        ComparisonResult,
+        GateResult,
+        FarmRun,
+    )
+    for kind in kinds:
         assert callable(kind._repr_html_)  # type: ignore[attr-defined]
         assert "_repr_html_" not in {field.name for field in fields(kind)}
 

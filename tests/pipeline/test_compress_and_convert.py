@@ -13,7 +13,7 @@ import edgekit
 from edgekit import Options, TrainingOptions, reconvert
 from edgekit.errors import DataError, OptionError, SourceError
 from edgekit.passes.magnitude_prune import MagnitudePrune
-from edgekit.report.document import from_json
+from edgekit.report.documents import REPORT, read_file_as
 from edgekit.source import digest
 
 PRUNE = """
@@ -76,7 +76,7 @@ def test_the_source_stays_the_baseline(bench, mine: Path, edgekit: Any) -> None:
     markdown = (folder / "report.md").read_text()
     assert "## Passes" in markdown
     assert "### magnitude-prune" in markdown
-    report = from_json((folder / "report.json").read_bytes())
+    report = read_file_as(REPORT, (folder / "report.json"))
     assert report.passes[0].name == "magnitude-prune"
 
 

@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgekit.report import pictured
+from edgekit.errors import ExportError
+from edgekit.report.details import Details
+from edgekit.report.documents import DETAILS, read_as, written
 from edgekit.report.html import MARK
 from edgekit.report.schema import json_schema
 
 STATIC = ("tflite-int8", "openvino-int8", "onnx-int8")
 
 
-def details_of(folder: Path) -> pictured.Details:
+def details_of(folder: Path) -> Details:
     content = (folder / "details.json").read_bytes()
     jsonschema.Draft202012Validator(json_schema("details")).validate(json.loads(content))
-    found = pictured.from_json(content, where="details.json")
-    assert pictured.to_json(found) == content
+    found = read_as(DETAILS, content, where="details.json")
+    assert written(found, compact=True) == content
     report = json.loads((folder / "report.json").read_bytes())
     assert found.artifact_sha256 == report["artifact"]["sha256"]
     return found
@@ -167,13 +169,28 @@ def test_classes_are_named_where_names_are_known(bench, here: Path, edgekit) -> 
     assert details_of(folder).answers.class_names[0] == "cat"  # type: ignore[union-attr]
     command = json.loads((folder / "report.json").read_bytes())["command"]
     assert "--class-names" in command
-    assert edgekit(*words, "--class-names", "a,b").exit_code == 0
-    found = details_of(folder)
-    assert found.missing["class_names"] == (
-        "names of the classes: --class-names has 2, the model 3 classes"
-    )
-    assert found.answers is not None
-    assert found.answers.class_names == ()
+    refused = edgekit(*words, "--class-names", "a,b")
+    assert refused.exit_code == 1
+    assert "class names: expected 3, one for each class of the model, got 2" in refused.stderr
+
+
+def test_a_page_goes_where_no_target_can_be_made_any_more(
+    bench, here: Path, edgekit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("convert", bench.model, "-t", "tflite-fp32", "--no-measure", "-q", "--no-cache")
+    assert edgekit(*words).exit_code == 0
+    page = here / "out" / "tiny" / "report.html"
+    assert page.is_file()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ExportError("cannot be exported now")
+
+    monkeypatch.setattr("edgekit.pipeline.convert._one", broken)
+    failed = edgekit(*words)
+    assert failed.exit_code == 1
+    assert "cannot be exported now" in failed.stderr
+    assert not page.exists()
+    assert (here / "out" / "tiny" / "tflite-fp32" / "report.html").is_file()
 
 
 def test_names_want_samples_and_a_file_that_is_there(bench, here: Path, edgekit) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from edgekit.devices.figures import DeviceMeasurement, Latency, MemoryUse, OperatorCost
 from edgekit.manifest import FileDigest
+from edgekit.report.details import Answers, Details, Flip, Spread, Tally
 from edgekit.report.html import Entry
 from edgekit.report.model import Report
-from edgekit.report.pictured import Answers, Details, Flip, Spread, Tally
 
 BIDI = "\u202e\u2066\u200f"
 HOSTILE = [

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.auditing import AuditResult
+from edgekit.report.budgets import budgets
 from edgekit.report.html import outcome
 from edgekit.report.html.front import pareto
 from edgekit.report.html.pictures import islands, laid, latency, work
@@ -104,19 +105,23 @@ def test_budgets_name_limit_and_figure(full_report: Report) -> None:
     budget = dataclasses.replace(full_report.target.budget, size_kib=50.0, sqnr_db=20.0)
     target = dataclasses.replace(full_report.target, budget=budget)
     missed = dataclasses.replace(full_report, target=target, missed_budgets=("size_kib: expected",))
-    found = list(outcome.budgets(missed))
-    assert [(b.name, b.limit, b.figure, b.kept) for b in found] == [
-        ("size_kib", "at most 50", "97.59", False), ("sqnr_db", "at least 20", "31.25", True),
+    found = list(budgets(missed))
+    assert [(b.name, b.said, b.kept) for b in found] == [
+        ("size_kib", "at most 50", False), ("sqnr_db", "at least 20", True),
+    ]  # fmt: skip
+    assert [b.line for b in found] == [
+        "size_kib: expected at most 50, got 97.59", "sqnr_db: expected at least 20, got 31.25",
     ]  # fmt: skip
 
 
 def test_a_graph_marks_islands_and_joins_neighbours_in_long_files(full_report: Report) -> None:
     audit = full_report.audit
     conv, soft = audit.operators
-    island = dataclasses.replace(audit.float_islands[0], layers=("probs",))
-    few = dataclasses.replace(audit, float_islands=(island,))
-    assert [(b.sort, b.island) for b in islands.blocks(few)] == [("integer", 0), ("island", 1)]
-    many = dataclasses.replace(few, operators=(*[conv] * 50, soft, *[conv] * 50))
+    assert [(b.sort, b.island) for b in islands.blocks(audit)] == [("integer", 0), ("island", 1)]
+    alike = dataclasses.replace(soft, index=2)  # of the same layer and kind, in no island
+    found = islands.blocks(dataclasses.replace(audit, operators=(conv, soft, alike)))
+    assert [b.sort for b in found] == ["integer", "island", "float"]
+    many = dataclasses.replace(audit, operators=(*[conv] * 50, soft, *[conv] * 50))
     found = islands.blocks(many)
     assert [(b.sort, len(b.operators)) for b in found] == [
         ("integer", 50), ("island", 1), ("integer", 50),
@@ -135,14 +140,16 @@ def test_arcs_are_what_passes_blocks_by(full_report: Report) -> None:
     assert (drawn.count('class="flow"'), drawn.count('class="arc"')) == (3, 1)
     many = (*(dataclasses.replace(conv, index=at) for at in range(50)),
             dataclasses.replace(soft, index=50), dataclasses.replace(conv, index=51))  # fmt: skip
-    found = islands.blocks(dataclasses.replace(audit, operators=many))
+    island = dataclasses.replace(full_report.audit.float_islands[0], indices=(50,))
+    audit = dataclasses.replace(audit, operators=many, float_islands=(island,))
+    found = islands.blocks(audit)
     assert islands.joined(found, [(0, 1), (49, 50), (50, 51), (3, 51)]) == [(0, 1), (0, 2), (1, 2)]
 
 
 def a_graph(report: Report, count: int, soft_at: int) -> AuditResult:
     """Return an audit of a chain with one float island."""
     conv, soft = report.audit.operators
-    island = dataclasses.replace(report.audit.float_islands[0], layers=("probs",))
+    island = dataclasses.replace(report.audit.float_islands[0], indices=(soft_at,))
     chain = tuple(
         dataclasses.replace(soft if at == soft_at else conv, index=at) for at in range(count)
     )

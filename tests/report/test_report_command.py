@@ -13,9 +13,8 @@ from html_entries import a_device, details
 
 from edgekit import manifest
 from edgekit.cli import main
-from edgekit.report import pictured
 from edgekit.report.devices import Benchmark, DeviceFailure
-from edgekit.report.document import to_json
+from edgekit.report.documents import written
 from edgekit.report.html import MARK
 from edgekit.report.model import Report
 from edgekit.report.plain import to_plain
@@ -30,9 +29,9 @@ def folders(full_report: Report, tmp_path: Path) -> list[Path]:
         folder = tmp_path / name
         folder.mkdir()
         report = dataclasses.replace(full_report, target=target, artifact=artifact)
-        (folder / "report.json").write_bytes(to_json(report))
+        (folder / "report.json").write_bytes(written(report))
         told = details(artifact_sha256=artifact.sha256)
-        (folder / "details.json").write_bytes(pictured.to_json(told))
+        (folder / "details.json").write_bytes(written(told, compact=True))
         made.append(folder)
     return made
 
@@ -71,7 +70,7 @@ def test_reports_and_devices_come_together(
 
 def test_details_of_another_artifact_are_left_out(folders: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "page.html"
-    other = pictured.to_json(details(artifact_sha256="9" * 64))
+    other = written(details(artifact_sha256="9" * 64), compact=True)
     (folders[0] / "details.json").write_bytes(other)
     assert report(folders[0] / "report.json", "-o", out).exit_code == 0
     assert "no details.json beside the report" in out.read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from edgekit.report.markdown import SECTIONS, render
+from edgekit.report.markdown.syntax import code, escape, opening, table
 from edgekit.report.model import Report
+from edgekit.report.notes import notes
 from edgekit.report.sparsity import zeros_said
-from edgekit.report.tables import code, escape, opening, table
-from edgekit.report.terminal import notes
 from edgekit.report.text import visible
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -66,7 +66,7 @@ def test_everything_is_said(full_report: Report) -> None:
         "| size, against the float file | 313.0 KiB | 97.6 KiB | 3.21x smaller |",
         "| latency, median | 0.325 ms | 0.46 ms | 0.71x as fast |",
         "| peak memory, model | 11.5 MiB | 10.0 MiB | -1.5 MiB |",
-        "| yes | converter, mse | tflite-converter | mse | yes | 31.2 dB | 0.980 |  |",
+        "| yes | converter, mse | tflite-converter | mse | yes | 31.2 dB | 98.0% |  |",
         "| DepthwiseConv2D groups | conv2d/1 | left out |",
         "| CONV_2D | int8 | 1 | 442,368 |",
         "| SOFTMAX | conv2d/1 | no kernel |",

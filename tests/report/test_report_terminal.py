@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from edgekit.report.model import Report
-from edgekit.report.progress import progress
-from edgekit.report.terminal import notes, summary
+from edgekit.report.notes import notes
+from edgekit.report.terminal.conversion import summary
+from edgekit.report.terminal.progress import progress
 
 
 def drawn(*reports: Report, width: int = 80) -> str:
@@ -54,7 +55,7 @@ def test_figures_of_every_size_are_shown_whole(full_report: Report) -> None:
 def test_without_labels_agreement_and_sqnr(full_report: Report) -> None:
     found = dataclasses.replace(full_report.evaluation, metric=None, source_score=None)
     text = drawn(dataclasses.replace(full_report, evaluation=found))
-    assert "agrees 0.976" in text
+    assert "agrees 97.6%" in text
     assert "SQNR 28.5 dB" in text
     assert "->" not in text
 

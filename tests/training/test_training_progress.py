@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from edgekit.progress import Silent
-from edgekit.report.progress import Lines, progress
+from edgekit.report.terminal.progress import Lines, progress
 from edgekit.training import Trainer, TrainingOptions
 
 

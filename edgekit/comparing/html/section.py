@@ -14,7 +14,7 @@ from edgekit.comparing.html import moved
 from edgekit.comparing.metrics import METRICS
 from edgekit.comparing.result import Change, Difference
 from edgekit.comparing.subject import Record
-from edgekit.comparing.summary import change_said, number
+from edgekit.comparing.summary import change_said
 from edgekit.report import text
 from edgekit.report.html.outcome import Kind, Number
 from edgekit.report.html.pictures import latency
@@ -131,7 +131,7 @@ def _change(one: Difference) -> str:
 
 
 def _with_unit(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{number(value)} {unit}".rstrip()
+    return "" if value is None else text.figure(value, unit)
 
 
 def _untold(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
@@ -158,7 +158,7 @@ def _figures(caption: str, found: Sequence[Difference], *, fold: int = 40) -> Ta
 
 
 def _cell(value: float | None, *, signed: bool = False) -> Cell:
-    shown = number(value)
+    shown = text.figure(value)
     finite = value is not None and math.isfinite(value)
     if signed and value is not None and finite and value > 0:
         shown = f"+{shown}"
@@ -170,7 +170,7 @@ def _interval(one: Difference) -> str:
         return "-"
     if one.low == one.high:
         return "exact"
-    return f"{number(one.low)} to {number(one.high)}"
+    return f"{text.figure(one.low)} to {text.figure(one.high)}"
 
 
 def _rows(pair: tuple[Record, Record]) -> list[latency.Row]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.history.run import METRICS, Point, Series, scale_of
+from edgekit.history.caption import caption
+from edgekit.history.run import Point, Series, scale_of
 from edgekit.report.text import visible
 
 WIDTH, HEIGHT = 360, 150
@@ -39,27 +40,24 @@ class Chart:
     height: int = HEIGHT
     left: int = _LEFT
     right: int = WIDTH - _RIGHT
-    bottom: int = HEIGHT - _BOTTOM
 
 
 def charted(metric: str, series: Series, points: Sequence[Point]) -> Chart:
     """Draw a trend of at least one point; runs stand apart evenly, in the order of their time."""
-    shown = METRICS[metric]
+    unit = series.unit
     values = [point.value for point in points]
     low, high = scale_of(values)
     marks = tuple(
         Mark(
             x=_LEFT + (WIDTH - _LEFT - _RIGHT) * (at / max(len(points) - 1, 1)),
             y=_height(point.value, low, high), run=point.run, verdict=point.verdict,
-            said=f"run {point.run}, {point.time:%Y-%m-%d}: {point.value:.4g} {shown.unit}".rstrip(),
+            said=f"run {point.run}, {point.time:%Y-%m-%d}: {point.value:.4g} {unit}".rstrip(),
         )
         for at, point in enumerate(points)
     )  # fmt: skip
-    change = f", {100 * (values[-1] / values[0] - 1):+.1f} %" if values[0] > 0 else ""
     return Chart(
         series=series, title=visible(series.title),
-        said=f"{shown.title}: {values[0]:.4g} to {values[-1]:.4g} {shown.unit}".rstrip() + change
-        + f", {len(points)} runs",
+        said=caption(metric, series, points),
         path=" ".join(f"{mark.x:.1f},{mark.y:.1f}" for mark in marks), marks=marks,
         rows=tuple((_height(v, low, high), f"{v:.3g}") for v in dict.fromkeys((low, high))),
         first=f"{points[0].time:%Y-%m-%d}", last=f"{points[-1].time:%Y-%m-%d}",

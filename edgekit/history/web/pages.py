@@ -28,8 +28,8 @@ _HTML = "text/html; charset=utf-8"
 _COLUMNS = {
     "id": ("Run", True), "time": ("Kept (UTC)", False), "model": ("Model", False),
     "target": ("Target", False), "device": ("Device", False), "score": ("Score", True),
-    "drop_pp": ("Drop, pp", True), "latency_ms": ("Latency", True), "size_kib": ("Size", True),
-    "memory_kib": ("Memory", True), "branch": ("Branch", False), "verdict": ("Verdict", False),
+    "accuracy_drop_pp": ("Drop", True), "latency_ms": ("Latency", True), "size_kib": ("Size", True),
+    "peak_memory_mib": ("Memory", True), "branch": ("Branch", False), "verdict": ("Verdict", False),
 }  # fmt: skip
 
 
@@ -105,13 +105,17 @@ def _cells(run: Any) -> dict[str, str]:
     shown = {
         "time": run.time.strftime("%Y-%m-%d %H:%M"),
         "score": None if run.score is None else text.score(run.score),
-        "drop_pp": None if run.drop_pp is None else f"{run.drop_pp:.2f}",
+        "accuracy_drop_pp": listing.drop_of(run),
         "latency_ms": None if run.latency_ms is None else text.milliseconds(run.latency_ms),
         "size_kib": None if run.size_kib is None else text.kib(round(1024 * run.size_kib)),
-        "memory_kib": None if run.memory_kib is None else text.kib(round(1024 * run.memory_kib)),
+        "peak_memory_mib": _mib(run.peak_memory_mib),
     }
     told = {name: shown.get(name, getattr(run, name)) for name in _COLUMNS}
     return {name: "" if value is None else text.visible(str(value)) for name, value in told.items()}
+
+
+def _mib(size: float | None) -> str | None:
+    return None if size is None else text.kib(round(2**20 * size))
 
 
 def _is_number(part: str) -> bool:

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 from edgekit.errors import EdgekitError, OptionError, one_line
-from edgekit.extras import require
 from edgekit.history.store import History
 from edgekit.history.web.pages import Page, Pages
 from edgekit.version import VERSION
@@ -86,10 +85,8 @@ def serving(
         hosts: Further names by which the page may be asked for.
 
     Raises:
-        MissingExtra: jinja2 is not installed.
         OptionError: one cannot listen there.
     """
-    require("history", "jinja2")
     names = frozenset(name.lower() for name in (*_LOOPBACK, _bracketed(bind), *hosts))
     try:
         server = PageServer(Pages(history), (bind, port), names)

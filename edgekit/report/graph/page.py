@@ -62,7 +62,7 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
 
 def _facts(graph: Inspection) -> Iterator[str]:
     yield f"{_FORMATS[graph.format]}, {text.kib(graph.file_bytes)}, SHA-256 {graph.sha256[:16]}…"
-    integer = f" ({graph.integer_mac_share:.1%} in integers)" if graph.macs else ""
+    integer = f" ({text.share(graph.integer_mac_share)} in integers)" if graph.macs else ""
     yield (
         f"{len(graph.operators):,} operators, {count(graph.macs)} multiply-accumulates{integer}, "
         f"weights {size(graph.weight_bytes)}"
@@ -117,7 +117,7 @@ def _cells(graph: Inspection, block: Block) -> Iterator[str]:
     yield size(block.weight_bytes)
     if graph.profile is not None:
         yield "" if block.cost is None else cost(block.cost, graph.profile.unit)
-        yield "" if block.cost is None else f"{block.share:.1%}"
+        yield "" if block.cost is None else text.share(block.share)
 
 
 @functools.cache

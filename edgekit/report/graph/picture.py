@@ -205,7 +205,7 @@ def _operator(
 def _figures(block: Block) -> Iterator[str]:
     yield block.precision.split(", ")[0]
     if block.cost is not None:
-        yield f"{block.share:.1%}"
+        yield text.share(block.share)
     if block.macs:
         yield f"{count(block.macs)} MACs"
     elif block.weight_bytes:
@@ -222,7 +222,7 @@ def _said(graph: Inspection, block: Block) -> Iterator[str]:
             yield f"{what} {text.visible(one.name, most=60)}: {tensor(one)}{grid(one)}"
     yield f"{block.macs:,} MACs, weights {size(block.weight_bytes)}"
     if block.cost is not None and graph.profile is not None:
-        yield f"{cost(block.cost, graph.profile.unit)}, {block.share:.1%} of all operators"
+        yield f"{cost(block.cost, graph.profile.unit)}, {text.share(block.share)} of all operators"
     if block.island:
         yield text.visible(f"float among integers: {block.operators[0].why}", most=400)
 

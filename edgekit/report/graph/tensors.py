@@ -70,7 +70,7 @@ def _numbers(found: Sequence[Numbers]) -> Iterator[str]:
             f"  {one.unit}: {one.low:.5g} to {one.high:.5g}, mean {one.mean:.4g}, "
             f"deviation {one.deviation:.4g}"
         )
-        yield f"  {one.elements:,} numbers, {distinct} distinct, {one.zeros:.1%} zero"
+        yield f"  {one.elements:,} numbers, {distinct} distinct, {text.share(one.zeros)} zero"
         if one.not_finite:
             yield f"  not finite: {one.not_finite:,}"
     if found:

@@ -26,7 +26,7 @@ def grid(found: TensorFacts) -> str:
 
 def cost_cell(block: Block) -> list[str]:
     """Return the share of a block's cost, and nothing where it is not known."""
-    return [] if block.cost is None else [f"{block.share:.1%}"]
+    return [] if block.cost is None else [text.share(block.share)]
 
 
 def cost(value: float, unit: str) -> str:

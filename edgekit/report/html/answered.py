@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.report import text
+from edgekit.report.details import Answers, Flip
 from edgekit.report.html.table import Cell, Table, table
-from edgekit.report.pictured import Answers, Flip
 
 MOST_CLASSES = 20
 _MOST_PAIRS = 25

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.manifest import FileDigest
+from edgekit.report.details import Details
 from edgekit.report.model import Report
-from edgekit.report.pictured import Details
 
 
 @dataclass(frozen=True, kw_only=True)

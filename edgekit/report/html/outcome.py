@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,16 +25,6 @@ class Number:
     kind: Kind = "unknown"
     note: str = ""
     missing: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """A budget of the target, the figure that it limits, and whether it was kept."""
-
-    name: str
-    limit: str
-    figure: str
-    kept: bool
 
 
 def numbers(report: Report) -> tuple[Number, Number, Number, Number]:
@@ -76,26 +65,6 @@ def _lost(found: Evaluation) -> str:
     return f"{found.samples:,} samples show a {'loss' if low > 0 else 'gain'}; the drop is {sure}"
 
 
-def budgets(report: Report) -> Iterator[Budget]:
-    """Yield the budgets that the target sets."""
-    missed = {line.partition(":")[0] for line in report.missed_budgets}
-    own = report.latency.artifact if report.latency else None
-    found = report.evaluation
-    figures = {
-        "latency_ms": own and f"{own.median_ms:.4g}",
-        "size_kib": f"{report.artifact.size_bytes / 1024:.4g}",
-        "peak_memory_mib": own and f"{own.peak_memory_mib:.4g}",
-        "accuracy_drop_pp": found and found.drop_pp is not None and f"{found.drop_pp:.3g}",
-        "sqnr_db": f"{report.parity_sqnr_db:.4g}",
-    }
-    for name, figure in figures.items():
-        limit = getattr(report.target.budget, name)
-        if limit is not None:
-            sign = "at least" if name == "sqnr_db" else "at most"
-            yield Budget(name=name, limit=f"{sign} {limit:g}", figure=figure or "not measured",
-                         kept=name not in missed)  # fmt: skip
-
-
 def _accuracy(report: Report) -> Number:
     found = report.evaluation
     if found is None:
@@ -107,7 +76,7 @@ def _accuracy(report: Report) -> Number:
         )
     note = f"{found.samples:,} samples; {found.method}"
     if found.metric is None:
-        said = found.agreement is not None and f"{found.agreement:.1%} the same answer"
+        said = found.agreement is not None and f"{text.share(found.agreement)} the same answer"
         return Number(title="Accuracy", now=said or f"SQNR {text.decibels(found.sqnr_db_min)}",
                       note=note, missing="no score: --metric top1 and labels")  # fmt: skip
     low, high = found.drop_low_pp, found.drop_high_pp

@@ -10,14 +10,15 @@ from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
+from edgekit.report.budgets import budgets
+from edgekit.report.details import Details, Spread
 from edgekit.report.html import answered, outcome, tables
 from edgekit.report.html.entry import Entry, Failed
 from edgekit.report.html.pictures import islands, laid, latency, layers, spread, tradeoff, work
 from edgekit.report.html.shell import environment, shell
 from edgekit.report.html.table import Table, table
 from edgekit.report.html.words import missing, short
-from edgekit.report.pictured import Details, Spread
-from edgekit.report.terminal import notes
+from edgekit.report.notes import notes
 
 MARK = "<!doctype html><!-- edgekit report -->"
 """How every page begins; a file that begins otherwise is somebody else's."""
@@ -73,7 +74,7 @@ def section(at: int, entry: Entry) -> Markup:
         verdict=report.verdict,
         story=outcome.story(report),
         numbers=outcome.numbers(report),
-        budgets=list(outcome.budgets(report)),
+        budgets=list(budgets(report)),
         notes=[(kind, Markup.escape(text.visible(line, most=2000)))
                for kind, line in notes([report])],
         missing=missing(entry),
@@ -146,7 +147,7 @@ def _glance(at: int, entry: Entry) -> dict[str, Any]:
         "faults": len(report.broken_promises) + len(report.missed_budgets),
         "numbers": outcome.numbers(report),
         "story": outcome.story(report),
-        "budgets": list(outcome.budgets(report)),
+        "budgets": list(budgets(report)),
     }
 
 
@@ -168,7 +169,7 @@ def _costliest(found: work.Work) -> Table | None:
     whole = found.total or 1.0
     rows = (
         (part.kind, part.layer, part.where,
-         part.cost if found.unit == "ms" else int(part.cost), f"{part.cost / whole:.1%}")
+         part.cost if found.unit == "ms" else int(part.cost), text.share(part.cost / whole))
         for part in ranked
     )  # fmt: skip
     heading = ("operator", "layer", "where", found.unit, "share")

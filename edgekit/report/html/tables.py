@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.report import text
+from edgekit.report.device_words import agreement, memory
 from edgekit.report.html.entry import Entry
 from edgekit.report.html.table import Cell, Table, table
 from edgekit.report.model import Report
@@ -28,9 +29,9 @@ def audit_facts(report: Report) -> Table | None:
     packed = "" if found.gzip_bytes is None else f" ({found.gzip_bytes:,} with gzip)"
     return table("Audit", ("what", "count", "share in integers"), (
         ("bytes of the file", f"{found.file_bytes:,}{packed}", None),
-        ("multiply-accumulates", f"{found.macs:,}", f"{found.integer_mac_share:.1%}"),
-        ("operators", f"{len(found.operators):,}", f"{found.integer_op_share:.1%}"),
-        ("bytes of weights", f"{found.weight_bytes:,}", f"{found.integer_weight_share:.1%}"),
+        ("multiply-accumulates", f"{found.macs:,}", text.share(found.integer_mac_share)),
+        ("operators", f"{len(found.operators):,}", text.share(found.integer_op_share)),
+        ("bytes of weights", f"{found.weight_bytes:,}", text.share(found.integer_weight_share)),
         ("weight tensors with a scale a channel", str(found.per_channel), None),
         ("weight tensors with one scale", str(found.per_tensor), None),
         ("bytes of activations, all", f"{found.activation_bytes:,}", None),
@@ -97,7 +98,7 @@ def compression(report: Report) -> Table | None:
     return table(f"Recipe {text.visible(facts.recipe)}", ("", "was", "is"), (
         ("parameters", then.parameters, now.parameters),
         ("multiply-accumulates", then.macs, now.macs),
-        ("share of zeros", f"{then.sparsity:.1%}", f"{now.sparsity:.1%}"),
+        ("share of zeros", text.share(then.sparsity), text.share(now.sparsity)),
         ("bytes of weights", then.weight_bytes, now.weight_bytes),
         ("bytes of weights with gzip", then.compressed_bytes, now.compressed_bytes),
     ))  # fmt: skip
@@ -202,8 +203,8 @@ def devices(found: tuple[DeviceMeasurement, ...]) -> Table | None:
             one.latency.basis if one.latency else one.bases.get("cycles", "-"),
             one.counts.instructions if one.counts else None,
             one.cycles,
-            _memory(one),
-            _agreement(one),
+            ", ".join(memory(one)) or "-",
+            agreement(one),
             "; ".join((*one.misfits, *one.warnings)),
         )
         for one in found
@@ -211,24 +212,3 @@ def devices(found: tuple[DeviceMeasurement, ...]) -> Table | None:
     heading = ("device", "latency", "expected within", "basis", "instructions", "cycles",
                "memory", "outputs", "to look out for")  # fmt: skip
     return table("On devices", heading, rows)
-
-
-def _memory(one: DeviceMeasurement) -> str:
-    held = one.memory
-    named = (("arena", held.arena_kib), ("RAM", held.ram_kib), ("flash", held.flash_kib),
-             ("process", held.peak_kib))  # fmt: skip
-    said = [f"{name} {text.kib(round(kib * 1024))}" for name, kib in named if kib is not None]
-    return ", ".join(said[:3]) or "-"
-
-
-def _agreement(one: DeviceMeasurement) -> str:
-    if one.misfits:
-        return "does not fit"
-    if one.agreement is None:
-        return "-"
-    if one.agreement.identical_share == 1.0:
-        return "bit-exact"
-    steps = one.agreement.largest_steps
-    return f"within {one.agreement.largest_difference:.1g}" if steps is None else (
-        f"within {steps} step{'s' * (steps != 1)}"
-    )  # fmt: skip

@@ -10,17 +10,21 @@ from typing import Any
 import jinja2
 
 from edgekit.report.notebook.files import audit, benchmark, inspection
-from edgekit.report.notebook.results import comparison, compression, conversion
+from edgekit.report.notebook.results import compression, conversion, evaluation
 from edgekit.report.notebook.table import Page
+from edgekit.report.notebook.verdicts import comparison, farm, gate
 from edgekit.shown import View
 
 VIEWS: Mapping[View, Callable[[Any], Page]] = {
     "conversion": conversion,
-    "comparison": comparison,
+    "evaluation": evaluation,
     "audit": audit,
     "benchmark": benchmark,
     "compression": compression,
     "inspection": inspection,
+    "comparison": comparison,
+    "gate": gate,
+    "farm": farm,
 }
 
 

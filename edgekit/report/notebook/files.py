@@ -9,9 +9,11 @@ from edgekit.auditing import AuditResult
 from edgekit.devices.figures import DeviceMeasurement
 from edgekit.inspection import Inspection
 from edgekit.inspection.blocks import blocks
-from edgekit.report import devices, text
+from edgekit.report import device_words, text
+from edgekit.report.devices import Benchmark
 from edgekit.report.graph.words import cost, count, grid, size, tensor
 from edgekit.report.notebook.table import Bar, Cell, Page, Table, bars, noted, table
+from edgekit.report.operators import operator_groups
 
 _MOST_OPERATORS = 100
 _MOST_LINE = 2000
@@ -31,8 +33,8 @@ def audit(result: AuditResult) -> Page:
         ("weights", size(result.weight_bytes), _share(result.integer_weight_share)),
         ("activations at once", size(result.peak_activation_bytes), ""),
     ]
-    groups = text.operator_groups(result)
-    work = bars([float(one[3].replace(",", "")) for one in groups], [one[3] for one in groups])
+    groups = operator_groups(result)
+    work = bars([float(one.macs) for one in groups], [f"{one.macs:,}" for one in groups])
     islands = [("note", f"float island ({text.brief(one.operators)}): {one.why}")
                for one in result.float_islands]  # fmt: skip
     foreign = ("Flex", result.flex), ("custom", result.custom)
@@ -44,26 +46,27 @@ def audit(result: AuditResult) -> Page:
             table("", ("", "name", "type", "shape", "scale", "zero point"), ends),
             table("", ("", "all", "in integers"), shares, numbers=(1,)),
             table("operators", ("kind", "computes in", "count", "MACs"),
-                  [(*one[:3], bar) for one, bar in zip(groups, work, strict=True)], numbers=(2,)),
+                  [(*one.cells[:3], bar) for one, bar in zip(groups, work, strict=True)],
+                  numbers=(2,)),
         ),
         notes=noted([*islands, *named]),
     )  # fmt: skip
 
 
 def _share(share: float) -> Bar:
-    return Bar(share=share, text=f"{share:.1%}")
+    return Bar(share=share, text=text.share(share))
 
 
-def benchmark(result: devices.Benchmark) -> Page:
+def benchmark(result: Benchmark) -> Page:
     """Show a table over the devices for each file, with what is costliest there."""
     tables = []
     for file in dict.fromkeys(one.file for one in result.measurements):
         tables.append(_devices(file, [one for one in result.measurements if one.file == file]))
     return Page(
         title=f"{len(result.measurements)} measurements",
-        lines=tuple(devices.titles(result.measurements)),
+        lines=tuple(device_words.titles(result.measurements)),
         tables=tuple(tables),
-        notes=noted(devices.notes(result)),
+        notes=noted(device_words.notes(result)),
     )
 
 

@@ -9,7 +9,7 @@ from edgekit.accuracy import Evaluation, LayerErrors
 from edgekit.report import text
 from edgekit.report.model import CompressionReport, Report
 from edgekit.report.notebook.table import Page, Table, bars, noted, table
-from edgekit.report.terminal import notes
+from edgekit.report.notes import notes
 
 _MOST_LAYERS = 10
 _MOST_LINE = 2000
@@ -27,7 +27,7 @@ class Reported(Protocol):
         """Targets that could not be made: ``target`` and ``error``."""
 
 
-class Compared(Protocol):
+class Evaluated(Protocol):
     """What came of an evaluation."""
 
     @property
@@ -104,7 +104,7 @@ def _float_latency(one: Report) -> str:
     return text.milliseconds(one.latency.float_baseline.median_ms)
 
 
-def comparison(result: Compared) -> Page:
+def evaluation(result: Evaluated) -> Page:
     """Show the figures of an evaluation, and the layers that lost most."""
     found = result.evaluation
     tables = [table("", ("", "value"), _figures(found), numbers=(1,))]
@@ -146,7 +146,7 @@ def compression(result: Compressed) -> Page:
         ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
         ("MACs", "-" if before.macs is None else f"{before.macs:,}",
          "-" if after.macs is None else f"{after.macs:,}"),
-        ("zeros among weights", f"{before.sparsity:.1%}", f"{after.sparsity:.1%}"),
+        ("zeros among weights", text.share(before.sparsity), text.share(after.sparsity)),
         ("weights", text.kib(before.weight_bytes), text.kib(after.weight_bytes)),
         ("weights with gzip", text.kib(before.compressed_bytes), text.kib(after.compressed_bytes)),
     )  # fmt: skip

@@ -29,17 +29,12 @@ class Block:
     island: int = 0
 
 
-def numbered(found: AuditResult, operator: Operator) -> int:
-    """Return the number of the float island that an operator is in, from 1; 0 for none."""
-    return _numbers(found).get((operator.kind, operator.layer), 0) * (operator.numbers == "float")
-
-
-def _numbers(found: AuditResult) -> dict[tuple[str, str], int]:
+def numbers(found: AuditResult) -> dict[int, int]:
+    """Return by operator, for those in a float island, its number from 1."""
     return {
-        (kind, layer): number
+        index: number
         for number, island in enumerate(found.float_islands, 1)
-        for layer in island.layers
-        for kind in island.operators
+        for index in island.indices
     }
 
 
@@ -48,12 +43,11 @@ def blocks(found: AuditResult) -> list[Block]:
 
     Of long files, neighbours of one sort are one block.
     """
-    islands = _numbers(found)
+    islands = numbers(found)
     done: list[Block] = []
     computed = [one for one in found.operators if not one.precision.startswith("constant")]
     for operator in computed:
-        number = islands.get((operator.kind, operator.layer), 0)
-        number = number if operator.numbers == "float" else 0
+        number = islands.get(operator.index, 0)
         sort: Sort = "island" if number else operator.numbers
         alike = done and (done[-1].sort, done[-1].island) == (sort, number)
         if alike and len(computed) > _EACH:

@@ -13,7 +13,7 @@ from edgekit.errors import MissingExtra
 from edgekit.inspection import Inspection, OperatorFacts, TensorFacts
 from edgekit.report.graph.picture import ABOVE, Box, Picture, picture
 from edgekit.report.html.pictures.canvas import Canvas
-from edgekit.report.html.pictures.islands import numbered
+from edgekit.report.html.pictures.islands import numbers
 
 MOST = 60
 """Operators; of longer files the blocks of ``islands`` are drawn."""
@@ -36,8 +36,8 @@ def draw(found: AuditResult, edges: Edges) -> Markup | None:
         laid = picture(_inspection(found, computed, edges))
     except MissingExtra:
         return None
-    islands = {one.index: numbered(found, one) for one in computed}
-    return _drawn(laid, [islands[one.index] for one in computed], computed)
+    islands = numbers(found)
+    return _drawn(laid, [islands.get(one.index, 0) for one in computed], computed)
 
 
 def _drawn(laid: Picture, islands: Sequence[int], computed: Sequence[Operator]) -> Markup:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from edgekit.report.details import Spread
 from edgekit.report.html.pictures.axis import Scale
 from edgekit.report.html.pictures.canvas import Canvas, move, to
-from edgekit.report.pictured import Spread
 
 _WIDTH, _HEIGHT, _FLOOR = 220.0, 84.0, 70.0
 _PART = 0.5

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from edgekit.devices.figures import DeviceMeasurement
+from edgekit.report import text
 from edgekit.report.html.pictures.canvas import Canvas
 from edgekit.report.model import Report
 
@@ -84,7 +85,7 @@ def draw(work: Work) -> Markup:
         share = whole / (work.total or 1.0)
         tone = f"series s{number % 8}"
         _bar(canvas, at, 1, whole * scale, f"{kind} {share:.0%}", tone,
-             tip=f"{kind}: {figure(whole, work.unit)}, {share:.1%}")  # fmt: skip
+             tip=f"{kind}: {figure(whole, work.unit)}, {text.share(share)}")  # fmt: skip
         for part in sorted(parts, key=lambda part: -part.cost):
             width = part.cost * scale
             if width >= _THINNEST:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.report import text
 from edgekit.report.model import CompressionReport
 from edgekit.report.passes import changes, pass_rows
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -30,9 +31,9 @@ def compression(report: CompressionReport) -> Group:
         Text(text.visible(line, most=_LONG), style="bold" if at == 0 else "")
         for at, line in enumerate(said)
     ]
-    parts += [Text(), _table(heading, list(pass_rows(report.passes)), right=(1, 2, 4))]
+    parts += [Text(), table(heading, _visible(pass_rows(report.passes)), right=(1, 2, 4))]
     rows = [*changes(facts), *_scores(report)]
-    parts += [Text(), _table(("", "before", "after", "change"), rows, right=(1, 2, 3))]
+    parts += [Text(), table(("", "before", "after", "change"), _visible(rows), right=(1, 2, 3))]
     parts += [Text(f"note: {text.visible(line, most=_LONG)}") for line in report.warnings]
     return Group(*parts)
 
@@ -49,14 +50,5 @@ def _scores(report: CompressionReport) -> Iterator[tuple[str, str, str, str]]:
         yield "share of equal answers", "", text.share(found.agreement), ""
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
-    for at, title in enumerate(heading):
-        table.add_column(title, justify="right" if at in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(text.visible(cell)) for cell in row))
-    return table
+def _visible(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    return ([text.visible(cell) for cell in row] for row in rows)

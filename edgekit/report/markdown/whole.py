@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from edgekit.report import text
-from edgekit.report.c_source import c_source_lines
-from edgekit.report.details import audit_lines, layer_lines, source_lines
 from edgekit.report.figures import compression_ratio, speedup
+from edgekit.report.markdown.c_source import c_source_lines
+from edgekit.report.markdown.passes import pass_lines
+from edgekit.report.markdown.sections import audit_lines, layer_lines, source_lines
+from edgekit.report.markdown.syntax import bullets, code, escape, table
 from edgekit.report.model import Report
-from edgekit.report.passes import pass_lines
-from edgekit.report.tables import bullets, code, escape, table
 
 Lines = list[str]
 

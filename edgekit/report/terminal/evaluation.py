@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from edgekit.accuracy import Evaluation, LayerErrors
 from edgekit.report import text
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
 _LONG = 2000
+_NUMBERS = (1, 2, 3)
 
 
-def comparison(
+def evaluation(
     found: Evaluation, layers: LayerErrors | None, *, title: str, data: str,
     notes: Sequence[str] = (), most: int = 10,
 ) -> Group:  # fmt: skip
@@ -27,11 +29,11 @@ def comparison(
         Text(text.visible(title, most=_LONG), style="bold"),
         Text(f"{found.samples} samples of {text.visible(data, most=_LONG)}"),
         Text(),
-        _table(("", "value"), list(_figures(found))),
+        table(("", "value"), _figures(found), right=_NUMBERS, no_wrap=_NUMBERS),
     ]
     if layers is not None:
         heading = ("worst tensors", "SQNR", "added noise", "largest error")
-        parts += [Text(), _table(heading, list(_rows(layers, most)))]
+        parts += [Text(), table(heading, _rows(layers, most), right=_NUMBERS, no_wrap=_NUMBERS)]
         if (arises := layers.worst_drop) is not None:
             parts.append(Text(f"most noise is added at {text.visible(arises.name)}"))
         parts.append(Text(f"compared: {len(layers.layers)}, not compared: {len(layers.skipped)}"))
@@ -61,16 +63,3 @@ def _rows(layers: LayerErrors, most: int) -> Iterator[tuple[str, ...]]:
     for layer in sorted(layers.layers, key=lambda layer: layer.rank)[:most]:
         figures = f"{layer.added_noise:.3g}", f"{layer.max_abs_error:.3g}"
         yield text.visible(layer.name), text.decibels(layer.sqnr_db), *figures
-
-
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
-    for at, title in enumerate(heading):
-        table.add_column(title, justify="right" if at else "left", overflow="fold", no_wrap=at > 0)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table

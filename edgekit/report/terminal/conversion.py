@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from edgekit.report import text
 from edgekit.report.figures import compression_ratio
 from edgekit.report.model import Report
-from edgekit.report.sparsity import zeros_said
+from edgekit.report.notes import notes
+from edgekit.report.terminal.table import table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -24,58 +25,19 @@ def summary(reports: Sequence[Report]) -> Group:
     (positive is worse) with its paired 95 % interval; without labels agreement and SQNR. Latency is
     the median on this host, and below it the float file's.
     """
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False,
-                  collapse_padding=True)  # fmt: skip
-    for at, title in enumerate(_HEADING):
-        table.add_column(title, justify="right" if at in (1, 3) else "left", overflow="fold",
-                         no_wrap=at > 0)  # fmt: skip
-    for report in reports:
-        passed = report.verdict == "pass"
-        cells = [text.visible(report.target.name), _size(report), _accuracy(report),
-                 _latency(report)]  # fmt: skip
-        verdict = Text("pass" if passed else "FAIL", style="green" if passed else "bold red")
-        table.add_row(*(Text(cell) for cell in cells), verdict)
+    rows = [
+        (text.visible(report.target.name), _size(report), _accuracy(report), _latency(report),
+         Text("pass", style="green") if report.verdict == "pass"
+         else Text("FAIL", style="bold red"))
+        for report in reports
+    ]  # fmt: skip
+    drawn = table(_HEADING, rows, right=(1, 3), no_wrap=range(1, len(_HEADING)))
     lines: list[Text] = [Text(line, style="bold") for line in _titles(reports)]
     said = [_noted(*note) for note in notes(reports)]
-    return Group(*lines, Text(), table, *([Text(), *said] if said else []))
-
-
-def notes(reports: Sequence[Report]) -> list[tuple[str, str]]:
-    """Return (kind, text) of what to look out for, the gravest first: fail, warning or note.
-
-    What several targets share is said once; the rest opens with its target.
-    """
-    found: dict[tuple[str, str], list[str]] = {}
-    for report in reports:
-        for note in dict.fromkeys(_notes(report)):
-            found.setdefault(note, []).append(report.target.name)
-    said = []
-    for (kind, line), names in found.items():
-        everywhere = len(names) == len(reports) and len(reports) > 1
-        opening = "" if everywhere else f"{', '.join(names)}: "
-        said.append((kind, f"{opening}{line}"))
-    return sorted(said, key=lambda note: ("fail", "warning", "note").index(note[0]))
-
-
-def _notes(report: Report) -> Iterator[tuple[str, str]]:
-    for line in report.broken_promises:
-        yield "fail", f"broken promise: {line}"
-    for line in report.missed_budgets:
-        yield "fail", f"missed budget: {line}"
-    if report.latency is not None and report.latency.warning:
-        yield "warning", report.latency.warning
-    if report.calibration is not None:
-        for finding in report.calibration.findings:
-            yield "warning", f"{finding.code}: {finding.text}"
-    if (sentence := zeros_said(report)) is not None:
-        yield "note", sentence
-    for line in report.warnings:
-        yield "warning", line
+    return Group(*lines, Text(), drawn, *([Text(), *said] if said else []))
 
 
 def _noted(kind: str, line: str) -> Text:
@@ -113,7 +75,11 @@ def _accuracy(report: Report) -> str:
         return f"not evaluated\nSQNR {text.decibels(report.parity_sqnr_db)}"
     if found.metric is None or found.source_score is None:
         quality = f"SQNR {text.decibels(found.sqnr_db_min)}"
-        return quality if found.agreement is None else f"agrees {found.agreement:.3f}\n{quality}"
+        return (
+            quality
+            if found.agreement is None
+            else f"agrees {text.share(found.agreement)}\n{quality}"
+        )
     scores = f"{text.score(found.source_score)} -> {text.score(found.artifact_score)}"
     return f"{scores}\n{text.drop(found)}"
 
@@ -122,5 +88,5 @@ def _latency(report: Report) -> str:
     if report.latency is None:
         return "-"
     taken, base = report.latency.artifact, report.latency.float_baseline
-    below = f"\nfloat {text.milliseconds(base.median_ms)[:-3]}" if base else ""
+    below = f"\nfloat {text.milliseconds(base.median_ms, unit='')}" if base else ""
     return text.milliseconds(taken.median_ms) + below

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.devices.figures import Agreement
+from edgekit.report import text
+from edgekit.report.markdown.syntax import bullets
 from edgekit.report.model import CSourceFacts, Report
-from edgekit.report.tables import bullets
 
 
 def c_source_lines(report: Report) -> list[str]:
@@ -36,7 +37,7 @@ def _agreement(found: Agreement | None) -> Iterator[str]:
     apart = "" if found.largest_steps is None else f", the largest difference {_steps(found)}"
     yield (
         f"outputs in TensorFlow Lite Micro against those of {found.reference}: "
-        f"{found.identical_share:.1%} the same{apart} ({found.samples} samples)"
+        f"{text.share(found.identical_share)} the same{apart} ({found.samples} samples)"
     )
 
 

@@ -1,0 +1,1 @@
+"""Reports on a terminal: tables and notes within 80 columns."""
