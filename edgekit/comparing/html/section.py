@@ -31,7 +31,7 @@ _KINDS: dict[str, Kind] = {"better": "better", "worse": "worse", "same": "same"}
 _FACTS = ("operators", "precision", "environment", "identity")
 # The four numbers: of each, the first that is told on either side.
 _FOUR = (
-    ("Accuracy", ("accuracy_drop_pp", "score", "agreement", "sqnr_db", "parity_sqnr_db",
+    ("Accuracy", ("score", "accuracy_drop_pp", "agreement", "sqnr_db", "parity_sqnr_db",
                   "same_top1_share")),
     ("Latency", ("latency_ms", "cycles", "instructions")),
     ("Size", ("size_kib",)),
