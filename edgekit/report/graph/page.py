@@ -21,8 +21,6 @@ from edgekit.report.graph.picture import Picture, picture
 from edgekit.report.graph.words import cost, count, figures, grid, size, tensor
 from edgekit.version import VERSION
 
-_FORMATS = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
-
 
 def page(graph: Inspection, *, depth: int | None = None, every: bool = False) -> str:
     """Return a self-contained page; the same graph gives the same page.
@@ -61,7 +59,8 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
 
 
 def _facts(graph: Inspection) -> Iterator[str]:
-    yield f"{_FORMATS[graph.format]}, {text.kib(graph.file_bytes)}, SHA-256 {graph.sha256[:16]}…"
+    kind, held = text.FORMATS[graph.format], text.kib(graph.file_bytes)
+    yield f"{kind}, {held}, SHA-256 {graph.sha256[:16]}…"
     integer = f" ({text.share(graph.integer_mac_share)} in integers)" if graph.macs else ""
     yield (
         f"{len(graph.operators):,} operators, {count(graph.macs)} multiply-accumulates{integer}, "
