@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.complete import target_names
-from edgekit.cli.options import json_option, print_json
+from edgekit.cli.options import json_option, print_json, say_line, show
 from edgekit.report import text
 
 if TYPE_CHECKING:
     from edgekit.auditing import AuditResult
 
-WIDTH = 80
-_FORMATS = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
 Row = tuple[str, ...]
 
 
@@ -46,20 +44,20 @@ def command(file: Path, target_name: str | None, each: bool, as_json: bool) -> N
     else:
         _print(result, each)
         for line in broken:
-            _say(f"broken: {line}")
+            say_line(f"broken: {line}")
     if target and broken:
         raise PromiseBroken(
             f"{file} does not keep what {target.name} promises: {'; '.join(broken)}"
         )
     if target and not as_json:
-        _say(f"{target.name}: the file keeps every promise that can be read from it")
+        say_line(f"{target.name}: the file keeps every promise that can be read from it")
 
 
 def _print(result: AuditResult, each: bool) -> None:
     from edgekit.report.operators import operator_groups
 
-    _say(f"{result.path}: {_FORMATS[result.format]}, {result.file_bytes:,} bytes"
-         f"{text.with_gzip(result.gzip_bytes)}")  # fmt: skip
+    size = f"{result.file_bytes:,} bytes{text.with_gzip(result.gzip_bytes)}"
+    say_line(f"{result.path}: {text.FORMATS[result.format]}, {size}")
     _table(("", "name", "type", "shape", "scale", "zero point"), list(_ends(result)))
     _table(("", "bytes or count", "integer share"), list(_figures(result)), numbers=(1, 2))
     if each:
@@ -75,12 +73,12 @@ def _print(result: AuditResult, each: bool) -> None:
             numbers=(2, 3),
         )
     for number, island in enumerate(result.float_islands, 1):
-        _say(f"float island {number}: {text.brief(island.operators)}")
-        _say(f"  layers: {text.brief(island.layers)}")
-        _say(f"  why: {island.why}")
+        say_line(f"float island {number}: {text.brief(island.operators)}")
+        say_line(f"  layers: {text.brief(island.layers)}")
+        say_line(f"  why: {island.why}")
     for what, kinds in (("Flex", result.flex), ("custom", result.custom)):
         if kinds:
-            _say(f"{what} operators: {', '.join(kinds)}")
+            say_line(f"{what} operators: {', '.join(kinds)}")
 
 
 def _ends(result: AuditResult) -> Iterator[Row]:
@@ -103,15 +101,7 @@ def _figures(result: AuditResult) -> Iterator[Row]:
 
 def _table(heading: Row, rows: list[Row], numbers: tuple[int, ...] = ()) -> None:
     """Print rows below a heading within 80 columns; long cells are folded, not cut."""
-    from rich.console import Console
-
     from edgekit.report.terminal.table import table
 
     cells = ([text.printable(cell) for cell in row] for row in rows)
-    console = Console(width=WIDTH, highlight=False)
-    console.print("", table(heading, cells, right=numbers), "", sep="\n")
-
-
-def _say(line: str) -> None:
-    """Print a line; what a terminal would obey in a name from a hostile file is made visible."""
-    click.echo(text.printable(line))
+    show("", table(heading, cells, right=numbers), "")

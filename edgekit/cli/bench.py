@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli.complete import data_names, device_names
-from edgekit.cli.options import json_option, metric_option, print_columns, print_plain, say
+from edgekit.cli.options import (
+    json_option,
+    metric_option,
+    print_columns,
+    print_plain,
+    require_place,
+    say,
+    show,
+)
 from edgekit.cli.recording import Recorder, recording_options
-from edgekit.errors import DestinationError, EdgekitError
+from edgekit.errors import EdgekitError
 from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from edgekit.report.devices import Benchmark
-
-WIDTH = 80
 
 
 class BudgetType(click.ParamType):  # type: ignore[type-arg]
@@ -99,7 +105,7 @@ def command(
     from edgekit.quiet import quiet
     from edgekit.report.terminal.progress import progress
 
-    _refuse_no_file(output)
+    require_place(output)
     recorder = Recorder(history, mlflow)
     failure: EdgekitError | None = None
     with all_scratch(), quiet() as real, progress(None if as_json or silent else real.err) as told:
@@ -125,11 +131,6 @@ def command(
     recorder.finish([found], missed=failure, silent=as_json)
 
 
-def _refuse_no_file(output: Path | None) -> None:
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        raise DestinationError(f"{output}: expected a file in a folder that is there")
-
-
 def _write(found: Benchmark, output: Path) -> None:
     from edgekit.files import write_atomically
     from edgekit.report.documents import written
@@ -138,16 +139,10 @@ def _write(found: Benchmark, output: Path) -> None:
 
 
 def _print(found: Benchmark, each: bool) -> None:
-    from rich.console import Console
-
     from edgekit.report.device_words import operator_rows, titles
     from edgekit.report.terminal.devices import summary
 
-    console = Console(width=WIDTH, highlight=False)
-    for line in titles(found.measurements):
-        console.print(line, markup=False)
-    console.print()
-    console.print(summary(found))
+    show(*titles(found.measurements), "", summary(found))
     if not each:
         return
     for one in found.measurements:

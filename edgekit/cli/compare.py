@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, print_plain
-
-WIDTH = 80
+from edgekit.cli.options import json_option, print_plain, require_place, show
 
 
 @click.command("compare")
@@ -36,10 +34,8 @@ def command(
     few per cent apart, measure both files in one run: `edgekit bench A B --rounds 20 -o FILE`.
     """
     from edgekit.comparing.run import compare_pairs, read_pairs
-    from edgekit.errors import DestinationError
 
-    if page is not None and not page.parent.is_dir():
-        raise DestinationError(f"{page}: expected a file in a folder that is there")
+    require_place(page)
     pairs = read_pairs(before, after)
     found = compare_pairs(pairs, run_to_run)
     if page is not None:
@@ -50,10 +46,9 @@ def command(
     if as_json:
         print_plain(found)
         return
-    from rich.console import Console
 
     from edgekit.comparing.summary import summary
 
-    Console(width=WIDTH, highlight=False).print(summary(found))
+    show(summary(found))
     if page is not None:
         click.echo(f"wrote {page}")

@@ -17,13 +17,13 @@ from edgekit.cli.options import (
     recipe_of,
     recipe_options,
     run_options,
+    show,
 )
 
 if TYPE_CHECKING:
     from edgekit.compression import Compression
     from edgekit.pipeline.options import Options
 
-WIDTH = 80
 EXAMPLES = """\b
 Examples:
   edgekit compress model.keras --recipe prune-50 --train train.npz -o smaller.keras
@@ -98,9 +98,8 @@ def _print(found: Compression, place: Path, *, as_json: bool) -> None:
     if as_json:
         print_plain(found.report)
         return
-    from rich.console import Console
 
     from edgekit.report.terminal.compression import compression
 
-    Console(width=WIDTH, highlight=False).print(compression(found.report))
+    show(compression(found.report))
     click.echo(f"wrote {place}")

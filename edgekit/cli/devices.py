@@ -11,13 +11,11 @@ import click
 
 from edgekit.cli import device_tools
 from edgekit.cli.complete import device_names
-from edgekit.cli.options import json_option, print_columns, print_json, say, wrapped
+from edgekit.cli.options import WIDTH, json_option, print_columns, print_json, say, wrapped
 from edgekit.report.text import visible
 
 if TYPE_CHECKING:
     from edgekit.devices import Device
-
-WIDTH = 80
 
 
 @click.group("devices", invoke_without_command=True)

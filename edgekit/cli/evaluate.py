@@ -16,13 +16,13 @@ from edgekit.cli.options import (
     print_plain,
     run_options,
     shapes_option,
+    show,
 )
 
 if TYPE_CHECKING:
     from edgekit.evaluation import EvaluationResult
     from edgekit.pipeline.options import Options
 
-WIDTH = 80
 _MOST_LAYERS = 10
 
 
@@ -79,11 +79,9 @@ def _options(given: dict[str, Any]) -> Options:
 
 
 def _print(found: EvaluationResult) -> None:
-    from rich.console import Console
-
     from edgekit.report.terminal.evaluation import evaluation
 
-    Console(width=WIDTH, highlight=False).print(
+    show(
         evaluation(found.evaluation, found.layers, title=f"{found.artifact} against {found.source}",
                    data=found.data, notes=found.notes, most=_MOST_LAYERS)
     )  # fmt: skip

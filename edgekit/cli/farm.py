@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.options import json_option, print_columns, print_json, print_plain, say, wrapped
+from edgekit.cli.options import (
+    WIDTH,
+    json_option,
+    print_columns,
+    print_json,
+    print_plain,
+    say,
+    show,
+    wrapped,
+)
 from edgekit.cli.recording import Recorder, history_option
 from edgekit.errors import EdgekitError
 
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from edgekit.farming import FarmRun
     from edgekit.report.documents import Document
 
-WIDTH = 80
 _MOST_ROWS = 40
 
 inventory_option = click.option(
@@ -181,21 +189,18 @@ def _inventory(places: Iterable[Path]) -> Inventory:
 
 
 def _print(found: FarmRun, folder: Path) -> None:
-    from rich.console import Console
-
     from edgekit.farm.journal import Journal
     from edgekit.farming import JOURNAL
     from edgekit.report.terminal.devices import summary
 
-    console = Console(width=WIDTH, highlight=False)
     if found.done + found.failed <= _MOST_ROWS:
         from edgekit.farm.results import of_file
 
         with Journal.read(folder / JOURNAL) as journal:
             for file in journal.files():
-                console.print(summary(of_file(journal, file, {})))
+                show(summary(of_file(journal, file, {})))
     again = f", {found.again} of them earlier" if found.again else ""
     click.echo(f"{found.done} jobs done{again}, {found.failed} failed")
     for line in found.missed:
-        console.print(f"fail: {line}", markup=False)
+        show(f"fail: {line}")
     click.echo(str(found.document))

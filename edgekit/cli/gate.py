@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.options import json_option, print_plain
-from edgekit.errors import DestinationError, OptionError
+from edgekit.cli.options import json_option, print_plain, require_place, show
+from edgekit.errors import OptionError
 
 if TYPE_CHECKING:
     from edgekit.gating import GateResult
 
-WIDTH = 80
 POLICY = Path("edgekit-gate.toml")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -52,9 +51,7 @@ def command(
         raise click.UsageError("--json prints nothing else on stdout; leave out --github")
     from edgekit.gating import gate
 
-    for path in files.values():
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise DestinationError(f"{path}: expected a file in a folder that is there")
+    require_place(*files.values())
     found = gate(reports if len(reports) > 1 else reports[0], policy, baseline=baseline)
     _write(found, files)
     if as_json:
@@ -93,11 +90,9 @@ def _write(found: GateResult, files: dict[str, Path | None]) -> None:
 
 
 def _print(found: GateResult) -> None:
-    from rich.console import Console
-
     from edgekit.gating.summary import summary
 
-    Console(width=WIDTH, highlight=False).print(summary(found))
+    show(summary(found))
 
 
 def _tell_github(found: GateResult) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgekit.cli.options import json_option, print_json, say
+from edgekit.cli.options import inherited, json_option, print_json, say
+from edgekit.cli.options import show as draw
 
 if TYPE_CHECKING:
     from edgekit.history import Selection
@@ -39,12 +40,6 @@ class SinceType(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r}: expected such as 2026-11-30, 12h, 7d or 4w", param, ctx)
 
 
-def _of_group(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
-    """Let what was given to ``edgekit history`` itself hold for the command behind it, too."""
-    above = ctx.parent.params if ctx.parent else {}
-    return above.get(param.name or "") if given is None else given
-
-
 def selecting(command: F) -> F:
     """Add the options that choose runs."""
     from edgekit.history.run import VERDICTS
@@ -61,7 +56,7 @@ def selecting(command: F) -> F:
                      "help": "Only later ones: a day, a time, or such as 12h, 7d, 4w."}),
     ]  # fmt: skip
     for name, words in reversed(declared):
-        command = click.option(name, callback=_of_group, **words)(command)
+        command = click.option(name, callback=inherited, **words)(command)
     return command
 
 
@@ -69,7 +64,7 @@ def database(command: F) -> F:
     """Add ``--history``, given to the function as ``place``."""
     return click.option(
         "--history", "place", metavar="DB", envvar="EDGEKIT_HISTORY", show_envvar=True,
-        callback=_of_group, help="Where they are kept: an SQLite file, or an SQLAlchemy URL.",
+        callback=inherited, help="Where they are kept: an SQLite file, or an SQLAlchemy URL.",
     )(command)  # fmt: skip
 
 
@@ -100,7 +95,7 @@ def command(
     if not runs:
         say(f"no such run in {where}")
     else:
-        _print(listing(runs))
+        draw(listing(runs))
 
 
 @command.command("show")
@@ -118,7 +113,7 @@ def show(number: int, place: str | None, as_json: bool) -> None:
     from edgekit.history.listing import summary
     from edgekit.history.reasons import reasons
 
-    _print(summary(run, reasons(content)))
+    draw(summary(run, reasons(content)))
 
 
 @command.command("trend")
@@ -229,9 +224,3 @@ def _place(place: str | None) -> str:
     if place is None:
         raise click.UsageError("Missing option '--history' (or set EDGEKIT_HISTORY).")
     return place
-
-
-def _print(shown: Any) -> None:
-    from rich.console import Console
-
-    Console(width=80, highlight=False).print(shown)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.complete import device_names
-from edgekit.cli.options import json_option, print_plain
-from edgekit.errors import DestinationError
+from edgekit.cli.options import json_option, print_plain, require_place
 
 if TYPE_CHECKING:
     from edgekit.inspection import Inspection
 
-WIDTH = 80
 _FILE = click.Path(path_type=Path)
 
 
@@ -57,9 +55,7 @@ def command(
     from edgekit.inspecting import inspect
     from edgekit.quiet import quiet
 
-    for path in filter(None, (html, overlays)):
-        if path.is_dir() or not path.parent.is_dir():
-            raise DestinationError(f"{path}: expected a file in a folder that is there")
+    require_place(html, overlays)
     with all_scratch(), quiet():
         graph = inspect(file, benchmark=benchmark, device=device, measure=measure)
     written = list(_written(graph, html, overlays, depth=depth, every=every))

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from edgekit.cli.complete import data_names, metric_names, pass_settings, recipe_names
+from edgekit.errors import DestinationError
 from edgekit.pipeline.command import FLAGS
 from edgekit.report.text import printable
 
 F = TypeVar("F", bound=Callable[..., object])
+WIDTH = 80
 _MOST_NAMES = 1 << 20  # characters of a file of names
 
 
@@ -168,18 +170,47 @@ def run_options(command: F) -> F:
 def json_option(command: F) -> F:
     """Add ``--json``, given to the function as ``as_json``; a group's holds for its commands."""
     return click.option(
-        "--json", "as_json", is_flag=True, callback=_or_of_group,
+        "--json", "as_json", is_flag=True, callback=inherited,
         help="Print one JSON document on stdout, nothing else.",
     )(command)  # fmt: skip
 
 
-def _or_of_group(ctx: click.Context, param: click.Parameter, given: bool) -> bool:
-    return given or bool(ctx.parent and ctx.parent.params.get("as_json"))
+def require_place(*files: Path | None) -> None:
+    """Refuse files that could not be written, before anything runs; None stands for none.
+
+    Raises:
+        DestinationError: a folder stands there, or there is no folder for it.
+    """
+    for path in files:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise DestinationError(f"{path}: expected a file in a folder that is there")
+
+
+def show(*parts: Any) -> None:
+    """Print what rich draws, within ``WIDTH`` columns; nothing in a text is coloured on its own."""
+    from rich.console import Console
+
+    console = Console(width=WIDTH, highlight=False)
+    for part in parts:
+        console.print(part, markup=False)
+
+
+def inherited(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
+    """Return what was given to a command, or else to the group that it belongs to."""
+    if given not in (None, False):
+        return given
+    above = ctx.parent.params if ctx.parent else {}
+    return above.get(param.name or "", given)
 
 
 def say(text: str) -> None:
     """Print a text of any origin; nothing in it is obeyed by a terminal, line ends apart."""
     click.echo(printable(text, spare="\n"))
+
+
+def say_line(text: str) -> None:
+    """Print a line of any origin: it stays one line."""
+    click.echo(printable(text))
 
 
 def print_json(document: object) -> None:

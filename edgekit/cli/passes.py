@@ -8,9 +8,7 @@ import textwrap
 import click
 
 from edgekit.cli.complete import pass_names
-from edgekit.cli.options import json_option, print_columns, print_json, wrapped
-
-WIDTH = 80
+from edgekit.cli.options import WIDTH, json_option, print_columns, print_json, wrapped
 
 
 @click.group("passes", invoke_without_command=True)

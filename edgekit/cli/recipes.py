@@ -6,10 +6,8 @@ import click
 
 from edgekit import catalog
 from edgekit.cli.complete import recipe_names
-from edgekit.cli.options import json_option, print_columns, print_json, wrapped
+from edgekit.cli.options import WIDTH, json_option, print_columns, print_json, wrapped
 from edgekit.recipe import Recipe
-
-WIDTH = 80
 
 
 @click.group("recipes", invoke_without_command=True)

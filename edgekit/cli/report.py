@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import require_place
+
 EXAMPLES = """\b
 Examples:
   edgekit report out/digits/tflite-int8/report.json -o report.html
@@ -26,12 +28,10 @@ def command(reports: tuple[Path, ...], benchmarks: tuple[Path, ...], output: Pat
 
     The page holds everything, opens from disk, asks no network and is readable without scripts.
     """
-    from edgekit.errors import DestinationError
     from edgekit.files import write_atomically
     from edgekit.reporting import html_report
 
-    if output.is_dir() or not output.parent.is_dir():
-        raise DestinationError(f"{output}: expected a file in a folder that is there")
+    require_place(output)
     page = html_report([path for path in reports if _is_one(path)], benchmarks=benchmarks)
     write_atomically(output, page.encode())
     click.echo(f"wrote {output}")

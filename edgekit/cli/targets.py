@@ -8,12 +8,10 @@ import click
 
 from edgekit import catalog
 from edgekit.cli.complete import target_names
-from edgekit.cli.options import json_option, print_columns, print_json
+from edgekit.cli.options import WIDTH, json_option, print_columns, print_json
 from edgekit.explain import explain
 from edgekit.extras import NEEDS
 from edgekit.target import Target
-
-WIDTH = 80
 
 
 @click.group("targets", invoke_without_command=True)

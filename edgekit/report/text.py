@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgekit.accuracy import Evaluation
     from edgekit.devices.figures import DeviceAccuracy
+
+FORMATS: Mapping[str, str] = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
 
 
 def visible(text: str, *, most: int = 200) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -19,9 +17,8 @@ from edgekit.inspection.islands import islands
 from edgekit.report import text
 from edgekit.report.graph.picture import Picture, picture
 from edgekit.report.graph.words import cost, count, figures, grid, size, tensor
+from edgekit.report.html.shell import policy
 from edgekit.version import VERSION
-
-_FORMATS = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
 
 
 def page(graph: Inspection, *, depth: int | None = None, every: bool = False) -> str:
@@ -36,7 +33,6 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
     """
     drawn = picture(graph, depth=depth, every=every)
     style, script = _part("style.css"), _part("zoom.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     whole: str = (
         _environment()
         .get_template("graph.html")
@@ -52,8 +48,7 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
             weighed=_weighed(graph),
             style=Markup(style),
             script=Markup(script),
-            policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-            "base-uri 'none'; form-action 'none'",
+            policy=policy(script),
             version=VERSION,
         )
     )
@@ -61,7 +56,8 @@ def page(graph: Inspection, *, depth: int | None = None, every: bool = False) ->
 
 
 def _facts(graph: Inspection) -> Iterator[str]:
-    yield f"{_FORMATS[graph.format]}, {text.kib(graph.file_bytes)}, SHA-256 {graph.sha256[:16]}…"
+    kind, held = text.FORMATS[graph.format], text.kib(graph.file_bytes)
+    yield f"{kind}, {held}, SHA-256 {graph.sha256[:16]}…"
     integer = f" ({text.share(graph.integer_mac_share)} in integers)" if graph.macs else ""
     yield (
         f"{len(graph.operators):,} operators, {count(graph.macs)} multiply-accumulates{integer}, "

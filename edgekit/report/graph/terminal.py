@@ -42,8 +42,9 @@ def lines(
 
 
 def _head(graph: Inspection) -> Iterator[str]:
-    names = {"tflite": "TFLite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
-    yield text.visible(f"{graph.path}: {names[graph.format]}, {graph.file_bytes:,} bytes", most=400)
+    yield text.visible(
+        f"{graph.path}: {text.FORMATS[graph.format]}, {graph.file_bytes:,} bytes", most=400
+    )
     integer = f" ({text.share(graph.integer_mac_share)} integer)" if graph.macs else ""
     yield (
         f"{len(graph.operators):,} operators, {graph.macs:,} MACs{integer}, "
