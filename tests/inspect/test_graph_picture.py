@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from branches import HOSTILE
 from chromium_page import ChromiumPage, browsing, needs_browser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import edgekit
@@ -37,6 +37,7 @@ def edges(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     return count, sorted({(min(a, b), max(a, b)) for a, b in drawn if a != b})
 
 
+@example((6, [(0, 5), (1, 2), (1, 4), (2, 3), (3, 4)]))
 @given(edges())
 def test_boxes_never_touch_and_edges_go_down(given_: tuple[int, list[tuple[int, int]]]) -> None:
     count, lines = given_

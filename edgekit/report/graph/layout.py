@@ -97,24 +97,43 @@ Component = tuple[dict[int, Point], dict[Edge, tuple[Point, ...]], float, float]
 
 def _components(count: int, edges: Sequence[Edge], sizes: Sizes) -> Iterable[Component]:
     """Yield boxes and bends of each connected part, from its own left edge on."""
-    joined = sorted({end for edge in edges for end in edge})
-    dense = {box: at for at, box in enumerate(joined)}  # bends get the numbers beyond these
     across = (sizes.width + sizes.across) / _SPACING
     down = (sizes.height + sizes.down) / _SPACING
-    given = [(dense[source], dense[target]) for source, target in edges]
-    for points, _, height, joints in _solved(given) if given else ():
-        least = min(x for _, (x, _) in points)
-        where = {at: ((x - least) * across, (height - y) * down) for at, (x, y) in points}
-        boxes = {joined[at]: point for at, point in where.items() if at < len(joined)}
-        width = max(x for x, _ in where.values())
-        chains = _chains(joints, where, joined)
-        yield boxes, chains, width, height * down
-    for box in set(range(count)).difference(joined):
+    alone = set(range(count))
+    for part in _parts(count, edges):
+        # Each part for itself and numbered densely: bends get the numbers beyond its boxes.
+        joined = sorted({end for edge in part for end in edge})
+        alone.difference_update(joined)
+        dense = {box: at for at, box in enumerate(joined)}
+        for points, _, height, joints in _solved([(dense[a], dense[b]) for a, b in part]):
+            least = min(x for _, (x, _) in points)
+            where = {at: ((x - least) * across, (height - y) * down) for at, (x, y) in points}
+            boxes = {joined[at]: point for at, point in where.items() if at < len(joined)}
+            width = max(x for x, _ in where.values())
+            yield boxes, _chains(joints, where, joined), width, height * down
+    for box in sorted(alone):
         yield {box: (0.0, 0.0)}, {}, 0.0, 0.0
 
 
+def _parts(count: int, edges: Sequence[Edge]) -> list[list[Edge]]:
+    """Return the edges of each connected part, in the order of the parts' first edges."""
+    root = list(range(count))
+
+    def found(box: int) -> int:
+        while root[box] != box:
+            root[box] = box = root[root[box]]
+        return box
+
+    for source, target in edges:
+        root[found(source)] = found(target)
+    parts: dict[int, list[Edge]] = {}
+    for edge in edges:
+        parts.setdefault(found(edge[0]), []).append(edge)
+    return list(parts.values())
+
+
 def _solved(edges: Sequence[Edge]) -> Iterable[Solution]:
-    """Return the layouts of the parts; bends have numbers beyond those of all boxes."""
+    """Return the layout of one part; bends have numbers beyond those of its boxes."""
     try:
         fast_sugiyama = importlib.import_module("fast_sugiyama")
     except ImportError as error:
