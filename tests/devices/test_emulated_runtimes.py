@@ -27,7 +27,6 @@ WAYS = [
     ("raspberry-pi-4", "openvino"),
     ("raspberry-pi-5", "onnxruntime"),
     ("x86-haswell", "onnxruntime"),
-    ("x86-haswell", "openvino"),
     ("raspberry-pi-4", "litert-interpreter"),
     ("armv7", "tflite-runtime"),
 ]
