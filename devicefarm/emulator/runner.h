@@ -13,10 +13,13 @@ enum { READY = 1, BEGIN = 2, END = 3, TICK = 4 };
 extern void *library;  /* the runtime */
 extern uint64_t looks; /* at the clock, so far */
 extern int profiling;  /* whether each look is a mark */
+extern uint64_t inferences; /* that were, when `profile` is called */
+extern uint64_t (*profiled_clock)(uint64_t look); /* what the clock then tells, if not looks; in us */
 
 void mark(int kind);
 void fail(int code, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 void end_line(const char *name); /* the name, spelled out, as the last word of a line */
+void put_word(const char *name); /* the name, spelled out, and a space */
 const char *within(const char *name); /* a path in the folder, until the next call */
 void *symbol(const char *name);       /* a function of the runtime */
 void take(FILE *in, void *to, size_t size);

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from edgekit.devices.declaration import Cost, Cpu
 from edgekit.devices.emulated.cost import modelled
 from edgekit.devices.emulated.lines import Event, counts_of, read_counts, read_told
 from edgekit.devices.emulated.matching import NOT_OF_THE_FILE, fits, operator_costs
-from edgekit.devices.emulated.onnx_profile import Node, _costs, nodes_of
 from edgekit.devices.emulated.prefix import make_prefix
 from edgekit.devices.emulated.spans import Span, spans
 from edgekit.devices.figures import Counts
@@ -214,43 +211,3 @@ def test_the_prefix_tells_of_the_processor(tmp_path):
     assert (root / "possible").read_text() == "0-1\n"
     assert (root / "cpu1/cpufreq/cpuinfo_max_freq").read_text() == "1500000\n"
     assert (root / "cpu0/cache/index2/size").read_text() == "512K\n"
-
-
-def profile(*events):
-    rows = [
-        {"cat": cat, "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": {"op_name": kind}}
-        for cat, name, kind, ts, dur in events
-    ]
-    return json.dumps(rows).encode()
-
-
-def test_nodes_of_the_profiled_inference_are_found():
-    written = profile(
-        ("Node", "before", "Conv", 90, 5),
-        ("Session", "run", "", 101, 9),
-        ("Node", "first", "Conv", 102, 2),
-        ("Node", "loop", "Loop", 105, 4),
-        ("Node", "inside", "Add", 106, 1),
-        ("Node", "second_token_3", "QLinearConv", 110, 1),
-    )
-    found = nodes_of(written, 100)
-    assert [(n.name, n.kind, n.start, n.end) for n in found] == [
-        ("first", "Conv", 2, 4),
-        ("loop", "Loop", 5, 9),
-        ("second", "QLinearConv", 10, 11),
-    ]
-    with pytest.raises(DeviceError, match="profile"):
-        nodes_of(written[:-5], 100)
-
-
-def test_what_the_profiler_takes_is_taken_off_each_node():
-    nodes = [
-        Node(kind="Conv", name="a", start=1, end=2),
-        Node(kind="Add", name="b", start=3, end=4),
-    ]
-    ticks = [{"instructions": n} for n in (5, 1100, 5, 300, 5)]
-    assert _costs(nodes, ticks, {"instructions": 1015}) == [900, 100]
-    # What the least node took is the most that can be the profiler's.
-    assert _costs(nodes, ticks, {"instructions": 15}) == [800, 0]
-    with pytest.raises(DeviceError, match="looks 3 and 4 of 3"):
-        _costs(nodes, ticks[:3], {"instructions": 15})

@@ -101,6 +101,7 @@ def test_counts_of_three_processes_are_identical(name, runtime, tmp_path, monkey
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
         found.append(EmulatedBackend().measure(device, artifact, Request()))
     assert found[0].counts == found[1].counts == found[2].counts
+    assert found[0].operators == found[1].operators == found[2].operators
     assert found[0].counts.instructions > probe.WIDTH * probe.WIDTH / 16
     assert found[0].counts.loads > 0
     assert found[0].counts.load_bytes >= found[0].counts.loads

@@ -6,12 +6,11 @@ import contextlib
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
 from edgekit.artifact import Artifact
-from edgekit.auditing import AuditResult, xml
+from edgekit.auditing import AuditResult
 from edgekit.auditing.program import Program
 from edgekit.auditing.read import read_program
 from edgekit.bench.job import Job
@@ -19,6 +18,7 @@ from edgekit.bench.process import kept
 from edgekit.devices.backend import Request, Samples
 from edgekit.devices.by_operator.rows import Row, demand_resolution
 from edgekit.devices.emulated.matching import NOT_OF_THE_FILE, operator_costs
+from edgekit.devices.emulated.openvino_profile import places_of
 from edgekit.devices.emulated.spans import Span
 from edgekit.devices.figures import OperatorCost
 from edgekit.errors import DeviceError
@@ -125,14 +125,7 @@ def _onnx_costs(
 def _openvino_costs(
     program: Program, audited: AuditResult, rows: Sequence[Row]
 ) -> tuple[OperatorCost, ...]:
-    layers = xml.parse(Path(audited.path)).findall("layers/layer")
-    names = {layer.get("id", ""): layer.get("name", "") for layer in layers}
-    places = {
-        names[node.outputs[0].split(":")[1]]: place
-        for place, node in enumerate(program.nodes)
-        if node.graph == 0 and node.outputs
-    }
-    return named_costs(audited, rows, places)
+    return named_costs(audited, rows, places_of(audited.path, program))
 
 
 _Match = Callable[[Program, AuditResult, Sequence[Row]], tuple[OperatorCost, ...]]

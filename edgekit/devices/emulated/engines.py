@@ -19,7 +19,6 @@ class Engine:
         libraries: Patterns of names in that folder. The first is the one with the interface.
         interface: What the runner opens that one by.
         size_mb: Of the wheel, by architecture.
-        operators: Whether the runner can tell the file's operators apart.
         environment: What the runtime is told besides.
         marked: See ``Program``: ONNX Runtime and OpenVINO settle one inference later.
     """
@@ -30,7 +29,6 @@ class Engine:
     libraries: tuple[str, ...]
     interface: str
     size_mb: Mapping[str, float]
-    operators: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     marked: int = 3
 
@@ -56,12 +54,12 @@ ENGINES = {
         Engine(
             package="ai-edge-litert", format="tflite", module="ai_edge_litert",
             libraries=("libLiteRt.so",), interface="libLiteRt.so",
-            size_mb={"aarch64": 14.4, "x86_64": 16.0}, operators=True, marked=2,
+            size_mb={"aarch64": 14.4, "x86_64": 16.0}, marked=2,
         ),
         Engine(
             package="onnxruntime", format="onnx", module="onnxruntime/capi",
             libraries=("libonnxruntime.so.*",), interface="libonnxruntime.so",
-            size_mb={"aarch64": 21.4, "x86_64": 24.0}, operators=True,
+            size_mb={"aarch64": 21.4, "x86_64": 24.0},
             environment={"ORT_DISABLE_TELEMETRY": "1"},  # else a thread of it runs beside
         ),
         Engine(

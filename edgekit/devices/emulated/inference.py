@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.artifact import Artifact
 from edgekit.auditing import AuditResult
+from edgekit.auditing.read import read_program
 from edgekit.cpu import cpu_facts
 from edgekit.devices.agreement import SAMPLES, agreement, default_samples
 from edgekit.devices.backend import Request
 from edgekit.devices.declaration import Cpu
 from edgekit.devices.doubt import warnings_of
+from edgekit.devices.emulated import onnx_profile, openvino_profile
 from edgekit.devices.emulated.exchange import feed_of, outputs_of
 from edgekit.devices.emulated.job import Result, Run, Task
 from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.matching import operator_costs
-from edgekit.devices.emulated.onnx_profile import node_costs, nodes_of
+from edgekit.devices.emulated.nodes import node_costs
 from edgekit.devices.emulated.part import Program, Tools
 from edgekit.devices.emulated.spans import spans, watched
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
@@ -66,7 +68,7 @@ def studied(
     if remembers(artifact):
         samples = {name: rows[:1] for name, rows in samples.items()}
     tasks: tuple[Task, ...] = ("count", "outputs")
-    if request.operators and tools.program.operators:
+    if request.operators:
         tasks = (*tasks, "operators")
     with _running(tasks, cpu, tools, artifact, samples) as runs:
         # First: a file that ends the runtime's process would end this one.
@@ -166,11 +168,17 @@ def _operators(
 ) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
-    if result.profile:
-        nodes = nodes_of(result.profile, result.told.profiled_from)
-        return node_costs(audited, nodes, result.counted.ticks, total)
-    main, events, ticks = _main_operators(audited.path), result.told.events, result.counted.ticks
-    ran = watched(events, ticks, main) if program.idle else spans(events, ticks)
+    told, ticks = result.told, result.counted.ticks
+    if audited.format == "onnx":
+        nodes = onnx_profile.nodes_of(result.profile, told.profiled_from)
+        costs = onnx_profile.costs(nodes, ticks, total)
+        return node_costs(audited, costs, onnx_profile.places_of(audited), total)
+    if audited.format == "openvino":
+        _, read, _ = read_program(audited.path)
+        costs = openvino_profile.costs(told.nodes, ticks, total)
+        return node_costs(audited, costs, openvino_profile.places_of(audited.path, read), total)
+    main = _main_operators(audited.path)
+    ran = watched(told.events, ticks, main) if program.idle else spans(told.events, ticks)
     return operator_costs(audited.operators[:main], ran, total)
 
 

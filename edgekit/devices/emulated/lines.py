@@ -40,16 +40,27 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Node:
+    """A node that ran, and between which looks at the clock, counted from the inference's begin."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """``outputs`` are (bytes, name) in the order in which they are written.
 
     ``profiled_from`` are the looks at the clock that a profile in a file counts before the
-    inference.
+    inference. ``nodes`` are as the profiler listed them.
     """
 
     outputs: tuple[tuple[int, str], ...]
     events: tuple[Event, ...]
     profiled_from: int = 0
+    nodes: tuple[Node, ...] = ()
 
 
 def read_counts(text: str) -> Counted:
@@ -79,7 +90,7 @@ def read_told(text: str) -> Told:
     Raises:
         DeviceError: it did not come to its end, or printed something else.
     """
-    outputs, events, ended, profiled_from = [], [], False, 0
+    outputs, events, nodes, ended, profiled_from = [], [], [], False, 0
     for line in text.split("\n")[:-1]:
         word, _, rest = line.partition(" ")
         if word == "output":
@@ -92,6 +103,8 @@ def read_told(text: str) -> Told:
             kind, start, elapsed, node, graph = map(_number, numbers)
             events.append(Event(kind=kind, start=start, elapsed=elapsed, node=node, graph=graph,
                                 tag=_plain(tag)))  # fmt: skip
+        elif word == "node":
+            nodes.append(_node(line, rest.split(" ", 3)))
         elif word == "profile":
             profiled_from = _number(rest)
         elif word == "done":
@@ -100,7 +113,17 @@ def read_told(text: str) -> Told:
             raise _unexpected(line)
     if not ended:
         raise DeviceError("expected the runner to come to its end, it stopped before")
-    return Told(outputs=tuple(outputs), events=tuple(events), profiled_from=profiled_from)
+    return Told(
+        outputs=tuple(outputs), events=tuple(events), profiled_from=profiled_from,
+        nodes=tuple(nodes),
+    )  # fmt: skip
+
+
+def _node(line: str, words: Sequence[str]) -> Node:
+    if len(words) != 4:
+        raise _unexpected(line)
+    start, end, kind, name = words
+    return Node(kind=_plain(kind), name=_plain(name), start=_number(start), end=_number(end))
 
 
 def counts_of(figures: Figures) -> Counts:

@@ -54,7 +54,6 @@ class Native:
             plugin=self._build.plugin,
             room={**named, self.engine.interface: main},
             system=self._system(),
-            operators=self.engine.operators,
             environment=self.engine.environment,
             marked=self.engine.marked,
         )

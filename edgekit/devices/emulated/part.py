@@ -40,7 +40,6 @@ class Program:
         plugin: What counts.
         room: What the program sees in its folder, by path.
         system: What it sees below ``/``, by path.
-        operators: Whether it tells operators apart.
         marked: How many inferences are marked off, of which the last counts; at least 2.
         plain: Whether it computes as TFLite's reference kernels do, not as XNNPACK.
         idle: Whether it marks off as many calls that do nothing, after the inferences.
@@ -54,7 +53,6 @@ class Program:
     plugin: Path
     room: Mapping[str, Path]
     system: Mapping[str, Path]
-    operators: bool = False
     marked: int = 2
     plain: bool = False
     idle: bool = False

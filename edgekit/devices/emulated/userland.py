@@ -61,7 +61,6 @@ class Userland:
             plugin=self._build.plugin,
             idle=True,
             plain=self._interpreter.plain,
-            operators=True,
             room={
                 "runner.py": scripts / "runner.py",
                 "packages/watch.py": scripts / "watch.py",
