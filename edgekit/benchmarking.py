@@ -67,8 +67,8 @@ def benchmark(
         pools: Labels, such as ``arm64`` or ``arm64+linux``: of each, the first device that is ready
             and that nobody measures on.
         inventory: Devices of one's own, which names and pools find: TOML files and folders.
-        rounds: With more than one, latencies on this host are spread over so many fresh processes
-            of each file, which take turns: what comparing them needs.
+        rounds: With more than one, latencies here are spread over so many fresh processes of each
+            file, which take turns: what comparing them needs.
         progress: Who listens to the stages.
 
     Raises:
@@ -79,27 +79,44 @@ def benchmark(
     """
     limits = dict(budget or {})
     require_budgets(limits)
-    if not 1 <= rounds <= MOST_ROUNDS:
-        raise OptionError(f"rounds: expected 1 to {MOST_ROUNDS}, got {rounds}")
+    _require_rounds(rounds)
     measure = Measure[Any](
         threads=threads, warmup=warmup, min_runs=min_runs, min_seconds=min_seconds,
         operators=operators, data=data, evaluate=evaluate, metric=metric, output=output,
         evaluate_samples=evaluate_samples,
     )  # fmt: skip
     artifacts = [runtimes.describe(path) for path in _several(files)]
-    kinds = {kind_of(artifact) for artifact in artifacts}
-    called = _chosen(devices, pools, open_inventory(inventory), kinds)
-    if not artifacts or not called:
-        raise OptionError("expected at least one file and one device, got none")
-    backends = [_ready(device, name, kinds) for device, name in called]
+    places = _places(artifacts, devices, pools, open_inventory(inventory))
+    asked, scoring = _prepared(measure, artifacts)
+    result = _measured(asked, places, progress or Silent(), scoring, rounds)
+    return _judged(replace(result, budget=limits))
+
+
+def _require_rounds(rounds: int) -> None:
+    if not 1 <= rounds <= MOST_ROUNDS:
+        raise OptionError(f"rounds: expected 1 to {MOST_ROUNDS}, got {rounds}")
+
+
+def _prepared(
+    measure: Measure[Any], artifacts: list[Artifact]
+) -> tuple[list[tuple[Artifact, Request]], Scoring | None]:
+    """Return what to ask of each file, and how to score them if that is asked for."""
     asked = [(artifact, measure.request(artifact)) for artifact in artifacts]
     scoring = measure.scoring()
     if scoring is not None:
         scoring.check(artifacts)
-    places = [(device, backend) for (device, _), backend in zip(called, backends, strict=True)]
-    told = progress or Silent()
-    result = _measured(asked, places, told, scoring, rounds)
-    return _judged(replace(result, budget=limits))
+    return asked, scoring
+
+
+def _places(
+    artifacts: Sequence[Artifact], devices: Any, pools: Sequence[str], known: Inventory
+) -> list[tuple[Device, Backend]]:
+    """Return each device once, with the code behind it; all are ready for all files."""
+    kinds = {kind_of(artifact) for artifact in artifacts}
+    called = _chosen(devices, pools, known, kinds)
+    if not artifacts or not called:
+        raise OptionError("expected at least one file and one device, got none")
+    return [(device, _ready(device, name, kinds)) for device, name in called]
 
 
 def _chosen(

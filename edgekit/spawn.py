@@ -1,12 +1,14 @@
-"""Starts functions of ours in a fresh Python process."""
+"""Starts functions of ours in a fresh Python process, which answers on its stdout."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 # Until the path is set, -P keeps what lies in the current folder from being imported.
 _START = """\
@@ -30,6 +32,15 @@ def python(task: str, *arguments: str) -> list[str]:
         arguments: Of the function; also ``sys.argv[1:]`` of the child.
     """
     return [sys.executable, "-P", "-c", _START, task, str(len(arguments)), *arguments, *sys.path]
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[BinaryIO]:
+    """Give a child what was its stdout; what libraries print there from now on goes to stderr."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(answer, "wb") as out:
+        yield out
 
 
 class Child:

@@ -27,6 +27,7 @@ from edgekit.npz import load_arrays
 from edgekit.runtimes import Runner, import_runtime, open_runner
 from edgekit.runtimes.feed import batch_of
 from edgekit.runtimes.runner import Inference
+from edgekit.spawn import answering
 
 MAX_RUNS = 10_000
 SETTLING_S = 0.003  # before each turn: caches are full of what another process used
@@ -34,16 +35,14 @@ SETTLING_S = 0.003  # before each turn: caches are full of what another process 
 
 def main(kind: str) -> int:
     """Import the runtime of a format, wait for one job, and answer it."""
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        import_runtime(kind)
-        job = Job.decode(sys.stdin.buffer.read())
-        result = work(job)
-    except EdgekitError as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    with os.fdopen(answer, "wb") as out:
+    with answering() as out:
+        try:
+            import_runtime(kind)
+            job = Job.decode(sys.stdin.buffer.read())
+            result = work(job)
+        except EdgekitError as error:
+            sys.stderr.write(f"\n{error}\n")
+            return 1
         out.write(msgspec.json.encode(result))
     os._exit(0)  # nothing is left to do, and taking a runtime apart takes time
 
@@ -56,9 +55,7 @@ def take_turns(kind: str) -> int:
     process used, does not count, nor does one that another process interrupted. Turns stay short:
     a scheduler gives who woke up a few milliseconds.
     """
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    with os.fdopen(answer, "wb") as out:
+    with answering() as out:
 
         def say(text: bytes) -> None:
             out.write(text + b"\n")

@@ -10,9 +10,9 @@ from edgekit.bench import Measurement, measure, measure_in_turns
 from edgekit.devices.agreement import here
 from edgekit.devices.backend import Always, Outputs, Request, Samples
 from edgekit.devices.bare import bare
-from edgekit.devices.by_operator.costs import operator_times
 from edgekit.devices.declaration import Device
 from edgekit.devices.figures import NOT_TOLD, DeviceMeasurement, MemoryUse, OperatorCost
+from edgekit.devices.profiling.costs import operator_times
 from edgekit.devices.timing import timed_latency
 from edgekit.devices.versions import other_version
 from edgekit.devices.weights import weights_kib

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -151,12 +151,9 @@ def _learn(
         if prepared.evaluation is not None
         else None
     )
-    promises = broken_promises(found, target)
-    as_c = None
-    if target.c_source:
-        with workshop.keeper.timed(f"C source {target.name}"):
-            as_c = c_files.write(artifact, found, name=name, folder=folder)
-        promises = promises or list(as_c.refusals)
+    write = partial(c_files.write, artifact, found, name=name, folder=folder)
+    as_c = _as_c(workshop, target, write)
+    promises = broken_promises(found, target) or (as_c.refusals if as_c else ())
     data = prepared.calibration or prepared.evaluation
     simulation = learn.held_against(workshop, artifact, prepared.evaluation or data, target)
     report = Report(
@@ -183,13 +180,7 @@ def _learn(
         latency=learn.latency(prepared.source, artifact, target, processes) if processes else None,
         broken_promises=tuple(promises),
         warnings=(
-            *(
-                doubts(prepared.source, prepared.evaluation)
-                if prepared.evaluation is not None
-                else ()
-            ),
-            *cautions(target),
-            *made.warnings,
+            *_doubts(prepared, target, made),
             *(as_c.warnings if as_c else ()),
             *(strays(simulation) if simulation is not None else ()),
         ),
@@ -204,6 +195,20 @@ def _learn(
         missed_budgets=learn.missed_budgets(report),
         stages=(*shared, *workshop.keeper.stages[before:]),
     ), details
+
+
+def _as_c(
+    workshop: Workshop, target: Target, write: Callable[[], c_files.CFiles]
+) -> c_files.CFiles | None:
+    if not target.c_source:
+        return None
+    with workshop.keeper.timed(f"C source {target.name}"):
+        return write()
+
+
+def _doubts(prepared: Run, target: Target, made: Made) -> tuple[str, ...]:
+    said = doubts(prepared.source, prepared.evaluation) if prepared.evaluation is not None else ()
+    return (*said, *cautions(target), *made.warnings)
 
 
 def origin_of(given: Any) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from installed import ready
 
 from edgekit import runtimes
-from edgekit.devices import Request, backend_of, load_device
+from edgekit.devices import Request, backend_of
 from edgekit.devices.declaration import all_devices
 from edgekit.devices.emulated import probe
 from edgekit.devices.figures import DeviceMeasurement, MemoryUse
@@ -24,11 +25,7 @@ QUICK = Request(min_runs=3, min_seconds=0.0, warmup=1)
 @pytest.fixture(params=DEVICES)
 def device(request):
     """Return a shipped device that is ready, or skip and say what brings it."""
-    found = load_device(request.param)
-    state = backend_of(found).state(found)
-    if state.readiness != "ready":
-        pytest.skip(f"{found.name}: {state.why}; edgekit devices install {found.name}")
-    return found
+    return ready(request.param)
 
 
 @pytest.fixture

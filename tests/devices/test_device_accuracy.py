@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from installed import ready
 
 import edgekit
 from edgekit import runtimes
 from edgekit.accuracy import evaluate, metric
 from edgekit.artifact import Artifact
 from edgekit.cli import main
-from edgekit.devices import Device, backend_of, kinds, load_device
+from edgekit.devices import Device, backend_of, kinds
 from edgekit.devices.accuracy import accuracy
 from edgekit.devices.backend import Always, Computes
 from edgekit.devices.emulated import probe
@@ -227,11 +228,8 @@ def test_the_command_shows_it_and_the_document_keeps_to_its_schema(
 
 @pytest.mark.parametrize("name", ["host", "raspberry-pi-4", "x86-haswell", "cortex-m4", "fake"])
 def test_devices_hand_out_what_they_compute(name: str, file: Path) -> None:
-    device = load_device(name)
+    device = ready(name)
     backend = backend_of(device)
-    state = backend.state(device)
-    if state.readiness != "ready":
-        pytest.skip(f"{name}: {state.why}; edgekit devices install {name}")
     assert isinstance(backend, Computes)
     rows = np.random.default_rng(0).integers(-127, 128, (70, CLASSES)) * probe.SCALE
     found = backend.outputs(device, runtimes.describe(file), {"in": rows.astype(np.float32)})
@@ -244,10 +242,9 @@ def test_a_file_of_another_format_is_refused(name: str, file: Path) -> None:
 
     from edgekit.errors import ArtifactError
 
-    device = load_device(name)
+    device = ready(name)
     backend = backend_of(device)
-    if backend.state(device).readiness != "ready" or not isinstance(backend, Computes):
-        pytest.skip(f"{name} is not installed: edgekit devices install {name}")
+    assert isinstance(backend, Computes)
     other = replace(runtimes.describe(file), format="onnx")
     with pytest.raises(ArtifactError, match=r"takes (TFLite|tflite) files, got onnx"):
         backend.outputs(device, other, {"in": np.zeros((1, CLASSES), np.float32)})

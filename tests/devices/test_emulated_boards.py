@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from installed import demand_one_result, ready
 
 from edgekit import runtimes
 from edgekit.devices import Request, backend_of, load_device
@@ -20,11 +21,7 @@ BOARDS = [device.name for device in all_devices() if device.kind == "emulated"]
 @pytest.fixture
 def board(request):
     """Return a device that is ready, or skip."""
-    device = load_device(getattr(request, "param", "raspberry-pi-4"))
-    state = EmulatedBackend().state(device)
-    if state.readiness != "ready":
-        pytest.skip(f"{device.name}: {state.why}; edgekit devices install {device.name}")
-    return device
+    return ready(getattr(request, "param", "raspberry-pi-4"))
 
 
 @pytest.fixture
@@ -65,13 +62,7 @@ def test_a_board_computes_what_is_known(board):
 
 @pytest.mark.parametrize("board", ["raspberry-pi-4", "x86-haswell"], indirect=True)
 def test_counts_of_three_processes_are_identical(board, artifact, tmp_path, monkeypatch):
-    found = []
-    for place in ("a", "folder-with-a-longer-name", "c"):
-        (tmp_path / place).mkdir()
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
-        found.append(EmulatedBackend().measure(board, artifact, Request()))
-    assert found[0].counts == found[1].counts == found[2].counts
-    assert found[0].operators == found[1].operators == found[2].operators
+    demand_one_result(board, artifact, tmp_path, monkeypatch)
 
 
 def test_a_measurement_tells_how_each_figure_was_come_by(board, artifact):

@@ -6,28 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
+from installed import ready
 
 from edgekit import runtimes
 from edgekit.devices import load_device
 from edgekit.devices.emulated import EmulatedBackend, probe
 from edgekit.devices.emulated.inference import computed
 from edgekit.devices.emulated.tools import Kit, declared
-from edgekit.devices.runtime_choice import install_command, with_runtime
 from edgekit.errors import DeviceError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("openvino")
 
 NAMES = ["one\ndone", "x" * 600, "one\\x0adone", "zwei\N{LINE SEPARATOR}\N{SNOWMAN}"]
-
-
-def ready(name, runtime):
-    device = load_device(name)
-    chosen = with_runtime(device, runtime)
-    state = EmulatedBackend().state(chosen)
-    if state.readiness != "ready":
-        pytest.skip(f"{name}: {state.why}; {install_command(device, chosen)}")
-    return chosen
 
 
 def differences(path):

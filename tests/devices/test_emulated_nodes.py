@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from edgekit.auditing import Operator
 from edgekit.devices.emulated import onnx_profile, openvino_profile
 from edgekit.devices.emulated.lines import Node, read_told
-from edgekit.devices.emulated.matching import NOT_OF_THE_FILE
-from edgekit.devices.emulated.nodes import node_costs
 from edgekit.devices.emulated.onnx_profile import nodes_of
+from edgekit.devices.operators.by_name import by_name
+from edgekit.devices.operators.ran import NOT_OF_THE_FILE, Ran, outside
 from edgekit.errors import DeviceError
 
 
@@ -64,7 +64,7 @@ def counted(*instructions):
 
 def spent(profile, nodes, ticks, total):
     costs = profile.costs(nodes, ticks, {"instructions": total})
-    return [(one.name, cost) for one, cost in costs]
+    return [(one.name, one.cost) for one in costs]
 
 
 def test_a_node_that_openvino_tells_of_is_read():
@@ -117,13 +117,21 @@ def operator(index):
     )  # fmt: skip
 
 
-class Audited:
-    operators = tuple(operator(index) for index in range(3))
+OPERATORS = tuple(operator(index) for index in range(3))
+
+
+def ran(name, cost, kind="Convolution"):
+    return Ran(name=name, kind=kind, cost=cost)
+
+
+def rows_of(found, places, total):
+    rows = by_name(OPERATORS, found, places, "instructions")
+    return (*rows, *outside(rows, total))
 
 
 def test_what_has_the_files_name_is_the_files():
-    ran = [(node("a", 1, 2), 5), (node("a_reordered", 3, 4, "Reorder"), 7), (node("c", 5, 6), 11)]
-    rows = node_costs(Audited, ran, {"a": 0, "b": 1, "c": 2}, {"instructions": 30})
+    found = [ran("a", 5), ran("a_reordered", 7, "Reorder"), ran("c", 10), ran("c", 1)]
+    rows = rows_of(found, {"a": 0, "b": 1, "c": 2}, 30)
     assert [(row.index, row.kind, row.layer, row.instructions) for row in rows] == [
         (0, "Convolution", "layer 0", 5),
         (1, "Convolution", "layer 1", None),
@@ -139,7 +147,6 @@ def test_what_has_the_files_name_is_the_files():
     st.integers(0, 2**40),
 )
 def test_every_instruction_is_in_exactly_one_row(named, rest):
-    ran = [(node(name, 1, 2), cost) for name, cost in named]
-    total = rest + sum(cost for _, cost in ran)
-    rows = node_costs(Audited, ran, {"a": 0, "b": 1}, {"instructions": total})
+    total = rest + sum(cost for _, cost in named)
+    rows = rows_of([ran(name, cost) for name, cost in named], {"a": 0, "b": 1}, total)
     assert sum(row.instructions or 0 for row in rows) == total

@@ -10,10 +10,11 @@ from edgekit.auditing import Operator
 from edgekit.devices.declaration import Cost, Cpu
 from edgekit.devices.emulated.cost import modelled
 from edgekit.devices.emulated.lines import Event, counts_of, read_counts, read_told
-from edgekit.devices.emulated.matching import NOT_OF_THE_FILE, fits, operator_costs
 from edgekit.devices.emulated.prefix import make_prefix
-from edgekit.devices.emulated.spans import Span, spans
+from edgekit.devices.emulated.spans import spans
 from edgekit.devices.figures import Counts
+from edgekit.devices.operators.by_order import by_order, fits
+from edgekit.devices.operators.ran import NOT_OF_THE_FILE, Ran, outside
 from edgekit.errors import DeviceError, OptionError
 
 HEAD = "classes load float_mac other\n"
@@ -41,11 +42,14 @@ def test_counts_are_read_by_name():
     counts = counts_of(found.totals[0])
     assert (counts.l1_misses, counts.l2_misses) == (3, 1)
     assert counts.classes == {"load": 4, "float_mac": 6}
+    assert found.gathers == 0
+    assert read_counts(HEAD + "gathers 3\ngathers 5\n").gathers == 5
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "\n\n", "classes\n", HEAD + "\n", "total 1\n", HEAD + "total 1 2 3\n",
+     HEAD + "gathers x\n", HEAD + "gathers\n",
      HEAD + "sum 1 2 3 4 5 6 7 8 9 10\n", HEAD + "total a 2 1 32 16 3 1 4 6 0\n"],
 )  # fmt: skip
 def test_counts_that_are_not_whole_are_refused(text):
@@ -55,6 +59,8 @@ def test_counts_that_are_not_whole_are_refused(text):
 
 def test_what_the_runner_tells_is_read():
     told = read_told("output 8 out put\ninput 4 in\nevent 8 0 1 2 0 Add (ND)\ndone\n")
+    assert not told.gathers_right
+    assert read_told("gathers right\ndone\n").gathers_right
     assert told.outputs == ((8, "out put"),)
     assert told.events == (event(8, 0, 1, 2, "Add (ND)"),)
 
@@ -82,7 +88,7 @@ TICKS = [tick(10**k) for k in range(8)]
 
 def test_each_operator_gets_what_ran_between_its_looks():
     found = spans(EVENTS, TICKS)
-    assert [(s.name, s.node, s.figures["instructions"]) for s in found] == [
+    assert [(s.name, s.node, s.cost) for s in found] == [
         ("Fully Connected", None, 10**2),
         ("Copy", None, 10**3 + 10**4),
         ("SOFTMAX", 2, 10**6),
@@ -97,7 +103,7 @@ def test_operators_in_bodies_of_loops_belong_to_the_loop():
         event(2, 4, 1, 0, "LESS", graph=1),
     ]
     (found,) = spans(events, [tick(1)] * 7)
-    assert (found.name, found.figures["instructions"]) == ("WHILE", 4)
+    assert (found.name, found.cost) == ("WHILE", 4)
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2, 3])
@@ -125,16 +131,21 @@ def test_other_names_do_not_fit(kind, name):
     assert not fits(kind, name)
 
 
-def span(name, instructions, node=None):
-    return Span(name=name, node=node, figures=tick(instructions))
+def ran(name, instructions, node=None):
+    return Ran(name=name, node=node, cost=instructions)
+
+
+def rows_of(operators, found, total):
+    rows = by_order(operators, found, "instructions")
+    return (*rows, *outside(rows, total))
 
 
 def test_what_xnnpack_added_is_told_apart_and_fused_activations_are_not():
-    rows = operator_costs(
+    rows = rows_of(
         [operator(0, "CONV_2D"), operator(1, "ADD"), operator(2, "SOFTMAX")],
-        [span("Convolution", 5), span("Add (ND)", 7), span("Clamp (NC)", 1),
-         span("Static Reshape (NC)", 2), span("SOFTMAX", 3, node=2)],
-        tick(20),
+        [ran("Convolution", 5), ran("Add (ND)", 7), ran("Clamp (NC)", 1),
+         ran("Static Reshape (NC)", 2), ran("SOFTMAX", 3, node=2)],
+        20,
     )  # fmt: skip
     assert [(r.index, r.kind, r.instructions) for r in rows] == [
         (0, "CONV_2D", 5),
@@ -147,9 +158,7 @@ def test_what_xnnpack_added_is_told_apart_and_fused_activations_are_not():
 
 
 def test_an_operator_that_was_fused_has_no_number():
-    rows = operator_costs(
-        [operator(0, "PAD"), operator(1, "CONV_2D")], [span("Convolution", 5)], tick(5)
-    )
+    rows = rows_of([operator(0, "PAD"), operator(1, "CONV_2D")], [ran("Convolution", 5)], 5)
     assert [r.instructions for r in rows] == [None, 5]
     assert "not told apart" in rows[0].where
 
@@ -159,10 +168,10 @@ def test_an_operator_that_was_fused_has_no_number():
     names=st.lists(st.sampled_from(["Add", "Multiply", "TanH", "Copy"]), max_size=12),
 )
 def test_every_instruction_is_in_exactly_one_row(kinds, names):
-    ran = [span(name, 2**k) for k, name in enumerate(names)]
-    total = tick(sum(s.figures["instructions"] for s in ran) + 5)
-    rows = operator_costs([operator(k, kind) for k, kind in enumerate(kinds)], ran, total)
-    assert sum(row.instructions or 0 for row in rows) == total["instructions"]
+    found = [ran(name, 2**k) for k, name in enumerate(names)]
+    total = sum(each.cost for each in found) + 5
+    rows = rows_of([operator(k, kind) for k, kind in enumerate(kinds)], found, total)
+    assert sum(row.instructions or 0 for row in rows) == total
     assert [row.index for row in rows[: len(kinds)]] == list(range(len(kinds)))
     held = [row.instructions for row in rows[: len(kinds)] if row.instructions is not None]
     assert held == sorted(held)

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from installed import demand_one_result, ready
 
 from edgekit import runtimes
 from edgekit.devices import Request, load_device
@@ -27,19 +28,10 @@ WAYS = [
     ("raspberry-pi-4", "openvino"),
     ("raspberry-pi-5", "onnxruntime"),
     ("x86-haswell", "onnxruntime"),
+    ("x86-haswell", "openvino"),
     ("raspberry-pi-4", "litert-interpreter"),
     ("armv7", "tflite-runtime"),
 ]
-
-
-def ready(name, runtime):
-    """Return a device with a runtime that is installed, or skip."""
-    device = load_device(name)
-    chosen = with_runtime(device, runtime)
-    state = EmulatedBackend().state(chosen)
-    if state.readiness != "ready":
-        pytest.skip(f"{name}: {state.why}; {install_command(device, chosen)}")
-    return chosen
 
 
 def probe_of(runtime, folder):
@@ -95,16 +87,10 @@ def test_a_runtime_computes_what_is_known(name, runtime):
 @pytest.mark.parametrize(("name", "runtime"), WAYS)
 def test_counts_of_three_processes_are_identical(name, runtime, tmp_path, monkeypatch):
     device, artifact = ready(name, runtime), probe_of(runtime, tmp_path)
-    found = []
-    for place in ("a", "folder-with-a-longer-name", "c"):
-        (tmp_path / place).mkdir()
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
-        found.append(EmulatedBackend().measure(device, artifact, Request()))
-    assert found[0].counts == found[1].counts == found[2].counts
-    assert found[0].operators == found[1].operators == found[2].operators
-    assert found[0].counts.instructions > probe.WIDTH * probe.WIDTH / 16
-    assert found[0].counts.loads > 0
-    assert found[0].counts.load_bytes >= found[0].counts.loads
+    found = demand_one_result(device, artifact, tmp_path, monkeypatch)
+    assert found.counts.instructions > probe.WIDTH * probe.WIDTH / 16
+    assert found.counts.loads > 0
+    assert found.counts.load_bytes >= found.counts.loads
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import stateful_files as files
+from installed import demand_one_result, ready
 
 from edgekit import runtimes
 from edgekit.auditing import audit
@@ -16,7 +17,7 @@ from edgekit.devices import Request, load_device
 from edgekit.devices.emulated import EmulatedBackend, probe
 from edgekit.devices.emulated.inference import studied
 from edgekit.devices.emulated.tools import Kit, declared, taking
-from edgekit.devices.runtime_choice import WITH_STATE, install_command, kind_of, with_runtime
+from edgekit.devices.runtime_choice import WITH_STATE, kind_of, with_runtime
 from edgekit.devices.state import state_of
 from edgekit.errors import ArtifactError, DeviceError
 
@@ -42,15 +43,6 @@ def summing(tmp_path):
 def plain(tmp_path):
     probe.make(tmp_path / "probe.tflite")
     return runtimes.describe(tmp_path / "probe.tflite")
-
-
-def ready(name, runtime):
-    device = load_device(name)
-    chosen = with_runtime(device, runtime)
-    state = EmulatedBackend().state(chosen)
-    if state.readiness != "ready":
-        pytest.skip(f"{name}: {state.why}; {install_command(device, chosen)}")
-    return device
 
 
 def test_state_is_seen_in_the_files_tensors(filtering, summing, plain):
@@ -130,32 +122,28 @@ def test_the_plugin_alone_does_not_pass_for_runners_too(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "runtime"), WAYS)
 def test_counts_of_three_processes_are_identical(name, runtime, filtering, tmp_path, monkeypatch):
-    board = ready(name, runtime)
-    found = []
-    for place in ("a", "folder-with-a-longer-name", "c"):
-        (tmp_path / place).mkdir()
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / place))
-        found.append(EmulatedBackend().measure(board, filtering, Request()))
-    assert found[0].counts == found[1].counts == found[2].counts
-    assert found[0].operators == found[1].operators == found[2].operators
-    rows = found[0].operators
+    ready(name, runtime)
+    board = load_device(name)  # which is to choose the runtime itself
+    found = demand_one_result(board, filtering, tmp_path, monkeypatch)
+    rows = found.operators
     assert [row.kind for row in rows] == ["SVDF", "runtime"]
-    assert sum(row.instructions for row in rows) == found[0].counts.instructions
+    assert sum(row.instructions for row in rows) == found.counts.instructions
     # Four rows of ten products, and four of three: no operator takes less.
     assert rows[0].instructions > 52
-    counts = found[0].counts
+    counts = found.counts
     assert 500 < counts.instructions < 20_000
     assert sum(counts.classes.values()) == counts.instructions
     assert counts.classes.get("float_mac", 0) + counts.classes["float"] > 0
-    assert found[0].runtime == {runtime: with_runtime(board, runtime).runtime.version}
-    assert found[0].agreement.samples == 4
-    assert found[0].agreement.largest_difference < 1e-6
+    assert found.runtime == {runtime: with_runtime(board, runtime).runtime.version}
+    assert found.agreement.samples == 4
+    assert found.agreement.largest_difference < 1e-6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "runtime"), WAYS)
 def test_each_sample_begins_anew(name, runtime, filtering, summing):
-    board = ready(name, runtime)
+    ready(name, runtime)
+    board = load_device(name)  # which is to choose the runtime itself
     rows = np.arange(15, dtype=np.float32).reshape(5, files.INPUTS) / 7
     found = EmulatedBackend().outputs(board, filtering, {"in": rows})["out"]
     np.testing.assert_allclose(found, files.filtered(rows), rtol=1e-5, atol=1e-6)
@@ -166,9 +154,8 @@ def test_each_sample_begins_anew(name, runtime, filtering, summing):
 
 @pytest.mark.slow
 def test_a_latency_of_other_kernels_is_called_a_guess(filtering):
-    found = EmulatedBackend().measure(
-        ready("raspberry-pi-4", "litert-interpreter"), filtering, Request()
-    )
+    ready("raspberry-pi-4", "litert-interpreter")
+    found = EmulatedBackend().measure(load_device("raspberry-pi-4"), filtering, Request())
     (warning,) = found.warnings
     assert "is a guess" in warning
     assert "without state" in warning
@@ -177,7 +164,7 @@ def test_a_latency_of_other_kernels_is_called_a_guess(filtering):
 
 @pytest.mark.slow
 def test_what_xnnpack_took_over_is_a_row_of_its_own(summing):
-    device = with_runtime(ready("raspberry-pi-4", "litert-interpreter"), "litert-interpreter")
+    device = ready("raspberry-pi-4", "litert-interpreter")
     found = EmulatedBackend().measure(device, summing, Request())
     rows = {row.kind: row for row in found.operators}
     assert rows["CALL_ONCE"].instructions is not None
@@ -191,7 +178,7 @@ def test_what_xnnpack_took_over_is_a_row_of_its_own(summing):
 def test_the_interpreter_runs_the_kernels_of_the_c_interface(name, plain):
     counts = []
     for runtime in ("ai-edge-litert", "litert-interpreter"):
-        device = with_runtime(ready(name, runtime), runtime)
+        device = ready(name, runtime)
         cpu, _ = declared(device)
         audited = audit(plain.path, packed=False)
         found = studied(cpu, Kit(device).tools(), plain, audited, Request(operators=False))

@@ -18,10 +18,14 @@ Figures = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """``totals`` of each marked inference; ``ticks`` between looks at the clock in the last one."""
+    """``totals`` of each marked inference; ``ticks`` between looks at the clock in the last one.
+
+    ``gathers`` are AVX2's by an index in vector register 4, of all of these inferences together.
+    """
 
     totals: tuple[Figures, ...]
     ticks: tuple[Figures, ...]
+    gathers: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +58,15 @@ class Told:
     """``outputs`` are (bytes, name) in the order in which they are written.
 
     ``profiled_from`` are the looks at the clock that a profile in a file counts before the
-    inference. ``nodes`` are as the profiler listed them.
+    inference. ``nodes`` are as the profiler listed them. ``gathers_right`` says that the emulator
+    was seen to do right what ``Counted.gathers`` counts.
     """
 
     outputs: tuple[tuple[int, str], ...]
     events: tuple[Event, ...]
     profiled_from: int = 0
     nodes: tuple[Node, ...] = ()
+    gathers_right: bool = False
 
 
 def read_counts(text: str) -> Counted:
@@ -74,14 +80,17 @@ def read_counts(text: str) -> Counted:
     if word != "classes" or not classes:
         raise _unexpected(head)
     names = (*_FIXED, *classes)
-    totals, ticks = list[Figures](), list[Figures]()
+    totals, ticks, gathers = list[Figures](), list[Figures](), 0
     for line in rest:
         kind, *numbers = line.split() or [""]
+        if kind == "gathers" and len(numbers) == 1:
+            gathers = _number(numbers[0])
+            continue
         if kind not in ("total", "tick") or len(numbers) != len(names):
             raise _unexpected(line)
         row = dict(zip(names, map(_number, numbers), strict=True))
         (totals if kind == "total" else ticks).append(row)
-    return Counted(totals=tuple(totals), ticks=tuple(ticks))
+    return Counted(totals=tuple(totals), ticks=tuple(ticks), gathers=gathers)
 
 
 def read_told(text: str) -> Told:
@@ -90,7 +99,7 @@ def read_told(text: str) -> Told:
     Raises:
         DeviceError: it did not come to its end, or printed something else.
     """
-    outputs, events, nodes, ended, profiled_from = [], [], [], False, 0
+    outputs, events, nodes, ended, profiled_from, right = [], [], [], False, 0, False
     for line in text.split("\n")[:-1]:
         word, _, rest = line.partition(" ")
         if word == "output":
@@ -107,6 +116,8 @@ def read_told(text: str) -> Told:
             nodes.append(_node(line, rest.split(" ", 3)))
         elif word == "profile":
             profiled_from = _number(rest)
+        elif word == "gathers":
+            right = True
         elif word == "done":
             ended = True
         elif word != "input":
@@ -115,7 +126,7 @@ def read_told(text: str) -> Told:
         raise DeviceError("expected the runner to come to its end, it stopped before")
     return Told(
         outputs=tuple(outputs), events=tuple(events), profiled_from=profiled_from,
-        nodes=tuple(nodes),
+        nodes=tuple(nodes), gathers_right=right,
     )  # fmt: skip
 
 

@@ -1,38 +1,17 @@
 """What each node of an ONNX file costs, from ONNX Runtime's profile.
 
-The runtime runs a graph of its own making: it fuses nodes, and adds some that reorder. A node that
-it kept has the file's name for it. Between the two looks at the clock of a node the profiler writes
-down its shapes, which takes some 28,000 instructions: about that is taken off each node.
+Between the two looks at the clock of a node the profiler writes down its shapes, which takes some
+28,000 instructions: about that is taken off each node.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
-import msgspec
-
-from edgekit.auditing import AuditResult
 from edgekit.devices.emulated.lines import Figures, Node, added
-from edgekit.devices.emulated.nodes import between
-from edgekit.errors import DeviceError
-from edgekit.extras import load
-
-_SUFFIX = "_kernel_time"
-_REPLACED = r"_token_\d+$"  # what is added to the name of a node that another kind replaced
-
-
-class _Arguments(msgspec.Struct):
-    op_name: str = ""
-
-
-class _Event(msgspec.Struct):
-    cat: str = ""
-    name: str = ""
-    ts: int = 0
-    dur: int = 0
-    args: _Arguments = msgspec.field(default_factory=_Arguments)
+from edgekit.devices.emulated.looks import between
+from edgekit.devices.operators.onnx_events import outermost, read_profile
+from edgekit.devices.operators.ran import Ran
 
 
 def nodes_of(profile: bytes, profiled_from: int) -> list[Node]:
@@ -45,26 +24,15 @@ def nodes_of(profile: bytes, profiled_from: int) -> list[Node]:
     Raises:
         DeviceError: it is not such a profile.
     """
-    try:
-        events = msgspec.json.decode(profile, type=list[_Event])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DeviceError(f"expected the runtime's profile, got something else: {error}") from error
-    found = list[Node]()
-    for event in sorted(events, key=lambda each: (each.ts, -each.dur)):
-        start = event.ts - profiled_from
-        ours = event.cat == "Node" and event.name.endswith(_SUFFIX) and start > 0
-        if ours and (not found or start >= found[-1].end):
-            name = re.sub(_REPLACED, "", event.name.removesuffix(_SUFFIX))
-            found.append(
-                Node(kind=event.args.op_name, name=name, start=start, end=start + event.dur)
-            )
-    return found
+    return [
+        Node(kind=each.kind, name=each.name, start=each.ts - profiled_from,
+             end=each.end - profiled_from)
+        for each in outermost(read_profile(profile).nodes, profiled_from + 1)
+    ]  # fmt: skip
 
 
-def costs(
-    nodes: Sequence[Node], ticks: Sequence[Figures], total: Figures
-) -> list[tuple[Node, int]]:
-    """Return the nodes and the instructions of each, less what the profiler takes.
+def costs(nodes: Sequence[Node], ticks: Sequence[Figures], total: Figures) -> list[Ran]:
+    """Return the nodes with the instructions of each, less what the profiler takes.
 
     That is the mean of what the profiled inference took more, and no more than the least node took.
 
@@ -76,15 +44,7 @@ def costs(
         return []
     more = added(ticks)["instructions"] - total["instructions"]
     looking = min(max(more, 0) // len(spent), *spent)
-    return [(node, cost - looking) for node, cost in zip(nodes, spent, strict=True)]
-
-
-def places_of(audited: AuditResult) -> dict[str, int]:
-    """Return the index of each node that has a name."""
-    graph = load("onnx").load(str(Path(audited.path)), load_external_data=False).graph
-    kinds = {each.index: each.kind for each in audited.operators}
-    return {
-        node.name: index
-        for index, node in enumerate(graph.node)
-        if node.name and kinds.get(index) == node.op_type
-    }
+    return [
+        Ran(name=node.name, kind=node.kind, cost=cost - looking)
+        for node, cost in zip(nodes, spent, strict=True)
+    ]

@@ -12,24 +12,16 @@ own some hundreds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from edgekit.devices.emulated.lines import Event, Figures, added
+from edgekit.devices.operators.ran import Ran
 from edgekit.errors import DeviceError
 
 _OPERATOR, _DELEGATED = 2, 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """Something that ran. ``node`` is the operator's place in the file, None for a delegate's."""
-
-    name: str
-    node: int | None
-    figures: Figures
-
-
-def spans(events: Sequence[Event], ticks: Sequence[Figures]) -> list[Span]:
+def spans(events: Sequence[Event], ticks: Sequence[Figures]) -> list[Ran]:
     """Return what ran, in order; operators in bodies of loops and branches belong to these.
 
     Raises:
@@ -39,7 +31,7 @@ def spans(events: Sequence[Event], ticks: Sequence[Figures]) -> list[Span]:
     whole = next((each for each in events if each.tag == "Invoke" and each.kind == 1), None)
     if whole is None:
         raise DeviceError("the profiler told of no inference")
-    found = list[Span]()
+    found = list[Ran]()
     at, end = whole.start + 1, whole.start + whole.elapsed
     for event, run in _steps(events):
         if event.kind == _OPERATOR and event.start == at:
@@ -57,7 +49,7 @@ def spans(events: Sequence[Event], ticks: Sequence[Figures]) -> list[Span]:
     return found
 
 
-def watched(events: Sequence[Event], ticks: Sequence[Figures], operators: int) -> list[Span]:
+def watched(events: Sequence[Event], ticks: Sequence[Figures], operators: int) -> list[Ran]:
     """Return what TFLite ran, in order, where Python marked it off.
 
     Nodes beyond those of the file are XNNPACK's: each is a part of the graph that it took over.
@@ -74,19 +66,13 @@ def watched(events: Sequence[Event], ticks: Sequence[Figures], operators: int) -
     """
     if len(ticks) < 2:
         raise _unfit(f"{len(ticks)} looks, expected two around nothing")
-    idle = ticks[1]
+    idle = ticks[1]["instructions"]
     found = [
-        _span("XNNPACK", each.node, ticks, each.start - 1, each.start - 1 + each.elapsed)
+        _span("XNNPACK", each.node if each.node < operators else None, ticks, each.start - 1,
+              each.start - 1 + each.elapsed)
         for each in events
-    ]
-    return [
-        Span(
-            name=one.name,
-            node=one.node if one.node is not None and one.node < operators else None,
-            figures={name: max(n - idle[name], 0) for name, n in one.figures.items()},
-        )
-        for one in found
-    ]
+    ]  # fmt: skip
+    return [replace(one, cost=max(one.cost - idle, 0)) for one in found]
 
 
 def _steps(events: Sequence[Event]) -> Iterator[tuple[Event, list[Event]]]:
@@ -104,10 +90,10 @@ def _steps(events: Sequence[Event]) -> Iterator[tuple[Event, list[Event]]]:
         yield part[0], part
 
 
-def _span(name: str, node: int | None, ticks: Sequence[Figures], start: int, end: int) -> Span:
+def _span(name: str, node: int | None, ticks: Sequence[Figures], start: int, end: int) -> Ran:
     if not 0 < start <= end <= len(ticks):
         raise _unfit(f"{name} lies between looks {start} and {end} of {len(ticks)}")
-    return Span(name=name, node=node, figures=added(ticks[start:end]))
+    return Ran(name=name, node=node, cost=added(ticks[start:end])["instructions"])
 
 
 def _unfit(what: str) -> DeviceError:

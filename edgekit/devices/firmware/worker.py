@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import importlib.metadata
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,15 @@ from edgekit.devices.firmware import graph
 from edgekit.devices.firmware.job import C_FILE, Answer
 from edgekit.devices.provision.packages import last_line
 from edgekit.errors import ArtifactError, one_line
+from edgekit.spawn import answering
 
 _PLAIN = "net.onnx"
 
 
 def main(path: str) -> int:
     """Answer one job."""
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    result = work(Path(path))
-    with os.fdopen(answer, "wb") as out:
-        out.write(result.encode())
+    with answering() as out:
+        out.write(work(Path(path)).encode())
     return 0
 
 

@@ -25,6 +25,7 @@ from edgekit.formats import tflite
 from edgekit.npz import load_arrays, save_arrays
 from edgekit.runtimes import feed
 from edgekit.runtimes.feed import to_real
+from edgekit.spawn import answering
 
 _RUNTIME = "tflite_micro.python.tflite_micro.runtime"
 _SPARE = 4 << 20
@@ -35,12 +36,9 @@ _NO_ROOM = "missing:"
 
 def main() -> int:
     """Answer one job."""
-    answer = os.dup(1)
-    job = Job.decode(sys.stdin.buffer.read())
-    log = Log(job.log)
-    result = work(job, log)
-    with os.fdopen(answer, "wb") as out:
-        out.write(msgspec.json.encode(result))
+    with answering() as out:
+        job = Job.decode(sys.stdin.buffer.read())
+        out.write(msgspec.json.encode(work(job, Log(job.log))))
     return 0
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bench.job import Job
-from edgekit.devices.by_operator.rows import Row
+from edgekit.devices.profiling.rows import Row
 from edgekit.errors import DeviceError
 
 _CPU, _WRITE = 1, 1

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgekit.bench.job import Job
-from edgekit.devices.by_operator.rows import Row
+from edgekit.devices.profiling.rows import Row
 from edgekit.runtimes.openvino import OpenvinoSession, open_session
 
 

@@ -12,12 +12,14 @@ import pytest
 
 import edgekit
 from edgekit.devices import known_model
-from edgekit.devices.by_operator import costs, worker
-from edgekit.devices.by_operator.onnx import read
-from edgekit.devices.by_operator.openvino import without
-from edgekit.devices.by_operator.rows import Row, demand_resolution, middle
-from edgekit.devices.by_operator.tflite import rows_of
 from edgekit.devices.figures import OperatorCost
+from edgekit.devices.operators.by_name import by_name
+from edgekit.devices.operators.ran import Ran
+from edgekit.devices.profiling import costs, worker
+from edgekit.devices.profiling.onnx import read
+from edgekit.devices.profiling.openvino import without
+from edgekit.devices.profiling.rows import Row, demand_resolution, middle
+from edgekit.devices.profiling.tflite import rows_of
 from edgekit.errors import DeviceError, OptionError
 from edgekit.formats.tflite import pack, sign
 from edgekit.formats.tflite_edit import blank, operator, tensor
@@ -196,9 +198,9 @@ def test_a_slow_file_is_run_seldom_and_a_quick_one_often():
 def test_what_has_no_name_in_the_file_is_told_apart_from_it():
     known = [("Conv", "c"), ("Relu", "r")]
     operators = [SimpleNamespace(index=i, kind=k, layer=name) for i, (k, name) in enumerate(known)]
-    audited = SimpleNamespace(operators=operators)
-    rows = [Row("conv", 3.0, "Conv"), Row("reorder", 2.0, "Reorder"), Row("conv", 1.0, "Conv")]
-    assert costs.named_costs(audited, rows, {"conv": 0, "relu": 1}) == (
+    told = [("conv", "Conv", 0.003), ("reorder", "Reorder", 0.002), ("conv", "Conv", 0.001)]
+    ran = [Ran(name=name, kind=kind, cost=ms) for name, kind, ms in told]
+    assert by_name(operators, ran, {"conv": 0, "relu": 1}, "latency_ms") == (
         OperatorCost(index=0, kind="Conv", layer="c", latency_ms=0.004),
         OperatorCost(index=1, kind="Relu", layer="r", where="cpu, not told apart"),
         OperatorCost(index=-1, kind="Reorder", layer="reorder", latency_ms=0.002),

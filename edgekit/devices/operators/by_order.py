@@ -1,4 +1,4 @@
-"""Matches what ran with the operators of the file.
+"""Matches what TFLite ran with the operators of the file.
 
 Operators that TFLite runs itself tell which they are. XNNPACK's have names of its own, and it adds
 some (a reshape) and leaves some out (an activation that it fuses). Both are in one order, so that
@@ -11,11 +11,9 @@ import re
 from collections.abc import Sequence
 
 from edgekit.auditing import Operator
-from edgekit.devices.emulated.lines import Figures
-from edgekit.devices.emulated.spans import Span
 from edgekit.devices.figures import OperatorCost
+from edgekit.devices.operators.ran import NOT_OF_THE_FILE, Ran, Unit, added, of_the_file
 
-NOT_OF_THE_FILE = -1
 _ACTIVATION = "Clamp"  # of the operator before it, which the file holds as one with it
 _CONVOLUTION = r"Convolution|Fully Connected"
 
@@ -54,41 +52,36 @@ _NAMES = {
 }
 
 
-def operator_costs(
-    operators: Sequence[Operator], ran: Sequence[Span], total: Figures
+def by_order(
+    operators: Sequence[Operator], ran: Sequence[Ran], unit: Unit
 ) -> tuple[OperatorCost, ...]:
-    """Return the instructions of each operator of the file, then of what else ran.
+    """Return what each operator of the file takes, then what else ran.
 
-    Indices are those of the file; -1 is what is not of it: an operator that XNNPACK added, and what
-    the runtime does outside of all operators. An operator without a number was fused into another,
-    or could not be told apart from its neighbours.
+    An operator without a cost was fused into another, or could not be told apart from its
+    neighbours.
 
     Args:
-        operators: Of the file.
+        operators: Of the file's main graph.
         ran: What ran, in order.
-        total: Figures of the whole inference.
+        unit: What costs count.
     """
     layers = {each.index: each.layer for each in operators}
-    own = {span.node for span in ran if span.node is not None}
+    own = {each.node for each in ran if each.node is not None}
     left = [each for each in operators if each.index not in own]
-    theirs = [k for k, span in enumerate(ran) if span.node is None]
+    theirs = [k for k, each in enumerate(ran) if each.node is None]
     pairs = _aligned(left, [ran[k] for k in theirs])
-    whose = {k: span.node for k, span in enumerate(ran) if span.node is not None}
+    whose = {k: each.node for k, each in enumerate(ran) if each.node is not None}
     whose |= {theirs[k]: left[i].index for i, k in pairs}
-    found, extra, before = dict[int, int](), list[OperatorCost](), NOT_OF_THE_FILE
-    for k, span in enumerate(ran):
-        cost = span.figures["instructions"]
+    found, extra, before = dict[int, float](), list[OperatorCost](), NOT_OF_THE_FILE
+    for k, each in enumerate(ran):
         if k in whose:
             before = whose[k]
-        if k in whose or (span.name.startswith(_ACTIVATION) and before in found):
-            found[before] = found.get(before, 0) + cost
+        if k in whose or (each.name.startswith(_ACTIVATION) and before in found):
+            found[before] = found.get(before, 0) + each.cost
         else:
-            extra.append(_extra(span.name, f"after {layers.get(before, 'the input')}", cost))
-    rows = [_row(each, found.get(each.index)) for each in operators]
-    rest = total["instructions"] - sum(row.instructions or 0 for row in (*rows, *extra))
-    if rest > 0:
-        extra.append(_extra("runtime", "outside of all operators", rest))
-    return (*rows, *extra)
+            after = f"after {layers.get(before, 'the input')}"
+            extra.append(added(each.name, after, each.cost, unit))
+    return (*of_the_file(operators, found, unit), *extra)
 
 
 def fits(kind: str, name: str) -> bool:
@@ -102,11 +95,11 @@ def fits(kind: str, name: str) -> bool:
     return plain.startswith(said) or said.startswith(plain)
 
 
-def _aligned(left: Sequence[Operator], theirs: Sequence[Span]) -> list[tuple[int, int]]:
+def _aligned(left: Sequence[Operator], theirs: Sequence[Ran]) -> list[tuple[int, int]]:
     """Return the longest list of pairs that fit and keep both orders; early ones first."""
     rows, columns = len(left), len(theirs)
     best = [[0] * (columns + 1) for _ in range(rows + 1)]
-    good = [[fits(each.kind, span.name) for span in theirs] for each in left]
+    good = [[fits(each.kind, one.name) for one in theirs] for each in left]
     for i in range(rows - 1, -1, -1):
         for k in range(columns - 1, -1, -1):
             skipped = max(best[i + 1][k], best[i][k + 1])
@@ -121,19 +114,3 @@ def _aligned(left: Sequence[Operator], theirs: Sequence[Span]) -> list[tuple[int
         else:
             k += 1
     return pairs
-
-
-def _row(operator: Operator, instructions: int | None) -> OperatorCost:
-    return OperatorCost(
-        index=operator.index,
-        kind=operator.kind,
-        layer=operator.layer,
-        where="cpu" if instructions is not None else "cpu, not told apart",
-        instructions=instructions,
-    )
-
-
-def _extra(kind: str, layer: str, instructions: int) -> OperatorCost:
-    return OperatorCost(
-        index=NOT_OF_THE_FILE, kind=kind, layer=layer, where="cpu", instructions=instructions
-    )

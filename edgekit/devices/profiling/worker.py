@@ -12,28 +12,27 @@ import msgspec
 
 from edgekit.bench.job import Job
 from edgekit.bench.worker import sample_of
-from edgekit.devices.by_operator.rows import middle
+from edgekit.devices.profiling.rows import middle
 from edgekit.errors import EdgekitError
 from edgekit.runtimes.feed import one_batch
+from edgekit.spawn import answering
 
 _MOST_RUNS = 500  # ONNX Runtime keeps every event until the end
 
 
 def main(kind: str) -> int:
     """Profile a file of a format; an error is the last line of stderr, and the exit code 1."""
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        job = Job.decode(sys.stdin.buffer.read())
-        sample, native = sample_of(job)
-        stored = one_batch(job.artifact.inputs, sample, native=native)
-        profiler = importlib.import_module(f"edgekit.devices.by_operator.{kind}")
-        inferences = list(profiler.inferences(job, stored, turns(job)))
-        rows = middle(inferences)
-    except EdgekitError as error:
-        sys.stderr.write(f"\n{' '.join(str(error).split())}\n")
-        return 1
-    with os.fdopen(answer, "wb") as out:
+    with answering() as out:
+        try:
+            job = Job.decode(sys.stdin.buffer.read())
+            sample, native = sample_of(job)
+            stored = one_batch(job.artifact.inputs, sample, native=native)
+            profiler = importlib.import_module(f"edgekit.devices.profiling.{kind}")
+            inferences = list(profiler.inferences(job, stored, turns(job)))
+            rows = middle(inferences)
+        except EdgekitError as error:
+            sys.stderr.write(f"\n{' '.join(str(error).split())}\n")
+            return 1
         out.write(msgspec.json.encode(rows))
     os._exit(0)
 
