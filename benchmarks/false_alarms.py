@@ -71,6 +71,7 @@ def rows(repeats: int = SESSIONS) -> Iterator[Row]:
                 alone = [measure(artifact, min_runs=SAMPLES, min_seconds=0.0) for _ in range(2)]
             for pair in itertools.combinations(timings(taken), 2):
                 turns.add(*rng.sample(pair, 2))
+            _say(at + 1, repeats, turns)
             facts = {"cpu": alone[0].host.cpu}
             runs.alone += [Timing(samples_ms=m.samples_ms, threads=1, facts=facts) for m in alone]
     pairs = list(itertools.combinations(runs.alone, 2))
@@ -78,6 +79,13 @@ def rows(repeats: int = SESSIONS) -> Iterator[Row]:
         runs.add(*rng.sample(pair, 2))
     yield from said("files that took turns", turns, found_bar=0.95)
     yield from said("runs of one process", runs, found_bar=None)
+
+
+def _say(done: int, sessions: int, tally: Tally) -> None:
+    """Say on standard error how far an hour's work is."""
+    if done % 10 == 0:
+        print(f"{done} of {sessions} sessions: {tally.alarms} false alarms and {tally.found} found "
+              f"of {tally.comparisons:,}", file=sys.stderr, flush=True)  # fmt: skip
 
 
 def float_file(folder: Path) -> Path:
