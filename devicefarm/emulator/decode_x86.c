@@ -112,6 +112,13 @@ static int with_constant(const opcode *o) {
   return code == 0xf0 ? INTEGER : VECTOR_INTEGER;
 }
 
+bool gathers_by_4(const uint8_t *bytes, size_t size) {
+  if (size < 6 || bytes[0] != 0xc4 || (bytes[1] & 31) != 2) return false;
+  bool plain = bytes[1] & 0x40; /* no bit more for the index */
+  bool gather = bytes[3] >= 0x90 && bytes[3] <= 0x93;
+  return plain && gather && (bytes[4] & 7) == 4 && ((bytes[5] >> 3) & 7) == 4;
+}
+
 int classify_x86(const uint8_t *bytes, size_t size) {
   opcode found = parse(bytes, size);
   switch (found.map) {

@@ -7,6 +7,9 @@
  * Each translated block counts how often it ran; a total is the sum over all blocks of that number
  * times what the block holds. `loads` and `stores` are instructions that read or wrote memory.
  *
+ * `gathers` are those that `gathers_by_4` finds, in all inferences so far; without any there is no
+ * such line.
+ *
  * The first marked inference begins with empty caches, each later one with what the first left: so
  * all but the first give the same numbers.
  */
@@ -44,7 +47,7 @@ enum { INSTRUCTIONS, LOADS, STORES, LOAD_BYTES, STORE_BYTES, L1_MISSES, L2_MISSE
 typedef struct block {
   uint64_t runs;
   struct block *next;
-  uint32_t held[CLASSES];
+  uint32_t held[CLASSES], gathers; /* the latter by register 4 */
 } block;
 
 typedef struct {
@@ -133,6 +136,8 @@ static void translate(uint64_t plugin, void *code) {
     int kind = classify(at, t32);
     made->held[kind]++;
     all[i].home = made;
+    if (architecture == X86 && gathers_by_4(qemu_plugin_insn_data(at), qemu_plugin_insn_size(at)))
+      made->gathers++;
     if (architecture != AARCH64 || kind <= PREFETCH || kind == OTHER)
       qemu_plugin_register_vcpu_mem_cb(at, access, NO_REGISTERS, READS_AND_WRITES, &all[i]);
   }
@@ -164,8 +169,17 @@ static void start(void) {
   if (inferences++) cache_restore(&l1), cache_restore(&l2);
 }
 
+static void tell_gathers(void) {
+  char text[64];
+  uint64_t sum = 0;
+  for (block *each = blocks; each; each = each->next) sum += each->runs * each->gathers;
+  int size = snprintf(text, sizeof text, "gathers %llu\n", (unsigned long long)sum);
+  if (sum && write(out, text, (size_t)size) != size) abort();
+}
+
 static void finish(void) {
   tell("total", begun);
+  tell_gathers();
   if (inferences == 1) cache_keep(&l1), cache_keep(&l2);
 }
 

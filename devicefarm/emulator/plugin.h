@@ -23,6 +23,9 @@ int classify_a32(uint32_t word);
 int classify_t32(uint32_t first, uint32_t second);
 int classify_x86(const uint8_t *bytes, size_t size);
 
+/* Whether an AVX2 gather has its index in vector register 4: there qemu 7.2 reads other addresses. */
+bool gathers_by_4(const uint8_t *bytes, size_t size);
+
 /* To which of its two sets of instructions a 32-bit Arm's one belongs: qemu does not tell, and gives
  * T32 instructions before the last half word of a page that one besides. A guess goes by what most
  * of A32 have, a condition that is always true. */

@@ -6,7 +6,7 @@
  * SAMPLES times all inputs, raw. MODE `outputs` writes SAMPLES times all outputs to `out`. MODE
  * `count` runs the last sample once, and then marks MARKED inferences off for the plugin;
  * `operators` profiles one more after that. Standard output carries lines that begin with a word:
- * input, output, event, node, profile, done; of names, what is no plain character is `\xHH`.
+ * input, output, event, node, profile, gathers, done; of names, what is no plain character is `\xHH`.
  *
  * Exit codes: 3, the runtime does not take the file; 4, something else is wrong: the runtime cannot
  * be loaded, or is another than it should be.
@@ -37,7 +37,7 @@ int profiling;
 uint64_t (*profiled_clock)(uint64_t look);
 static const char *folder;
 
-void mark(int kind) { syscall(SYS_getpriority, WHICH, kind); }
+void mark(int kind) { plain_call(SYS_getpriority, WHICH, kind); }
 
 static inline void tell(struct timespec *now, uint64_t us) {
   now->tv_sec = (time_t)(us / 1000000);
@@ -136,8 +136,25 @@ void give(FILE *out, const void *from, size_t size) {
   if (fwrite(from, 1, size, out) != size) fail(BROKEN, "out cannot be written");
 }
 
+/* Whether AVX2 gathers read what they should, also by an index in vector register 4. */
+static int gathers_right(void) {
+#ifdef __x86_64__
+  if (!__builtin_cpu_supports("avx2")) return 1;
+  static const int table[4] = {5, 6, 7, 8}, index[4] = {3, 2, 1, 0};
+  int found[4] = {0};
+  __asm__ volatile(
+      "vmovdqu (%1), %%xmm4\n vpcmpeqd %%xmm6, %%xmm6, %%xmm6\n"
+      "vpgatherdd %%xmm6, (%0, %%xmm4, 4), %%xmm0\n vmovdqu %%xmm0, (%2)"
+      : : "r"(table), "r"(index), "r"(found) : "memory", "xmm0", "xmm4", "xmm6");
+  for (int i = 0; i < 4; i++)
+    if (found[i] != table[index[i]]) return 0;
+#endif
+  return 1;
+}
+
 int main(int count, char **words) {
   setvbuf(stdout, NULL, _IOLBF, 0);
+  if (gathers_right()) puts("gathers right");
   if (count != 5) fail(BROKEN, "expected FOLDER MODE SAMPLES MARKED");
   folder = words[1];
   int operators = !strcmp(words[2], "operators"), computing = !strcmp(words[2], "outputs");
@@ -154,6 +171,7 @@ int main(int count, char **words) {
   fclose(out);
   if (!computing) run(); /* what is done once is done now */
   tell_outputs();
+  end_turns();
   mark(READY);
   for (int i = atoi(words[4]); i > 0; i--) {
     mark(BEGIN);

@@ -16,6 +16,11 @@ extern int profiling;  /* whether each look is a mark */
 extern uint64_t inferences; /* that were, when `profile` is called */
 extern uint64_t (*profiled_clock)(uint64_t look); /* what the clock then tells, if not looks; in us */
 
+/* Of turns.c: the C library's own `syscall`; and what lets all threads come to rest, for good. */
+typedef long system_call(long number, ...);
+extern system_call *plain_call;
+void end_turns(void);
+
 void mark(int kind);
 void fail(int code, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 void end_line(const char *name); /* the name, spelled out, as the last word of a line */

@@ -138,7 +138,7 @@ def parts(tmp_path_factory):
     command = [compiler, "-Wall", "-Wextra", "-Werror", "-O1", "-ffreestanding", "-shared", "-fPIC"]
     subprocess.run([*command, *sources, "-o", str(target)], check=True, timeout=60)
     library = ctypes.CDLL(str(target))
-    library.cache_hit.restype = ctypes.c_bool
+    library.cache_hit.restype = library.gathers_by_4.restype = ctypes.c_bool
     library.cache_hit.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
     for name in ("cache_keep", "cache_restore"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
@@ -157,6 +157,22 @@ def test_arm_instructions_have_their_class(parts, word, text, expected):
 def test_x86_instructions_have_their_class(parts, code, text, expected):
     content = bytes.fromhex(code)
     assert CLASSES[parts.classify_x86(content, ctypes.c_size_t(len(content)))] == expected, text
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        ("c4e24d9204a7", "vgatherdps %ymm6,(%rdi,%ymm4,4),%ymm0", True),
+        ("c4c2c99144e108", "vpgatherqq %xmm6,0x8(%r9,%xmm4,8),%xmm0", True),
+        ("c4a24d9204a7", "vgatherdps %ymm6,(%rdi,%ymm12,4),%ymm0", False),
+        ("c4e24d9204af", "vgatherdps %ymm6,(%rdi,%ymm5,4),%ymm0", False),
+        ("c4a2754014a7", "vpmulld (%rdi,%r12,4),%ymm1,%ymm2", False),
+        ("c4e275401424", "vpmulld (%rsp),%ymm1,%ymm2", False),
+    ],
+)
+def test_gathers_by_register_4_are_found(parts, code, text, expected):
+    content = bytes.fromhex(code)
+    assert parts.gathers_by_4(content, ctypes.c_size_t(len(content))) == expected, text
 
 
 @given(word=st.integers(0, 2**32 - 1), code=st.binary(min_size=1, max_size=15))

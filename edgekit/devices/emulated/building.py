@@ -135,7 +135,7 @@ class Build:
 
     def _build_runner(self, name: str, folder: Path) -> None:
         here = _folder()
-        parts = [str(here / "runner.c"), str(here / f"run_{name}.c")]
+        parts = [str(here / part) for part in ("runner.c", "turns.c", f"run_{name}.c")]
         flags = ["-O2", "-rdynamic", "-ldl", "-o", f"runner-{name}"]
         if self.cross is None:
             _compile([compiler(), *parts, *flags], folder, None)
