@@ -43,7 +43,8 @@ def with_costs(
         why = f" ({said[0].removeprefix(NOT_TOLD)})" if said else ""
         raise OptionError(
             f"{name}: {asked} did not tell what each operator costs{why}; devices that can are "
-            "emulated boards such as raspberry-pi-4, NPUs such as ethos-u55-128, and this host"
+            "emulated boards such as raspberry-pi-4, NPUs such as ethos-u55-128"
+            + (", and this host" if "host" not in asked.split(", ") else "")
         )
     return _with(graph, telling[0])
 
