@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_python import plain_python
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact, TensorSpec
@@ -78,7 +78,7 @@ def test_a_browser_that_is_gone_is_told_apart(pipes) -> None:
 
 
 def program(path: Path, text: str) -> Chromium:
-    path.write_text(f"#!{sys.executable}\n{text}\n")
+    path.write_text(f"#!{plain_python()}\n{text}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return Chromium(program=path)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from plain_python import plain_python
 
 from edgekit.devices.provision import apt, store
 from edgekit.devices.provision.apt import Bundle
@@ -47,7 +48,7 @@ def machine(tmp_path, monkeypatch):
     log.touch()
     texts = {"apt-get": APT_GET.format(log=str(log), broken=str(broken)), "dpkg-deb": DPKG_DEB}
     for name, text in texts.items():
-        (tools / name).write_text(f"#!{sys.executable}\n{text}")
+        (tools / name).write_text(f"#!{plain_python()}\n{text}")
         (tools / name).chmod(0o755)
     status = tmp_path / "status"
     status.write_text("Package: other\nStatus: here\n\nPackage: mine\nStatus: here\n")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import stat
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_python import plain_python
 
 from edgekit.devices import load_device
 from edgekit.devices.browser import BrowserBackend
@@ -30,7 +30,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (place / "archive").write_bytes(archive.getvalue())
     client = place / "npm"
     client.write_text(
-        f"#!{sys.executable}\n"
+        f"#!{plain_python()}\n"
         "import pathlib, sys\n"
         "sys.argv[1:] == ['pack', '--ignore-scripts', '--silent', '@some/thing@1.2.3'] or sys.exit("
         "'npm error 404 Not Found')\n"

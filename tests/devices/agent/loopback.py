@@ -9,7 +9,6 @@ import resource
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import venv
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from plain_python import plain_python
 
 from edgekit.devices import known_model
 from edgekit.devices.declaration import Address, Device
@@ -205,7 +205,7 @@ def running_sshd(folder: Path, scratch: Path, most_bytes: int) -> Iterator[Sshd]
     )  # fmt: skip
     address = Address(
         host="127.0.0.1", port=port, user=user, key=str(folder / "client"),
-        known_hosts=str(folder / "known"), python=sys.executable,
+        known_hosts=str(folder / "known"), python=plain_python(),
     )  # fmt: skip
     device = Device(name="board", kind="ssh", description="sshd on loopback", address=address)
     sshd = Sshd(psutil.Process(process.pid), folder, scratch, device)

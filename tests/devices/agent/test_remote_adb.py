@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from loopback import free_port, processes_in, wait_for
+from plain_python import plain_python
 
 from edgekit import runtimes
 from edgekit.devices import Device, Request, backend_of, known_model
@@ -67,7 +68,7 @@ def running_phone(scratch: Path, features: str) -> Iterator[Phone]:
     )  # fmt: skip
     with process:
         assert process.stdout.readline() == b"ready\n"
-        address = Address(serial=f"127.0.0.1:{port}", python=sys.executable)
+        address = Address(serial=f"127.0.0.1:{port}", python=plain_python())
         device = Device(name="phone", kind="adb", description="a daemon of ours", address=address)
         try:
             yield Phone(psutil.Process(process.pid), scratch, device)
