@@ -71,7 +71,7 @@ def rows(repeats: int = SESSIONS) -> Iterator[Row]:
                 alone = [measure(artifact, min_runs=SAMPLES, min_seconds=0.0) for _ in range(2)]
             for pair in itertools.combinations(timings(taken), 2):
                 turns.add(*rng.sample(pair, 2))
-            _say(at + 1, repeats, turns)
+            _tell_progress(at + 1, repeats, turns)
             facts = {"cpu": alone[0].host.cpu}
             runs.alone += [Timing(samples_ms=m.samples_ms, threads=1, facts=facts) for m in alone]
     pairs = list(itertools.combinations(runs.alone, 2))
@@ -81,7 +81,7 @@ def rows(repeats: int = SESSIONS) -> Iterator[Row]:
     yield from said("runs of one process", runs, found_bar=None)
 
 
-def _say(done: int, sessions: int, tally: Tally) -> None:
+def _tell_progress(done: int, sessions: int, tally: Tally) -> None:
     """Say on standard error how far an hour's work is."""
     if done % 10 == 0:
         print(f"{done} of {sessions} sessions: {tally.alarms} false alarms and {tally.found} found "

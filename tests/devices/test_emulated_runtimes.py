@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from installed import demand_one_result, ready
+from exactness import demand_one_result
+from installed import ready
 
 from edgekit import runtimes
 from edgekit.devices import Request, load_device

@@ -8,15 +8,16 @@ import sys
 import numpy as np
 import pytest
 import stateful_files as files
-from installed import demand_one_result, ready
+from exactness import demand_one_result
+from installed import ready
 
 from edgekit import runtimes
-from edgekit.auditing import audit
 from edgekit.benchmarking import benchmark
 from edgekit.devices import Request, load_device
 from edgekit.devices.emulated import EmulatedBackend, probe
 from edgekit.devices.emulated.inference import studied
 from edgekit.devices.emulated.tools import Kit, declared, taking
+from edgekit.devices.operators.file import FileOperators
 from edgekit.devices.runtime_choice import WITH_STATE, kind_of, with_runtime
 from edgekit.devices.state import state_of
 from edgekit.errors import ArtifactError, DeviceError
@@ -180,8 +181,8 @@ def test_the_interpreter_runs_the_kernels_of_the_c_interface(name, plain):
     for runtime in ("ai-edge-litert", "litert-interpreter"):
         device = ready(name, runtime)
         cpu, _ = declared(device)
-        audited = audit(plain.path, packed=False)
-        found = studied(cpu, Kit(device).tools(), plain, audited, Request(operators=False))
+        operators = FileOperators.read(plain.path)
+        found = studied(cpu, Kit(device).tools(), plain, operators, Request(operators=False))
         counts.append(found.counts)
         assert found.agreement.identical_share == 1.0
     native, python = counts

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.auditing import AuditResult, audit
+from edgekit.auditing import AuditResult
 from edgekit.devices.backend import Fetch, Outputs, Request, Samples, State
 from edgekit.devices.bare import bare
 from edgekit.devices.declaration import Device
@@ -20,6 +20,7 @@ from edgekit.devices.emulated.inference import computed, computed_in_parts, reme
 from edgekit.devices.emulated.part import Tools
 from edgekit.devices.emulated.tools import Kit, declared, taking
 from edgekit.devices.figures import Basis, Counts, DeviceMeasurement, Latency, MemoryUse
+from edgekit.devices.operators.file import FileOperators
 from edgekit.devices.runtime_choice import FORMATS, runtimes_of, with_runtime
 from edgekit.errors import ArtifactError, DeviceError, MissingExtra
 from edgekit.files import scratch
@@ -80,18 +81,19 @@ class EmulatedBackend:
         device = taking(device, artifact)
         cpu, runtime = declared(device)
         tools = Kit(device).tools()
-        audited = audit(artifact.path, packed=False)
-        found = studied(cpu, tools, artifact, audited, request)
+        file = FileOperators.read(artifact.path)
+        found = studied(cpu, tools, artifact, file, request)
         bases: dict[str, Basis] = {"counts": "counted", "memory": "computed"}
         if found.operators:
             bases["operators"] = "counted"
-        latency = _latency(device, found.counts, audited, request)
+        latency = _latency(device, found.counts, file.audited, request)
         if latency is not None:
             bases["latency"] = "modelled"
         return replace(
             bare(device, artifact),
             memory=MemoryUse(
-                artifact_kib=artifact.size_bytes / 1024, weights_kib=audited.weight_bytes / 1024
+                artifact_kib=artifact.size_bytes / 1024,
+                weights_kib=file.audited.weight_bytes / 1024,
             ),
             runtime={runtime.name: runtime.version},
             latency=latency,

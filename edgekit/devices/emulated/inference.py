@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,6 @@ from numpy.typing import NDArray
 
 from edgekit import runtimes
 from edgekit.artifact import Artifact
-from edgekit.auditing import AuditResult
-from edgekit.auditing.read import read_program
 from edgekit.cpu import cpu_facts
 from edgekit.devices.agreement import SAMPLES, agreement, default_samples
 from edgekit.devices.backend import Request
@@ -29,14 +26,11 @@ from edgekit.devices.emulated.lines import Counted, Figures, counts_of
 from edgekit.devices.emulated.part import Program, Tools
 from edgekit.devices.emulated.spans import spans, watched
 from edgekit.devices.figures import Agreement, Counts, OperatorCost
-from edgekit.devices.operators.by_name import by_name
-from edgekit.devices.operators.by_order import by_order
-from edgekit.devices.operators.places import places_in_onnx, places_in_openvino
+from edgekit.devices.operators.file import FileOperators
 from edgekit.devices.operators.ran import outside
 from edgekit.devices.reference_kernels import reference_outputs
 from edgekit.devices.state import state_of
 from edgekit.errors import DeviceError
-from edgekit.extras import load
 from edgekit.files import scratch
 
 _LARGE = 50_000_000  # multiply-accumulates from which on emulating takes seconds
@@ -56,7 +50,7 @@ class Found:
 
 
 def studied(
-    cpu: Cpu, tools: Tools, artifact: Artifact, audited: AuditResult, request: Request
+    cpu: Cpu, tools: Tools, artifact: Artifact, file: FileOperators, request: Request
 ) -> Found:
     """Run a file for counts, for outputs, and for its operators, at the same time.
 
@@ -65,7 +59,7 @@ def studied(
         DataError: the samples do not fit it.
         DeviceError: the emulator failed.
     """
-    few = 1 if audited.macs > _LARGE else SAMPLES
+    few = 1 if file.audited.macs > _LARGE else SAMPLES
     samples = request.samples or default_samples(artifact, count=few)
     if remembers(artifact):
         samples = {name: rows[:1] for name, rows in samples.items()}
@@ -84,7 +78,7 @@ def studied(
     operators: tuple[OperatorCost, ...] = ()
     if "operators" in results:
         try:
-            operators = _operators(audited, total, results["operators"], tools.program)
+            operators = _operators(file, total, results["operators"], tools.program)
         except DeviceError as error:
             warnings.append(f"operators cannot be told apart: {error}")
     return Found(
@@ -177,32 +171,22 @@ def _without(figures: Figures, less: Figures) -> Figures:
 
 
 def _operators(
-    audited: AuditResult, total: Figures, result: Result, program: Program
+    file: FileOperators, total: Figures, result: Result, program: Program
 ) -> tuple[OperatorCost, ...]:
     if result.counted is None:
         raise DeviceError("the plugin wrote nothing")
     told, ticks = result.told, result.counted.ticks
-    if audited.format == "onnx":
+    if file.audited.format == "onnx":
         nodes = onnx_profile.nodes_of(result.profile, told.profiled_from)
         ran = onnx_profile.costs(nodes, ticks, total)
-        rows = by_name(audited.operators, ran, places_in_onnx(audited), "instructions")
-    elif audited.format == "openvino":
-        _, read, _ = read_program(audited.path)
-        places = places_in_openvino(audited.path, read)
+    elif file.audited.format == "openvino":
         ran = openvino_profile.costs(told.nodes, ticks, total)
-        rows = by_name(audited.operators, ran, places, "instructions")
+    elif program.idle:
+        ran = watched(told.events, ticks, file.in_main_graph)
     else:
-        main = _main_operators(audited.path)
-        ran = watched(told.events, ticks, main) if program.idle else spans(told.events, ticks)
-        rows = by_order(audited.operators[:main], ran, "instructions")
+        ran = spans(told.events, ticks)
+    rows = file.matched(ran, "instructions")
     return (*rows, *outside(rows, total["instructions"]))
-
-
-def _main_operators(path: str | Path) -> int:
-    """Return how many operators the main graph has; those of bodies of loops come after them."""
-    schema = load("ai_edge_litert.schema_py_generated")
-    graph = schema.Model.GetRootAs(Path(path).read_bytes(), 0).Subgraphs(0)
-    return int(graph.OperatorsLength())
 
 
 def _here(artifact: Artifact, samples: Arrays, *, plain: bool) -> tuple[Arrays, str, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edgekit.auditing import Operator
 from edgekit.devices.figures import OperatorCost
-from edgekit.devices.operators.ran import Ran, Unit, added, of_the_file
+from edgekit.devices.operators.ran import Ran, Unit, not_of_the_file, of_the_file
 
 
 def by_name(
@@ -25,6 +25,8 @@ def by_name(
         if (index := places.get(each.name)) is not None:
             spent[index] = spent.get(index, 0) + each.cost
     extra = [
-        added(each.kind, each.name, each.cost, unit) for each in ran if each.name not in places
+        not_of_the_file(each.kind, each.name, each.cost, unit)
+        for each in ran
+        if each.name not in places
     ]
     return (*of_the_file(operators, spent, unit), *extra)

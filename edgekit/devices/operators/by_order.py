@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edgekit.auditing import Operator
 from edgekit.devices.figures import OperatorCost
-from edgekit.devices.operators.ran import NOT_OF_THE_FILE, Ran, Unit, added, of_the_file
+from edgekit.devices.operators.ran import NOT_OF_THE_FILE, Ran, Unit, not_of_the_file, of_the_file
 
 _ACTIVATION = "Clamp"  # of the operator before it, which the file holds as one with it
 _CONVOLUTION = r"Convolution|Fully Connected"
@@ -80,7 +80,7 @@ def by_order(
             found[before] = found.get(before, 0) + each.cost
         else:
             after = f"after {layers.get(before, 'the input')}"
-            extra.append(added(each.name, after, each.cost, unit))
+            extra.append(not_of_the_file(each.name, after, each.cost, unit))
     return (*of_the_file(operators, found, unit), *extra)
 
 

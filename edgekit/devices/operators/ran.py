@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.auditing import Operator
@@ -35,7 +35,7 @@ def of_the_file(
     ]
 
 
-def added(kind: str, layer: str, cost: float, unit: Unit) -> OperatorCost:
+def not_of_the_file(kind: str, layer: str, cost: float, unit: Unit) -> OperatorCost:
     """Return the row of something that is not of the file."""
     return _row(NOT_OF_THE_FILE, kind, layer, cost, unit)
 
@@ -43,16 +43,17 @@ def added(kind: str, layer: str, cost: float, unit: Unit) -> OperatorCost:
 def outside(rows: Sequence[OperatorCost], total: int) -> list[OperatorCost]:
     """Return a row of the instructions that no other row holds, if there are any."""
     rest = total - sum(row.instructions or 0 for row in rows)
-    return [added("runtime", "outside of all operators", rest, "instructions")] if rest > 0 else []
+    return (
+        [not_of_the_file("runtime", "outside of all operators", rest, "instructions")]
+        if rest > 0
+        else []
+    )
 
 
 def _row(index: int, kind: str, layer: str, cost: float | None, unit: Unit) -> OperatorCost:
-    counts = cost is not None and unit == "instructions"
-    return OperatorCost(
-        index=index,
-        kind=kind,
-        layer=layer,
-        where="cpu" if cost is not None else "cpu, not told apart",
-        instructions=int(cost) if cost is not None and counts else None,
-        latency_ms=None if counts else cost,
-    )
+    if cost is None:
+        return OperatorCost(index=index, kind=kind, layer=layer, where="cpu, not told apart")
+    row = OperatorCost(index=index, kind=kind, layer=layer)
+    if unit == "instructions":
+        return replace(row, instructions=int(cost))
+    return replace(row, latency_ms=cost)

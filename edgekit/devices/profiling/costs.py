@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from edgekit.artifact import Artifact
-from edgekit.auditing import AuditResult
-from edgekit.auditing.program import Program
-from edgekit.auditing.read import read_program
 from edgekit.bench.job import Job
 from edgekit.bench.process import kept
 from edgekit.devices.backend import Request, Samples
 from edgekit.devices.figures import OperatorCost
-from edgekit.devices.operators.by_name import by_name
-from edgekit.devices.operators.by_order import by_order
-from edgekit.devices.operators.places import places_in_onnx, places_in_openvino
+from edgekit.devices.operators.file import FileOperators
 from edgekit.devices.operators.ran import Ran
 from edgekit.devices.profiling.rows import Row, demand_resolution
 from edgekit.errors import DeviceError
@@ -40,9 +34,8 @@ def operator_times(
         ArtifactError: the file cannot be read.
     """
     rows = _profiled(artifact, request, sample)
-    _, program, audited = read_program(artifact.path)
     ran = [Ran(name=row.name, kind=row.kind, node=row.node, cost=row.us / 1e3) for row in rows]
-    return _MATCHED[artifact.format](program, audited, ran)
+    return FileOperators.read(artifact.path).matched(ran, "latency_ms")
 
 
 def _profiled(artifact: Artifact, request: Request, sample: Samples | None) -> list[Row]:
@@ -67,23 +60,3 @@ def _profiled(artifact: Artifact, request: Request, sample: Samples | None) -> l
         raise DeviceError(f"the process that profiled it died ({how})") from error
     demand_resolution(rows)
     return rows
-
-
-def _tflite(program: Program, audited: AuditResult, ran: Sequence[Ran]) -> tuple[OperatorCost, ...]:
-    main = sum(node.graph == 0 for node in program.nodes)  # those of bodies of loops come after
-    return by_order(audited.operators[:main], ran, "latency_ms")
-
-
-def _onnx(program: Program, audited: AuditResult, ran: Sequence[Ran]) -> tuple[OperatorCost, ...]:
-    return by_name(audited.operators, ran, places_in_onnx(audited), "latency_ms")
-
-
-def _openvino(
-    program: Program, audited: AuditResult, ran: Sequence[Ran]
-) -> tuple[OperatorCost, ...]:
-    places = places_in_openvino(audited.path, program)
-    return by_name(audited.operators, ran, places, "latency_ms")
-
-
-_Match = Callable[[Program, AuditResult, Sequence[Ran]], tuple[OperatorCost, ...]]
-_MATCHED: Mapping[str, _Match] = {"tflite": _tflite, "onnx": _onnx, "openvino": _openvino}
