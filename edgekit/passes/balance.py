@@ -19,6 +19,8 @@ from edgekit.passes.linear.layout import (
 
 Array = NDArray[Any]
 _LIMIT = 1e4
+_LEVELS = 255  # steps of an 8-bit activation
+_POWERS = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -73,28 +75,75 @@ def equalize(pairs: Sequence[Pair], rounds: int, tolerance: float = 1e-3) -> int
     return rounds
 
 
-def smooth(pair: Pair, largest: Array) -> Array:
-    """Balance a pair for kernels with one step a channel; return the factors.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Values:
+    """What is known of the values of each channel of a tensor: extremes, mean square."""
+
+    low: Array
+    high: Array
+    power: Array
+
+
+def smooth(
+    pair: Pair, read: Values, added: Sequence[Values], *, top: int, gain: float
+) -> None:  # fmt: skip
+    """Balance a pair for kernels with one step a channel, where that is worth it.
 
     There the range of a channel where it is made costs nothing, but that of its values does: all
     channels of an activation share one step. Xiao et al. 2022, "SmoothQuant", eq. 4 with alpha 1/2:
     s = sqrt(max |x| / max |w|), the weights of each reader taken in steps of their own output
-    channel. Depthwise kernels pay nothing at all for a factor: alpha is 1.
+    channel. Depthwise kernels pay nothing at all for a factor: alpha is 1. Of the powers of these
+    factors that one is taken that lets least rounding through to what readers make, as Lin et al.
+    2023, "AWQ", section 3.2, search it.
 
     Args:
         pair: Balanced in place.
-        largest: max |x| of each channel.
+        read: The channels as they are read.
+        added: What is added up to them, if that is rounded on its own.
+        top: The largest integer of weights.
+        gain: Share of the rounding, as a variance, that has to go; else nothing is done. The
+            estimate is rough, and channels of like range are best left as they were trained.
     """
+    factors = _smoothing(pair, read)
+    before = _noise(pair, read, added, np.ones_like(factors), top)
+    found = [(_noise(pair, read, added, factors**power, top), power) for power in _POWERS]
+    least, power = min(found)
+    if least <= (1 - gain) * before:
+        divide(pair, factors**power)
+
+
+def _smoothing(pair: Pair, read: Values) -> Array:
+    largest = np.maximum(np.abs(read.low), np.abs(read.high))
     usable = largest > 0
-    values = np.where(usable, largest, 1.0)
+    sizes = np.where(usable, largest, 1.0)
     if all(reader.layout.form == "depthwise" for reader, _ in pair.readers):
-        factors = values
+        factors = sizes
     else:
-        factors = equalizing_factors(values, _read_shares(pair))
+        factors = equalizing_factors(sizes, _read_shares(pair))
     middle = np.exp(np.log(factors[usable]).mean()) if usable.any() else 1.0
-    factors = np.where(usable, np.clip(factors / middle, 1 / _LIMIT, _LIMIT), 1.0)
-    divide(pair, factors)
-    return np.asarray(factors)
+    return np.where(usable, np.clip(factors / middle, 1 / _LIMIT, _LIMIT), 1.0)
+
+
+def _noise(
+    pair: Pair, read: Values, added: Sequence[Values], factors: Array, top: int
+) -> float:  # fmt: skip
+    """Return the variance that rounding brings to what readers make, summed over their channels.
+
+    That of a step d is d^2 / 12, of each value and of each weight; padding is not looked at.
+    """
+    squared = sum(_step(values, factors) ** 2 for values in (read, *added))
+    power, found = read.power / factors**2, 0.0
+    for reader, copies in pair.readers:
+        scaled = scale_inputs(reader.layout, reader.matrices, np.tile(factors, copies))
+        steps = np.abs(scaled).max(axis=1, keepdims=True) / top
+        rows = scale_inputs(reader.layout, np.ones_like(scaled), np.tile(power, copies))
+        found += squared * float(np.square(scaled).sum()) + float((np.square(steps) * rows).sum())
+    return found / 12
+
+
+def _step(values: Values, factors: Array) -> float:
+    low, high = (values.low / factors).min(), (values.high / factors).max()
+    return float(max(high, 0.0) - min(low, 0.0)) / _LEVELS
 
 
 def balance(pair: Pair) -> Array:

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
+from edgekit.calibrate.samples import Samples
 from edgekit.errors import OptionError
 from edgekit.passes.absorb import absorb, scaled
-from edgekit.passes.balance import Pair, equalize, smooth
+from edgekit.passes.balance import Pair, Values, equalize, smooth
 from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
 from edgekit.passes.fold import fold
 from edgekit.passes.graph import Graph, Node
-from edgekit.passes.linear.extremes import extremes
+from edgekit.passes.linear.extremes import Extremes, extremes
 from edgekit.passes.linear.gathered import gathered
-from edgekit.passes.linear.links import Link, Unlinked, links
-from edgekit.passes.linear.selection import refuse_behind
+from edgekit.passes.linear.links import Link, Unlinked, axis_made, links
+from edgekit.passes.linear.selection import refuse_behind, top_of
 from edgekit.passes.listed import layers_of, listed
 from edgekit.target import Target
 
 _CEILING = 6.0
+_LIKE = "its channels are of like range: factors would bring little"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,11 @@ class Equalize(Pass):
     Args:
         by: ``activations`` balances the range of a channel's values on calibration samples against
             that of the weights that read it (Xiao et al. 2022, eq. 4), as kernels want that have a
-            step for each output channel; ``weights`` the ranges of weights on both sides of a
-            channel (eq. 11), without any data, as kernels want that have one step for all.
+            step for each output channel;
+            ``weights`` the ranges of weights on both sides of a channel (eq. 11), without any data,
+            as kernels want that have one step for all.
+        gain: By activations, the share of the variance of rounding that has to go by estimate, 0
+            to 1; channels that would gain less are left as they were trained.
         rounds: By weights, at most so many; it ends where no factor moves any more.
         relu6: ``skip`` leaves layers before a ReLU6 alone; ``replace`` makes it a ReLU where no
             calibration sample comes near its ceiling.
@@ -53,12 +56,15 @@ class Equalize(Pass):
     name: ClassVar[str] = "equalize"
 
     by: Literal["activations", "weights"] = "activations"
+    gain: float = 0.5
     rounds: int = 50
     relu6: Literal["skip", "replace"] = "skip"
     absorb: Literal["none", "samples", "batch-norm"] = "none"
 
     def __post_init__(self) -> None:
         """Refuse options out of range."""
+        if not 0 <= self.gain < 1:
+            raise OptionError(f"gain: expected 0 or more and below 1, got {self.gain}")
         if self.rounds < 0:
             raise OptionError(f"rounds: expected 0 or more, got {self.rounds}")
         if self.by not in ("weights", "activations"):
@@ -91,7 +97,8 @@ class Equalize(Pass):
         taken = self._balance(graph, kept, pairs, context)
         write()
         done = [t for link, pair in zip(kept, pairs, strict=False) for t in _done(link, pair)]
-        figures = {"equalized": float(len(kept)), "rounds": float(taken)}
+        moved = sum(any(pair.factors != 1) for pair in pairs[: len(kept)])
+        figures = {"equalized": float(moved), "rounds": float(taken)}
         model = graph.model
         if self.absorb != "none":
             factors = {link.layers[0]: p.factors for link, p in zip(kept, pairs, strict=False)}
@@ -107,11 +114,9 @@ class Equalize(Pass):
         """Balance all pairs in place; return in how many rounds."""
         if self.by == "weights" or context.samples is None:
             return equalize(pairs, self.rounds)
-        readers = [link.readers[0] for link in kept]
-        seen = extremes(graph.model, [(r.tensor, r.axis) for r in readers], context.samples)
-        for pair, reader, one in zip(pairs, readers, seen, strict=False):
-            largest = np.maximum(np.abs(one.low), np.abs(one.high))
-            smooth(pair, largest.reshape(reader.copies, -1).max(axis=0))
+        top = top_of(None, context.target)
+        for pair, (read, *added) in zip(pairs, _seen(graph, kept, context.samples), strict=False):
+            smooth(pair, read, added, top=top, gain=self.gain)
         return 1
 
     def _links(self, graph: Graph, context: Context) -> tuple[list[Link], list[Treatment]]:
@@ -170,7 +175,33 @@ def _raise_ceiling(layer: Any) -> None:
         layer.activation = keras.activations.relu
 
 
+def _seen(graph: Graph, kept: Sequence[Link], samples: Samples) -> list[list[Values]]:
+    """Return what each link's channels are where they are read, and what is added up to that."""
+    watched = [
+        [
+            (link.readers[0].tensor, link.readers[0].axis),
+            *((m.node.output, axis_made(m.node)) for m in link.makers if len(link.makers) > 1),
+        ]
+        for link in kept
+    ]
+    found = iter(extremes(graph.model, [one for some in watched for one in some], samples))
+    return [
+        [
+            _values(next(found), link.readers[0].copies if place == 0 else 1)
+            for place in range(len(some))
+        ]
+        for link, some in zip(kept, watched, strict=True)
+    ]
+
+
+def _values(one: Extremes, copies: int) -> Values:
+    low, high, power = (part.reshape(copies, -1) for part in (one.low, one.high, one.power))
+    return Values(low=low.min(axis=0), high=high.max(axis=0), power=power.mean(axis=0))
+
+
 def _done(link: Link, pair: Pair) -> list[Treatment]:
     low, high = float(pair.factors.min()), float(pair.factors.max())
+    if low == high == 1:
+        return [Treatment(layer=name, skipped=_LIKE) for name in link.layers]
     text = f"channels divided by {low:.2g} to {high:.2g}"
     return [Treatment(layer=name, done=text) for name in link.layers]

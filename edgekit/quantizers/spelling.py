@@ -10,6 +10,7 @@ from edgekit.formats import tflite, tflite_edit
 
 _INT32 = 2
 _RELU6 = 3  # in the schema's ActivationFunctionType
+_VALID = 1  # in its Padding
 
 
 def respell(content: bytes, *, wide: bool = False) -> bytes:
@@ -19,7 +20,9 @@ def respell(content: bytes, *, wide: bool = False) -> bytes:
     MUL(a, DIV(1, b)): a function of one number, which ``tables`` can write down. For ``wide``
     (16-bit) activations, which no table can, DIV stays, and SQUARED_DIFFERENCE and HARD_SWISH
     are spelled out. SPLIT with a part that nobody reads, which the converter's quantizer leaves in
-    float, becomes a SLICE for each part that is read.
+    float, becomes a SLICE for each part that is read. AVERAGE_POOL_2D over the whole map becomes
+    MEAN, whose result may have a scale of its own: means are a fraction of the values that they
+    are of, and steps as coarse as those lose several bits.
     """
     spellings = _WIDE_SPELLINGS if wide else _SPELLINGS
     model = tflite.parse(content)
@@ -120,6 +123,20 @@ def _slice(model: Any, source: int, output: int, place: tuple[list[int], list[in
     return tflite_edit.operator(model, "SLICE", [source, begin, size], [output], options)
 
 
+def _pool(model: Any, operator: Any) -> list[Any]:
+    tensors, options = model.subgraphs[0].tensors, operator.builtinOptions
+    (source,) = operator.inputs
+    window = [options.filterHeight, options.filterWidth]
+    whole = [int(size) for size in tensors[source].shape[1:3]]
+    if window != whole or options.padding != _VALID or options.fusedActivationFunction:
+        return [operator]
+    name = f"{tensors[operator.outputs[0]].name.decode()};axes"
+    axes = tflite_edit.tensor(model, name, [2], "int32", value=np.array([1, 2]))
+    reducer = _options("ReducerOptionsT")
+    reducer.keepDims = True
+    return [tflite_edit.operator(model, "MEAN", [source, axes], list(operator.outputs), reducer)]
+
+
 def _square(model: Any, operator: Any) -> list[Any]:
     (value,) = operator.inputs
     return [_multiply(model, [value, value], operator.outputs)]
@@ -192,4 +209,10 @@ _WIDE_SPELLINGS = {
     "HARD_SWISH": _hard_swish,
     "SPLIT": _split,
 }
-_SPELLINGS = {"SQUARE": _square, "NEG": _negate, "DIV": _divide, "SPLIT": _split}
+_SPELLINGS = {
+    "SQUARE": _square,
+    "NEG": _negate,
+    "DIV": _divide,
+    "SPLIT": _split,
+    "AVERAGE_POOL_2D": _pool,
+}

@@ -124,7 +124,7 @@ def test_the_function_stays_the_same_on_random_graphs(data, seed):
     ends = [L.GlobalAveragePooling2D(), L.GlobalMaxPooling2D(keepdims=True), L.Flatten()]
     x = L.Flatten()(ends[data.draw(st.integers(0, 2))](x))
     by = data.draw(st.sampled_from(["weights", "activations"]))
-    run(uneven(keras.Model(inputs, L.Dense(3)(x)), seed), Equalize(by=by))
+    run(uneven(keras.Model(inputs, L.Dense(3)(x)), seed), Equalize(by=by, gain=0))
 
 
 def test_ranges_of_both_sides_are_equal_afterwards_through_flatten():
@@ -146,8 +146,7 @@ def test_a_depthwise_layer_is_balanced_on_both_sides():
     assert outcome.figures["equalized"] == 2
 
 
-@pytest.mark.parametrize("by", ["weights", "activations"])
-def test_sums_let_all_that_they_add_take_the_same_factors(by):
+def _summed():
     inputs = keras.Input((8, 8, 3))
     x = stem = L.ReLU()(L.Conv2D(4, 3, padding="same", name="stem")(inputs))
     for number in range(3):
@@ -157,10 +156,39 @@ def test_sums_let_all_that_they_add_take_the_same_factors(by):
     x = L.Conv2D(4, 1, activation="tanh")(L.Maximum()([x, stem]))
     x = L.ReLU()(L.BatchNormalization(name="preact")(x))
     x = L.Conv2D(2, 1, name="head")(x)
-    outcome = run(uneven(keras.Model(inputs, L.GlobalAveragePooling2D()(x))), Equalize(by=by))
+    return uneven(keras.Model(inputs, L.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.parametrize("by", ["weights", "activations"])
+def test_sums_let_all_that_they_add_take_the_same_factors(by):
+    model, joined = _summed(), ("stem", "out_0", "out_1", "out_2")
+    for name in joined:  # uneven in the same way, so that values want factors, too
+        layer = model.get_layer(name)
+        even = layer.kernel / np.abs(layer.kernel).max(axis=(0, 1, 2))
+        layer.kernel.assign(even * [0.01, 0.1, 1.0, 3.0])
+        layer.bias.assign([0.001, 0.01, 0.1, 0.3])
+    outcome = run(model, Equalize(by=by))
     done = {t.layer: t.done for t in outcome.treatments if t.done}
-    assert {"stem", "out_0", "out_1", "out_2", "preact"} <= set(done)
-    assert len({done[name] for name in ("stem", "out_0", "out_1", "out_2")}) == 1
+    assert {*joined, "preact"} <= set(done)
+    assert len({done[name] for name in joined}) == 1
+
+
+def test_channels_of_like_range_are_left_as_they_were_trained():
+    inputs = keras.Input((6, 6, 3))
+    rng = np.random.default_rng(0)
+    x = L.Conv2D(8, 3, activation="relu", name="maker")(inputs)
+    model = keras.Model(inputs, L.Conv2D(4, 3, name="reader")(x))
+    for layer in model.layers[1:]:
+        layer.kernel.assign(rng.normal(size=layer.kernel.shape))
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    before = [np.array(v) for v in model.get_layer("maker").get_weights()]
+    outcome = run(model, Equalize())
+    assert outcome.figures["equalized"] == 0
+    assert "like range" in said(outcome)["maker"]
+    for old, new in zip(before, outcome.model.get_layer("maker").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert run(copy, Equalize(gain=0)).figures["equalized"] == 1
 
 
 def test_activations_that_a_depthwise_layer_reads_get_one_range():
@@ -191,7 +219,7 @@ def test_one_dimension_and_dense_rows_and_channels_first():
 def test_what_is_left_alone_says_why():
     inputs = keras.Input((8, 8, 3))
     x = L.Conv2D(3, 1, name="added")(inputs)
-    x = L.Conv2D(4, 1, name="capped")(L.Add(name="add")([x, inputs]))
+    x = L.Conv2D(4, 1, name="capped")(L.Add(name="joined")([x, inputs]))
     x = L.Conv2D(4, 1, name="curved", activation="tanh")(L.ReLU(6.0, name="relu6")(x))
     shared = L.Conv2D(4, 1, name="shared")
     x = shared(shared(x))
@@ -275,7 +303,7 @@ def test_several_inputs_and_outputs_keep_their_names():
 
 
 @pytest.mark.parametrize(
-    "options", [{"rounds": -1}, {"relu6": "no"}, {"absorb": "all"}, {"by": "luck"}]
+    "options", [{"rounds": -1}, {"relu6": "no"}, {"absorb": "all"}, {"by": "luck"}, {"gain": 1}]
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match="expected"):

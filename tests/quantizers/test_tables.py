@@ -70,3 +70,46 @@ def test_a_respelled_file_computes_the_same_without_the_operators(wide):
     gone = {"SQUARE", "NEG"} | ({"SQUARED_DIFFERENCE", "HARD_SWISH"} if wide else set())
     assert not kinds & gone
     assert respell(changed, wide=wide) == changed or not wide
+
+
+def _kinds(content: bytes) -> set[str]:
+    model = tflite.parse(content)
+    return {tflite_edit.kind(model, operator) for operator in model.subgraphs[0].operators}
+
+
+@pytest.mark.filterwarnings("ignore:.*np.bool.*")
+def test_only_a_mean_of_the_whole_map_is_spelled_as_one():
+    import tensorflow as tf
+
+    value = np.random.default_rng(0).normal(size=(1, 4, 6, 3)).astype(np.float32)
+    whole = _file(lambda x: tf.nn.avg_pool2d(x, (4, 6), 1, "VALID"), (1, 4, 6, 3))
+    changed = respell(whole)
+    assert _kinds(changed) == {"MEAN"}
+    np.testing.assert_allclose(_run(changed, value), _run(whole, value), rtol=1e-6, atol=1e-6)
+    part = _file(lambda x: tf.nn.avg_pool2d(x, (4, 3), 1, "VALID"), (1, 4, 6, 3))
+    assert respell(part) == part
+
+
+@pytest.mark.filterwarnings("ignore:.*np.bool.*")
+def test_the_mean_of_a_map_keeps_more_bits_than_the_map_has_room_for():
+    import tensorflow as tf
+
+    from edgekit.quantizers.tflite import quantize
+
+    def function(x):
+        return tf.nn.avg_pool2d(tf.nn.relu(x), 8, 1, "VALID") * 3.0
+
+    value = np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype(np.float32)
+    model = tflite.parse(_file(function, (1, 8, 8, 4)))
+    tflite.sign(model, ["x"], ["y"])
+    content = tflite.pack(model)
+    pooled, result = model.subgraphs[0].operators[-2:]
+    names = [t.name.decode() for t in model.subgraphs[0].tensors]
+    within, behind = (names[int(operator.outputs[0])] for operator in (pooled, result))
+    before, given = names[int(pooled.inputs[0])], names[int(model.subgraphs[0].inputs[0])]
+    ranges = {given: (-8.0, 8.0), before: (0.0, 8.0), within: (0.0, 0.6), behind: (0.0, 1.8)}
+    errors = [
+        np.abs(_run(quantize(one, ranges, io="float32"), value) - _run(content, value)).max()
+        for one in (content, respell(content))
+    ]
+    assert errors[1] < errors[0] / 2

@@ -1,4 +1,4 @@
-"""The least and the largest value of each channel of some activations, over all samples."""
+"""Extremes and mean squares of each channel of some activations, over all samples."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ _BATCH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Extremes:
-    """Of each channel of one activation."""
+    """Of each channel of one activation; ``power`` is the mean of its squares."""
 
     low: Array
     high: Array
+    power: Array
+    count: int
 
 
 def extremes(model: Any, watched: Sequence[tuple[Any, int]], samples: Samples) -> list[Extremes]:
@@ -51,7 +53,14 @@ def _wider(known: Extremes | None, value: Any, axis: int) -> Extremes:
 
     array = np.asarray(keras.ops.convert_to_numpy(value))
     others = tuple(i for i in range(array.ndim) if i != axis)
-    low, high = array.min(axis=others), array.max(axis=others)
+    found = Extremes(
+        low=array.min(axis=others), high=array.max(axis=others),
+        power=np.square(array, dtype=np.float64).mean(axis=others), count=len(array),
+    )  # fmt: skip
     if known is None:
-        return Extremes(low=low, high=high)
-    return Extremes(low=np.minimum(low, known.low), high=np.maximum(high, known.high))
+        return found
+    count = known.count + found.count
+    return Extremes(
+        low=np.minimum(found.low, known.low), high=np.maximum(found.high, known.high),
+        power=(found.power * found.count + known.power * known.count) / count, count=count,
+    )  # fmt: skip
