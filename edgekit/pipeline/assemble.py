@@ -46,7 +46,8 @@ class Run:
     """Everything that is fixed once the data are open.
 
     ``workshop`` is of the model that is converted: the source model's own, or of what the passes
-    of ``plan`` made of it.
+    of ``plan`` made of it. ``targets`` are those that share it; the first of the run that ``leads``
+    reports the stages that all share.
     """
 
     workshop: Workshop
@@ -58,6 +59,7 @@ class Run:
     lesson: Lesson
     plan: Plan | None = None
     compressed: Compressed | None = None
+    leads: bool = True
 
     def __post_init__(self) -> None:
         """Let the workshops ask the samples that were held back."""
@@ -189,7 +191,8 @@ def _learn(
     )
     with workshop.keeper.timed(f"details {target.name}"):
         details = gathered(artifact, target, made, done, options, edges)
-    shared = workshop.keeper.stages[:before] if not prepared.targets.index(target) else []
+    is_first = prepared.leads and not prepared.targets.index(target)
+    shared = workshop.keeper.stages[:before] if is_first else []
     return replace(
         report,
         missed_budgets=learn.missed_budgets(report),

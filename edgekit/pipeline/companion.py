@@ -70,8 +70,8 @@ def _size(path: Path) -> int:
 
 def made_together(
     shop: Workshop, targets: tuple[Target, ...], claims: Path
-) -> tuple[Run, dict[str, EdgekitError]]:
-    """Make every target with a companion; return the run, and why each that failed did.
+) -> tuple[tuple[Run, ...], dict[str, EdgekitError]]:
+    """Make every target with a companion; return the only run, and why each that failed did.
 
     Args:
         shop: Of the source model.
@@ -85,10 +85,10 @@ def made_together(
     shop.keeper.claims = claims
     try:
         with Companion(shop, targets):
-            run = prepare(shop, targets)
+            (run,) = runs = prepare(shop, targets)
             if run.calibration is not None:
                 linted(shop, run.calibration)
-            return run, _made(run)
+            return runs, _made(run)
     finally:
         shop.keeper.claims = None
 
@@ -180,7 +180,7 @@ def _import_tools(formats: set[str]) -> None:
 def _make(job: dict[str, Any], targets: Sequence[Target], options: Options) -> None:
     shop = Workshop(job["model"], options, Cache(Path(job["cache"])), Silent())
     shop.keeper.claims = Path(job["claims"])
-    run = prepare(shop, tuple(targets))
+    (run,) = prepare(shop, tuple(targets))
     for target in reversed(targets):
         if run.is_free(target):
             with contextlib.suppress(EdgekitError):  # the first process meets it too, and says so

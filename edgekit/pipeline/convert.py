@@ -100,14 +100,15 @@ def run(
         place_for_all = stack.enter_context(scratch())
         shop = Workshop(given, options, cache, progress or Silent())
         if worth_it(shop, targets):
-            prepared, failed = made_together(shop, targets, place_for_all / "claims")
+            runs, failed = made_together(shop, targets, place_for_all / "claims")
         else:
-            prepared, failed = prepare(shop, targets, passes, ground), {}
+            runs, failed = prepare(shop, targets, passes, ground), {}
         reports, folders, failures = [], [], []
         for number, (target, place) in enumerate(zip(targets, places, strict=True)):
             if target.name in failed:
                 failures.append(Failure(target=target.name, error=failed[target.name]))
                 continue
+            prepared = next(run for run in runs if target in run.targets)
             try:
                 report, made = _one(prepared, target, name, place_for_all / str(number))
             except (ExportError, QuantizeError, MissingExtra, DeviceError) as error:

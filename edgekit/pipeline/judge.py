@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from numpy.typing import NDArray
 from edgekit import runtimes
 from edgekit.accuracy.sqnr import sqnr_db
 from edgekit.errors import ArtifactError
+from edgekit.files import scratch
+from edgekit.formats.tflite_scores import with_scores
+from edgekit.pipeline.scores import are_probabilities, of_logits, of_probabilities
 from edgekit.quantizers.attempts import Agreement
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -21,10 +26,14 @@ SQNR_CAP_DB = 300.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judge:
-    """Samples, and the source model's outputs for them."""
+    """Samples, and the source model's outputs for them.
+
+    ``by_scores`` looks behind softmaxes, too, to tell candidates apart.
+    """
 
     inputs: Arrays
     reference: Arrays
+    by_scores: bool = False
 
     def __call__(self, path: Path) -> Agreement:
         """Run the artifact on the samples and compare.
@@ -32,8 +41,51 @@ class Judge:
         Raises:
             ArtifactError: it cannot run, or gives NaN or infinity.
         """
-        outputs = runtimes.open_runner(runtimes.describe(path), threads=1).run(self.inputs)
-        return agreement(self.reference, outputs)
+        if not self._scores:
+            return agreement(self.reference, self._run(path))
+        with _revealed(path) as (place, names):
+            outputs = dict(self._run(place))
+        logits = {name: outputs.pop(given) for name, given in names.items()}
+        found = agreement(self.reference, outputs)
+        return replace(found, scores_db=self._scores_db(outputs, logits))
+
+    def _run(self, path: Path) -> Arrays:
+        return runtimes.open_runner(runtimes.describe(path), threads=1).run(self.inputs)
+
+    @cached_property
+    def _scores(self) -> Arrays:
+        """The reference of each output that is made of probabilities, as scores."""
+        if not self.by_scores:
+            return {}
+        found = {n: v for n, v in self.reference.items() if are_probabilities(v)}
+        return {name: of_probabilities(values) for name, values in found.items()}
+
+    def _scores_db(self, outputs: Arrays, logits: Arrays) -> float:
+        worst = SQNR_CAP_DB
+        for name, wanted in self.reference.items():
+            got = outputs[name]
+            if name in self._scores:
+                wanted = self._scores[name]
+                given = logits.get(name)
+                got = of_probabilities(got) if given is None else of_logits(given)
+            worst = max(min(worst, sqnr_db(wanted, got)), -SQNR_CAP_DB)
+        return worst
+
+
+@contextmanager
+def _revealed(path: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Give a file that shows what softmaxes are given, where the file itself rounds what they make.
+
+    The integer softmax of TFLite gives steps of 1/256; those of the others stay in float.
+    """
+    content, names = with_scores(path.read_bytes()) if path.suffix == ".tflite" else (b"", {})
+    if not names:
+        yield path, {}
+        return
+    with scratch() as folder:
+        place = folder / path.name
+        place.write_bytes(content)
+        yield place, names
 
 
 def agreement(reference: Arrays, outputs: Arrays) -> Agreement:

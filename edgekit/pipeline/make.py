@@ -151,7 +151,8 @@ def _judge(workshop: Workshop, division: Division | None, *, traced: bool) -> tu
     held = {n: np.concatenate([b.inputs[n] for b in batches]) for n in batches[0].inputs}
     learn = workshop.traced_reference if traced else workshop.reference
     reference = learn(division.held, "reference (held back)")
-    return Judge(inputs=held, reference=reference), f"{len(division.held)} held-back samples"
+    judge = Judge(inputs=held, reference=reference, by_scores=traced)
+    return judge, f"{len(division.held)} held-back samples"
 
 
 def _route(
@@ -285,6 +286,7 @@ def _candidate(tried: Tried, chosen: bool) -> Candidate:
         estimator=tried.attempt.estimator,
         bias_correction=tried.attempt.bias_correction,
         sqnr_db=got.sqnr_db if got else None,
+        scores_db=got.scores_db if got else None,
         agreement=got.agreement if got else None,
         chosen=chosen,
         problem=tried.problem,

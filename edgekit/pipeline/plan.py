@@ -47,8 +47,23 @@ class Plan:
             for said in each.objections(target, self.passes)
         ]
 
+    def groups(self, targets: Sequence[Target]) -> list[tuple[Target, ...]]:
+        """Return targets by the model that they share, in order.
+
+        One for all that train: it costs much, and what the narrowest grid was trained for, wider
+        ones hold as well. Else one for each grid of weights: rounding to a narrower one than
+        needed is what the others would lose by.
+        """
+        if "training" in self.needs:
+            return [tuple(targets)]
+        found: dict[tuple[bool, bool], list[Target]] = {}
+        for target in targets:
+            stored = target.quantization
+            found.setdefault((stored.weights == "int4", stored.reduce_range), []).append(target)
+        return [tuple(group) for group in found.values()]
+
     def target_of(self, targets: Sequence[Target]) -> Target | None:
-        """Choose the target that the passes work for, since all targets share one model.
+        """Choose the target that the passes work for, of those that share one model.
 
         One with a reduced range of weights, whose grid is the narrowest; else the first that no
         pass objects to; else the first.

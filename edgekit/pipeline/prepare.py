@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.cache import Cache
 from edgekit.pipeline.assemble import Run, seed_of
-from edgekit.pipeline.compress import Job, compressed
+from edgekit.pipeline.compress import Compressed, Job, compressed
 from edgekit.pipeline.compressed_workshop import CompressedWorkshop
 from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
 from edgekit.pipeline.labels import check_class_names
@@ -20,8 +22,10 @@ def prepare(
     targets: tuple[Target, ...],
     passes: Plan | None = None,
     ground: Cache | None = None,
-) -> Run:
-    """Return everything that is fixed before the first target is made.
+) -> tuple[Run, ...]:
+    """Return everything that is fixed before the first target is made, by the model they share.
+
+    Without passes all share the source model.
 
     Args:
         source: The workshop of the source model.
@@ -38,29 +42,37 @@ def prepare(
     calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
     division = Division.of(calibration) if calibration is not None else None
     evaluation = evaluation_samples(options, inputs)
-    made = None
-    if passes is not None:
-        if calibration is not None:
-            linted(source, calibration)  # it may raise, and hours of training may follow
-        made = compressed(
+    if passes is not None and calibration is not None:
+        linted(source, calibration)  # it may raise, and hours of training may follow
+
+    def made_for(group: Sequence[Target]) -> Compressed | None:
+        if passes is None:
+            return None
+        return compressed(
             Job(
                 shop=source,
                 plan=passes,
                 lesson=lesson,
-                target=passes.target_of(targets),
+                target=passes.target_of(group),
                 samples=division.fit if division is not None else None,
                 seed=seed_of(options, calibration),
                 ground=ground,
             )
         )
-    return Run(
-        workshop=source if made is None else CompressedWorkshop(source, made),
-        source=source,
-        targets=targets,
-        calibration=calibration,
-        evaluation=evaluation,
-        division=division,
-        lesson=lesson,
-        plan=passes,
-        compressed=made,
+
+    groups = [targets] if passes is None else passes.groups(targets)
+    return tuple(
+        Run(
+            workshop=source if made is None else CompressedWorkshop(source, made),
+            source=source,
+            targets=group,
+            leads=group is groups[0],
+            calibration=calibration,
+            evaluation=evaluation,
+            division=division,
+            lesson=lesson,
+            plan=passes,
+            compressed=made,
+        )
+        for group, made in [(group, made_for(group)) for group in groups]
     )

@@ -31,11 +31,18 @@ class Agreement:
     """How an artifact agrees with the source model on the same samples.
 
     ``sqnr_db`` is that of the worst output, at most 300; ``agreement`` the share of samples with
-    the same first class, None where outputs are no class scores.
+    the same first class, None where outputs are no class scores; ``scores_db`` the SQNR with what
+    softmaxes are given in the place of the probabilities that they make, None if not looked at.
     """
 
     sqnr_db: float
     agreement: float | None = None
+    scores_db: float | None = None
+
+    @property
+    def ranking_db(self) -> float:
+        """What candidates are compared by."""
+        return self.sqnr_db if self.scores_db is None else self.scores_db
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +85,13 @@ def _try(attempt: Attempt, judge: Judge, path: Path) -> Tried:
 
 
 def best(tried: Iterable[Tried]) -> Tried:
-    """Return the attempt that agrees best with the source model, by SQNR.
+    """Return the attempt that agrees best with the source model, by SQNR before softmaxes.
 
     Raises:
         QuantizeError: none could be built and run; the text holds each one's problem.
     """
     candidates = list(tried)
-    ranked = [(t.agreement.sqnr_db, t) for t in candidates if t.agreement is not None]
+    ranked = [(t.agreement.ranking_db, t) for t in candidates if t.agreement is not None]
     if not ranked:
         problems = "; ".join(f"{t.attempt.name}: {t.problem}" for t in candidates)
         raise QuantizeError(f"no quantizer could make it: {problems}")

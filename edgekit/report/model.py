@@ -38,7 +38,9 @@ class Candidate:
     """One quantized artifact that was tried; figures are against the source on held-back samples.
 
     ``agreement`` is the share of equal first classes, None for outputs that are no class scores.
-    ``problem`` says why there are no figures, or why the candidate was refused.
+    ``scores_db`` is the SQNR with what softmaxes are given in the place of what they make, None
+    where there are none: the best by it is chosen, or by ``sqnr_db``. ``problem`` says why there
+    are no figures, or why the candidate was refused.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Candidate:
     estimator: str | None
     bias_correction: bool
     sqnr_db: float | None = None
+    scores_db: float | None = None
     agreement: float | None = None
     chosen: bool = False
     problem: str | None = None

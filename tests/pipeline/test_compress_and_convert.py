@@ -242,3 +242,18 @@ def test_training_options_in_python(bench, mine: Path) -> None:
     )  # fmt: skip
     [each] = made.reports[0].passes
     assert each.trainings[0].epochs == 1
+
+
+def test_each_grid_of_weights_has_a_model_of_its_own_where_nothing_is_trained(
+    bench, tmp_path: Path
+) -> None:
+    def converted(targets: list[str]) -> list[bytes]:
+        done = edgekit.convert(
+            bench.model, targets, recipe="ptq", calibration=bench.data, cache=False,
+            out=tmp_path / "-".join(targets), options=Options(measure=False, html=False),
+        )  # fmt: skip
+        return [artifact.path.read_bytes() for artifact in done.artifacts]
+
+    # onnx-int8 keeps weights within 7 bits, which must not cost the others their eighth.
+    together = converted(["tflite-int8", "onnx-int8"])
+    assert together == [*converted(["tflite-int8"]), *converted(["onnx-int8"])]

@@ -52,6 +52,15 @@ def test_a_report_from_before_operators_of_islands_were_kept_is_read(full_report
     assert (island.layers, island.indices) == (full_report.audit.float_islands[0].layers, ())
 
 
+def test_a_report_from_before_scores_were_kept_is_read(full_report: Report) -> None:
+    old = json.loads(GOLDEN.read_bytes())
+    for candidate in old["candidates"]:
+        del candidate["scores_db"]
+    found = back(json.dumps(old).encode()).candidates
+    assert [one.scores_db for one in found] == [None, None]
+    assert [one.name for one in found] == [one.name for one in full_report.candidates]
+
+
 def test_figures_that_gates_want_are_stated(full_report: Report) -> None:
     said = json.loads(written(full_report))
     assert said["verdict"] == "fail"

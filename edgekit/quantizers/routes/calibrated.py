@@ -62,7 +62,7 @@ def first_best(tried: Sequence[Any]) -> str | None:
     judged = [t for t in tried if t.agreement is not None and t.attempt.estimator is not None]
     if not judged:
         return None
-    return str(max(judged, key=lambda t: t.agreement.sqnr_db).attempt.estimator)
+    return str(max(judged, key=lambda t: t.agreement.ranking_db).attempt.estimator)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -115,13 +115,16 @@ def candidates(report: Report) -> Table | None:
     rows = (
         ("kept" if one.chosen else "", one.name, one.estimator or "-",
          "yes" if one.bias_correction else "no",
-         None if one.sqnr_db is None
-         else Cell(shown=text.decibels(one.sqnr_db), number=one.sqnr_db),
-         one.agreement, one.problem or "")
+         _decibels(one.sqnr_db), _decibels(one.scores_db), one.agreement, one.problem or "")
         for one in report.candidates
     )  # fmt: skip
-    heading = ("", "candidate", "ranges", "bias corrected", "SQNR", "agreement", "problem")
+    heading = ("", "candidate", "ranges", "bias corrected", "SQNR", "before softmax",
+               "agreement", "problem")  # fmt: skip
     return table("Candidates, on held-back samples", heading, rows)
+
+
+def _decibels(value: float | None) -> Cell | None:
+    return None if value is None else Cell(shown=text.decibels(value), number=value)
 
 
 def findings(report: Report) -> Table | None:

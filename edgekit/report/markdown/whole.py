@@ -106,15 +106,18 @@ def _candidates(report: Report) -> Lines:
             tried.quantizer,
             tried.estimator or "-",
             "yes" if tried.bias_correction else "no",
-            "-" if tried.sqnr_db is None else text.decibels(tried.sqnr_db),
+            *(
+                "-" if figure is None else text.decibels(figure)
+                for figure in (tried.sqnr_db, tried.scores_db)
+            ),
             text.share(tried.agreement),
             tried.problem or "",
         )
         for tried in report.candidates
     ]
     heading = ("chosen", "candidate", "quantizer", "ranges", "bias correction", "SQNR",
-               "agreement", "problem")  # fmt: skip
-    return table(heading, rows, numbers=(5, 6))
+               "before softmax", "agreement", "problem")  # fmt: skip
+    return table(heading, rows, numbers=(5, 6, 7))
 
 
 def _calibration(report: Report) -> Lines:
