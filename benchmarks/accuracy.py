@@ -100,7 +100,9 @@ def _child(step: str, pair: str, folder: Path, targets: Sequence[str]) -> None:
 
 def _row(pair: str, target: str, results: dict[str, Any], problems: dict[str, str]) -> Row:
     own = results["edgekit"][target]
-    routes = PEERS[target.split("-")[0]] if target.endswith("-int8") else {}
+    # The microcontroller target is a TFLite file, with C source beside it.
+    kind = target.split("-")[0].replace("micro", "tflite")
+    routes = PEERS[kind] if target.endswith("-int8") else {}
     drops = {name: results["peers"].get(name) for name in routes}
     best = min((d for d in drops.values() if d is not None), default=None)
     said = [f"{n} {'failed' if d is None else f'{d:.2f} pp'}" for n, d in drops.items()]

@@ -16,6 +16,7 @@ from benchmarks import __main__ as program
 from benchmarks import accuracy, applications, collecting, host_overhead, processes, startup
 from benchmarks.converting import convert_each
 from benchmarks.rows import Row, table
+from edgekit import catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,6 +56,14 @@ def test_the_mean_of_a_format_is_missed_when_one_pair_has_no_file():
     assert (tflite.what, tflite.verdict) == ("mean tflite-int8", "missed")
     assert onnx.edgekit == pytest.approx(0.2)
     assert onnx.verdict == "met"
+
+
+def test_every_shipped_target_has_a_row_of_accuracy():
+    for target in catalog.names("targets"):
+        results = {"edgekit": {target: {"problem": "collapsed"}}, "peers": {}, "source": 1.0}
+        row = accuracy._row("kws", target, results, {})
+        assert row.problem == "collapsed"
+        assert ("pp" in row.note or "failed" in row.note) == target.endswith("-int8")
 
 
 def test_accuracy_says_when_the_zoo_is_not_there(monkeypatch):
