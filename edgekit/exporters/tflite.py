@@ -48,9 +48,11 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
 
 def named(content: bytes, trace: Trace) -> bytes:
     """Give a converted file the Keras names of its trace."""
+    model = tflite.parse(content)
     placeholders = [name.removesuffix(":0") for name in trace.input_tensors]
-    order = tflite.input_order(content, placeholders)
-    return tflite.name_io(content, [trace.inputs[i] for i in order], trace.outputs)
+    inputs = [trace.inputs[i].name for i in tflite.input_order(model, placeholders)]
+    tflite.sign(model, inputs, [spec.name for spec in trace.outputs])
+    return tflite.pack(model)
 
 
 def _first_reason(error: Any) -> str:

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.artifact import TensorSpec
-
 SIGNATURE = "serving_default"
 _FLOAT32 = 0
 # Operators that cut a tensor into parts -> the input that is cut: SPLIT, SPLIT_V, UNPACK.
@@ -41,16 +39,6 @@ def pack(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def name_io(content: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bytes:
-    """Give the main graph's inputs and outputs their Keras names, in a signature.
-
-    The order of ``inputs`` and ``outputs`` is the order of the graph.
-    """
-    model = parse(content)
-    sign(model, [spec.name for spec in inputs], [spec.name for spec in outputs])
-    return pack(model)
-
-
 def sign(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Write the signature of a parsed model anew, with these names in graph order."""
     from ai_edge_litert import schema_py_generated as schema
@@ -71,9 +59,9 @@ def sign(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     model.signatureDefs = [signature]
 
 
-def input_order(content: bytes, names: Sequence[str]) -> list[int]:
+def input_order(model: Any, names: Sequence[str]) -> list[int]:
     """Return, for each graph input in file order, its position in ``names`` (tensor names)."""
-    graph = parse(content).subgraphs[0]
+    graph = model.subgraphs[0]
     found = [graph.tensors[index].name.decode().removesuffix(":0") for index in graph.inputs]
     return [list(names).index(name) for name in found]
 

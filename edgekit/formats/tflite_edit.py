@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,13 @@ def tensor(
     return len(model.subgraphs[0].tensors) - 1
 
 
+def own_buffer(model: Any, index: int) -> None:
+    """Give a constant a buffer that no other tensor has: converters let equal ones share."""
+    held = model.subgraphs[0].tensors[index]
+    model.buffers.append(copy.copy(model.buffers[held.buffer]))
+    held.buffer = len(model.buffers) - 1
+
+
 def looked_up(model: Any, source: int, table: int, result: int) -> list[Any]:
     """Return operators that take an int8 tensor's numbers, -128 first, from a table of 256."""
     from ai_edge_litert import schema_py_generated as schema
@@ -132,6 +141,7 @@ def _code(model: Any, name: str) -> int:
     return len(model.operatorCodes) - 1
 
 
+@cache
 def _names() -> dict[int, str]:
     from ai_edge_litert import schema_py_generated as schema
 

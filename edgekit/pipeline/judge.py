@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from edgekit import runtimes
 from edgekit.accuracy.sqnr import sqnr_db
 from edgekit.errors import ArtifactError
 from edgekit.files import scratch
-from edgekit.formats.tflite_scores import with_scores
+from edgekit.formats.tflite_scores import scores_of, with_scores
 from edgekit.pipeline.scores import are_probabilities, of_logits, of_probabilities
 from edgekit.quantizers.attempts import Agreement
 
@@ -43,11 +42,9 @@ class Judge:
         """
         if not self._scores:
             return agreement(self.reference, self._run(path))
-        with _revealed(path) as (place, names):
-            outputs = dict(self._run(place))
-        logits = {name: outputs.pop(given) for name, given in names.items()}
+        outputs = self._run_revealed(path)
         found = agreement(self.reference, outputs)
-        return replace(found, scores_db=self._scores_db(outputs, logits))
+        return replace(found, scores_db=self._scores_db(outputs))
 
     def _run(self, path: Path) -> Arrays:
         return runtimes.open_runner(runtimes.describe(path), threads=1).run(self.inputs)
@@ -60,32 +57,29 @@ class Judge:
         found = {n: v for n, v in self.reference.items() if are_probabilities(v)}
         return {name: of_probabilities(values) for name, values in found.items()}
 
-    def _scores_db(self, outputs: Arrays, logits: Arrays) -> float:
+    def _scores_db(self, outputs: Arrays) -> float:
         worst = SQNR_CAP_DB
         for name, wanted in self.reference.items():
-            got = outputs[name]
+            got, given = outputs[name], outputs.get(scores_of(name))
             if name in self._scores:
                 wanted = self._scores[name]
-                given = logits.get(name)
                 got = of_probabilities(got) if given is None else of_logits(given)
             worst = max(min(worst, sqnr_db(wanted, got)), -SQNR_CAP_DB)
         return worst
 
+    def _run_revealed(self, path: Path) -> Arrays:
+        """Run a file that shows what softmaxes are given, where it rounds what they make itself.
 
-@contextmanager
-def _revealed(path: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Give a file that shows what softmaxes are given, where the file itself rounds what they make.
-
-    The integer softmax of TFLite gives steps of 1/256; those of the others stay in float.
-    """
-    content, names = with_scores(path.read_bytes()) if path.suffix == ".tflite" else (b"", {})
-    if not names:
-        yield path, {}
-        return
-    with scratch() as folder:
-        place = folder / path.name
-        place.write_bytes(content)
-        yield place, names
+        The integer softmax of TFLite gives steps of 1/256; those of the others stay in float.
+        """
+        outputs = {spec.name for spec in runtimes.describe(path).outputs}
+        is_shown = any(scores_of(name) in outputs for name in self._scores)
+        if path.suffix != ".tflite" or is_shown:
+            return self._run(path)
+        with scratch() as folder:
+            place = folder / path.name
+            place.write_bytes(with_scores(path.read_bytes()))
+            return self._run(place)
 
 
 def agreement(reference: Arrays, outputs: Arrays) -> Agreement:

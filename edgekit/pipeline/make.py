@@ -26,7 +26,7 @@ from edgekit.pipeline.made import Made
 from edgekit.pipeline.spreads import activation_spreads
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
-from edgekit.quantizers.attempts import Agreement, Tried, best, try_all
+from edgekit.quantizers.attempts import Agreement, Tried, best, settled, try_all
 from edgekit.quantizers.matching import Matching
 from edgekit.quantizers.statistics import Statistics
 from edgekit.report.details import Spread
@@ -94,6 +94,7 @@ def make(
             try_all(route.attempts(tried), lambda path: judged()[0](path), place, route.suffix,
                     done=tried, tick=bar.advance)  # fmt: skip
         judge, judged_on = judged()
+        tried = settled(tried)
         chosen = _keeping(tried, target)
         floor = partial(_floor, workshop, judge, traced=quantization.needs_calibration)
         warnings = _refuse_collapsed(chosen, tried, target, floor)
@@ -127,7 +128,7 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
 
     One that is passed over gets the broken promise as its problem, in place.
     """
-    judged = [t for t in tried if t.agreement is not None]
+    judged = [t for t in tried if t.agreement is not None and not t.attempt.is_draft]
     left = [t for t in judged if _is_alive(t, target)] or judged
     while left:
         chosen = best(left)
@@ -136,7 +137,7 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
             return chosen
         left.remove(chosen)
         tried[tried.index(chosen)] = replace(chosen, problem=f"breaks a promise: {broken[0]}")
-    return best(tried)
+    return best(t for t in tried if not t.attempt.is_draft)
 
 
 def _is_alive(tried: Tried, target: Target) -> bool:

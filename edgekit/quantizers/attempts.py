@@ -12,12 +12,16 @@ from edgekit.errors import ArtifactError, DataError, QuantizeError
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One way to quantize: ``build`` writes the artifact at a path (its main file)."""
+    """One way to quantize: ``build`` writes the artifact at a path (its main file).
+
+    A draft is to compare by only; what is handed over is built by an attempt that is none.
+    """
 
     quantizer: str
     estimator: str | None
     bias_correction: bool
     build: Callable[[Path], None]
+    is_draft: bool = False
 
     @property
     def name(self) -> str:
@@ -84,15 +88,28 @@ def _try(attempt: Attempt, judge: Judge, path: Path) -> Tried:
         return replace(tried, problem=str(error))
 
 
+def settled(tried: Iterable[Tried]) -> list[Tried]:
+    """Return the attempts without the drafts of those that were built in earnest."""
+    every = list(tried)
+    built = {one.attempt.name for one in every if not one.attempt.is_draft}
+    return [t for t in every if not t.attempt.is_draft or t.attempt.name not in built]
+
+
+def leader(tried: Iterable[Tried]) -> Tried | None:
+    """Return the attempt that agrees best with the source model, by SQNR before softmaxes."""
+    ranked = [(t.agreement.ranking_db, t) for t in tried if t.agreement is not None]
+    return max(ranked, key=itemgetter(0))[1] if ranked else None
+
+
 def best(tried: Iterable[Tried]) -> Tried:
-    """Return the attempt that agrees best with the source model, by SQNR before softmaxes.
+    """Return the ``leader``.
 
     Raises:
         QuantizeError: none could be built and run; the text holds each one's problem.
     """
     candidates = list(tried)
-    ranked = [(t.agreement.ranking_db, t) for t in candidates if t.agreement is not None]
-    if not ranked:
+    found = leader(candidates)
+    if found is None:
         problems = "; ".join(f"{t.attempt.name}: {t.problem}" for t in candidates)
         raise QuantizeError(f"no quantizer could make it: {problems}")
-    return max(ranked, key=itemgetter(0))[1]
+    return found

@@ -30,9 +30,8 @@ class _Mask:
     masked: tuple[int, ...]
 
 
-def find_masks(content: bytes) -> bool:
-    """Whether a float file has a softmax over scores that a huge negative number hides."""
-    model = tflite.parse(content)
+def find_masks(model: Any) -> bool:
+    """Whether a float model has a softmax over scores that a huge negative number hides."""
     return any(_mask_of(model, op) is not None for op in _softmaxes(model))
 
 

@@ -64,8 +64,7 @@ def files(tmp_path_factory):
 
 def test_a_tflite_file_shows_what_its_softmax_is_given(files, tmp_path: Path):
     done, samples, _ = files
-    content, names = with_scores(done.artifacts[0].path.read_bytes())
-    assert names == {"y": "y;scores"}
+    content = with_scores(done.artifacts[0].path.read_bytes())
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
     outputs = runtimes.open_runner(runtimes.describe(path)).run({"x": samples})
@@ -85,7 +84,7 @@ def test_a_file_without_a_softmax_comes_back_as_it_is(tmp_path: Path):
         model, "tflite-fp32", out=tmp_path, options=edgekit.Options(measure=False), cache=False
     )
     content = done.artifacts[0].path.read_bytes()
-    assert with_scores(content) == (content, {})
+    assert with_scores(content) == content
 
 
 def test_scores_tell_what_probabilities_hide(files):
@@ -95,7 +94,7 @@ def test_scores_tell_what_probabilities_hide(files):
         judge = Judge(inputs={"x": samples}, reference={"y": reference}, by_scores=True)
         told[report.target.name] = judge(artifact.path)
     assert told["tflite-fp32"].scores_db > 80
-    assert told["tflite-int8"].scores_db < 45
+    assert 20 < told["tflite-int8"].scores_db < 60
     assert told["tflite-int8"].sqnr_db != told["tflite-int8"].scores_db
     assert Judge(inputs={"x": samples}, reference={"y": reference})(
         done.artifacts[0].path

@@ -79,11 +79,11 @@ def ranges_of(found: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]
 @pytest.mark.parametrize("mask", MASKS)
 def test_a_softened_mask_hides_what_it_hid(mask, tmp_path: Path) -> None:
     content = written(mask)
-    assert find_masks(content)
+    assert find_masks(tflite.parse(content))
     before, inside = computed(content, tmp_path / "huge.tflite")
     assert min(values.min() for values in inside.values()) <= HUGE
     soft = soften_masks(content, ranges_of(inside))
-    assert not find_masks(soft)
+    assert not find_masks(tflite.parse(soft))
     after, inside = computed(soft, tmp_path / "soft.tflite")
     assert (before == 0).any()
     assert np.abs(after - before).max() <= 6 * np.exp(-16.0)
@@ -114,7 +114,9 @@ def test_softmaxes_that_share_a_mask_hide_by_it_all_the_same(tmp_path: Path) -> 
     assert len(masked) == 3
     known = ranges_of(inside)
     partly = {name: ends for name, ends in known.items() if max(map(abs, ends)) > 1}
-    assert find_masks(soften_masks(content, partly)), "the narrow scores are not known"
+    assert find_masks(tflite.parse(soften_masks(content, partly))), (
+        "the narrow scores are not known"
+    )
     after, inside = computed(soften_masks(content, known), tmp_path / "soft.tflite")
     assert np.abs(after - before).max() <= 6 * np.exp(-16.0)
     assert {f"{name};softened" for name in masked} <= set(inside)
@@ -124,7 +126,7 @@ def test_softmaxes_that_share_a_mask_hide_by_it_all_the_same(tmp_path: Path) -> 
 def test_scores_of_unknown_range_stay_as_they_are(known, tmp_path: Path) -> None:
     content = written(selected)
     soft = soften_masks(content, known)
-    assert find_masks(soft)
+    assert find_masks(tflite.parse(soft))
     assert np.array_equal(
         computed(soft, tmp_path / "a.tflite")[0], computed(content, tmp_path / "b.tflite")[0]
     )
@@ -133,6 +135,6 @@ def test_scores_of_unknown_range_stay_as_they_are(known, tmp_path: Path) -> None
 @pytest.mark.parametrize(("mask", "last"), [(mild, "softmax"), (added, "relu")])
 def test_other_constants_are_no_masks(mask, last: str, tmp_path: Path) -> None:
     content = written(mask, last=last)
-    assert not find_masks(content)
+    assert not find_masks(tflite.parse(content))
     _, inside = computed(content, tmp_path / "float.tflite")
     assert soften_masks(content, ranges_of(inside)) == tflite.pack(tflite.parse(content))

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from edgekit.formats import tflite as flatbuffer
-from edgekit.quantizers import bias, litert, tflite
-from edgekit.quantizers.attempts import Attempt, Tried
+from edgekit.quantizers import bias, litert, rescale, tflite
+from edgekit.quantizers.attempts import Attempt, Tried, leader, settled
 from edgekit.quantizers.indices import whole_steps
 from edgekit.quantizers.masks import find_masks, soften_masks
 from edgekit.quantizers.rounding import Correction
 from edgekit.quantizers.routes.calibrated import Calibrated, first_best, write
 from edgekit.quantizers.spelling import respell
 
+Table = Mapping[int, tuple[float, float]]
 _ROOM = 2.0  # one of 16 bits
 # The two quantizers round to the same grids: where one agrees this well, the other adds nothing.
 _GOOD_DB = 20.0
 
 
 class TfliteRoute:
-    """Static integer TFLite."""
+    """Static integer TFLite.
+
+    ``_float`` is the float file, and ``_read`` the same as objects: to read from only.
+    """
 
     suffix = "tflite"
 
@@ -29,9 +35,11 @@ class TfliteRoute:
         self._calibrated = calibrated
         wide = calibrated.quantization.activations == "int16"
         self._float = respell(calibrated.artifact.path.read_bytes(), wide=wide)
-        if find_masks(self._float):
+        self._read = flatbuffer.parse(self._float)
+        if find_masks(self._read):
             first = flatbuffer.ranges(flatbuffer.parse(self._native_ranges()))
             self._float = soften_masks(self._float, first)
+            self._read = flatbuffer.parse(self._float)
         self.corrections: list[Correction] = []
 
     def attempts(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
@@ -42,12 +50,53 @@ class TfliteRoute:
         if self._calibrated.trained:
             yield self._converter(self._calibrated.estimators[0], corrected=False)
             return
-        for estimator in self._calibrated.estimators:
-            yield self._converter(estimator, corrected=True)
+        yield from self._estimated(tried)
         chosen = first_best(tried) or self._calibrated.estimators[0]
-        yield self._converter(chosen, corrected=False)
         if self._calibrated.quantization.io == "int8" and not _is_good(tried):
             yield self._litert(chosen)
+
+    def _estimated(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
+        """Yield an attempt for each estimator, and one on the best without corrected biases.
+
+        One is built, the others are drafts of it where that can be, and the best is built then.
+        """
+        names = list(self._calibrated.estimators)
+        tables = rescale.effective(self._ranged, [self._ranges(name) for name in names])
+        first = rescale.most_telling(tables)
+        names.insert(0, names.pop(first))
+        tables.insert(0, tables.pop(first))
+        yield self._converter(names[0], corrected=True)
+        drafts = self._drafts(tried[-1], tables) if len(names) > 1 else None
+        by_name = dict(zip(names, tables, strict=True))
+        for name in names[1:]:
+            yield self._sketch(drafts, name, by_name[name], corrected=True)
+        chosen = first_best(tried) or names[0]
+        yield self._sketch(drafts, chosen, by_name[chosen], corrected=False)
+        while (leads := leader(settled(tried))) is not None and leads.attempt.is_draft:
+            corrected = leads.attempt.bias_correction
+            yield self._converter(leads.attempt.estimator or chosen, corrected=corrected)
+
+    def _drafts(self, built: Tried, tables: Sequence[Table]) -> rescale.Drafts | None:
+        if built.problem is not None:
+            return None
+        try:
+            return rescale.Drafts(self._mended, built.path.read_bytes(), tables)
+        except rescale.NotPlain:
+            return None
+
+    def _sketch(
+        self, drafts: rescale.Drafts | None, estimator: str, table: Table, *, corrected: bool
+    ) -> Attempt:
+        """Return an attempt that is a draft, if there can be some."""
+        made = self._converter(estimator, corrected=corrected)
+        if drafts is None:
+            return made
+
+        def build(path: Path) -> None:
+            real = self._mended if corrected else self._read
+            write(path, drafts.draft(table, rescale.biases(real)))
+
+        return replace(made, build=build, is_draft=True)
 
     def _converter(self, estimator: str, *, corrected: bool) -> Attempt:
         return Attempt(
@@ -96,7 +145,7 @@ class TfliteRoute:
         """Return the trace's ranges by tensor name; inputs go by that of the signature there."""
         found = self._calibrated.ranges(estimator)
         inputs = {t: found[name] for t, name in self._inputs.items() if name in found}
-        return whole_steps(flatbuffer.parse(self._float), {**inputs, **found}, self._seen)
+        return whole_steps(self._read, {**inputs, **found}, self._seen)
 
     @cached_property
     def _seen(self) -> dict[str, tuple[float, float]]:
@@ -106,13 +155,13 @@ class TfliteRoute:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        return flatbuffer.input_tensors(flatbuffer.parse(self._float))
+        return flatbuffer.input_tensors(self._read)
 
     @cached_property
     def _ranged(self) -> bytes:
         """The float file; with the converter's own ranges where the trace does not show all."""
         known = {*self._calibrated.matching.tensors, *self._inputs}
-        if flatbuffer.activation_names(flatbuffer.parse(self._float)) <= known:
+        if flatbuffer.activation_names(self._read) <= known:
             return self._float
         return self._native_ranges()
 
@@ -126,9 +175,14 @@ class TfliteRoute:
 
     @cached_property
     def _corrected(self) -> bytes:
+        return flatbuffer.pack(self._mended)
+
+    @cached_property
+    def _mended(self) -> Any:
+        """The float model with corrected biases; to read from only."""
         model = flatbuffer.parse(self._ranged)
         self.corrections = bias.correct(model, self._calibrated.means())
-        return flatbuffer.pack(model)
+        return model
 
 
 def _is_good(tried: Sequence[Tried]) -> bool:

@@ -1,0 +1,169 @@
+"""Drafts on other ranges are what the quantizer makes on them, and say where they cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.formats import tflite
+from edgekit.formats.tflite_scores import with_scores
+from edgekit.quantizers.rescale import Drafts, NotPlain, biases, effective, grid, most_telling
+from edgekit.quantizers.tflite import quantize
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*np.bool.*")
+keras = pytest.importorskip("keras")
+L = keras.layers
+LSB = 2
+
+
+def branches(x: Any) -> Any:
+    one = L.Conv2D(4, 3, padding="same", activation="relu", name="one")(x)
+    two = L.DepthwiseConv2D(3, padding="same", activation="relu6", name="two")(one)
+    x = L.Concatenate(name="both")([L.Add(name="sum")([one, two]), L.MaxPooling2D(1)(two)])
+    x = L.Conv2DTranspose(3, 2, strides=2, name="wide")(L.AveragePooling2D(2)(x))
+    x = L.Multiply(name="gated")([x, L.Conv2D(3, 1, activation="sigmoid", name="gate")(x)])
+    return L.Dense(5, activation="softmax", name="y")(L.GlobalAveragePooling2D()(x))
+
+
+def chain(x: Any) -> Any:
+    x = L.LeakyReLU()(L.Conv2D(4, 3, name="one")(L.ZeroPadding2D(1)(x)))
+    x = L.Activation("tanh", name="bent")(L.Conv2D(4, 3, use_bias=False, name="two")(x))
+    return L.Dense(3, name="y")(L.Flatten()(L.UpSampling2D(2, interpolation="bilinear")(x)))
+
+
+def exponential(x: Any) -> Any:
+    return L.Dense(3, name="y")(keras.ops.exp(L.Flatten()(L.Conv2D(4, 3, name="one")(x))))
+
+
+def constant_joined(x: Any) -> Any:
+    x = L.Conv2D(4, 3, name="one")(x)
+    return L.Dense(3, name="y")(L.Flatten()(L.Concatenate()([x, keras.ops.full_like(x, 0.25)])))
+
+
+def float_file(build: Callable[[Any], Any]) -> tuple[bytes, np.ndarray]:
+    """Return a float file and 8 samples for it."""
+    from edgekit.exporters import tflite as exporter
+    from edgekit.trace import freeze, signature
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="x")
+    model = keras.Model(inputs, build(inputs))
+    for layer in model.layers:
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(np.random.default_rng(1).normal(0, 0.3, layer.bias.shape))
+    samples = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype(np.float32)
+    return exporter.export(freeze(model, signature(model, {}))), samples
+
+
+def seen(content: bytes, samples: np.ndarray, tmp_path: Path) -> dict[str, tuple[float, float]]:
+    from edgekit import runtimes
+
+    path = tmp_path / "float.tflite"
+    path.write_bytes(content)
+    values = {"x": samples, **runtimes.tensors(runtimes.describe(path), {"x": samples})}
+    named = dict(values)
+    inputs = tflite.input_tensors(tflite.parse(content))
+    named.update({tensor: values[name] for tensor, name in inputs.items()})
+    return {name: (float(v.min()), float(v.max())) for name, v in named.items()}
+
+
+def run(content: bytes, samples: np.ndarray, path: Path) -> np.ndarray:
+    from edgekit import runtimes
+
+    path.write_bytes(content)
+    return runtimes.open_runner(runtimes.describe(path)).run({"x": samples})["y"]
+
+
+def spread(ranges: dict[str, tuple[float, float]], seed: int) -> dict[str, tuple[float, float]]:
+    """Return ranges of which each is another share of what it was, as an estimator's are."""
+    rng = np.random.default_rng(seed)
+    return {name: tuple(rng.uniform(0.6, 1.0, 2) * ends) for name, ends in ranges.items()}
+
+
+@pytest.mark.parametrize("build", [branches, chain])
+def test_a_draft_is_what_the_quantizer_makes_on_the_same_ranges(build, tmp_path: Path):
+    content, samples = float_file(build)
+    known = seen(content, samples, tmp_path)
+    named = [spread(known, seed) for seed in range(3)]
+    tables = effective(content, named)
+    drafts = Drafts(tflite.parse(content), quantize(content, named[0], io="int8"), tables)
+    real = biases(tflite.parse(content))
+    for ranges, table in zip(named, tables, strict=True):
+        made = with_scores(quantize(content, ranges, io="int8"))
+        draft = drafts.draft(table, real)
+        for one, other in zip(
+            tflite.parse(draft).subgraphs[0].tensors,
+            tflite.parse(made).subgraphs[0].tensors,
+            strict=True,
+        ):
+            if other.quantization is not None and other.quantization.scale is not None:
+                np.testing.assert_allclose(
+                    one.quantization.scale, other.quantization.scale, rtol=1e-6
+                )
+        got, wanted = (run(c, samples, tmp_path / "one.tflite") for c in (draft, made))
+        step = np.unique(np.abs(np.diff(np.unique(wanted)))).min()
+        assert np.abs(got - wanted).max() <= LSB * step
+
+
+def test_biases_of_another_file_are_taken(tmp_path: Path):
+    content, samples = float_file(branches)
+    tables = effective(content, [known := seen(content, samples, tmp_path)])
+    drafts = Drafts(tflite.parse(content), quantize(content, known, io="float32"), tables)
+    shifted = [None if bias is None else bias + 0.5 for bias in biases(tflite.parse(content))]
+    one = run(drafts.draft(tables[0], shifted), samples, tmp_path / "one.tflite")
+    other = run(
+        drafts.draft(tables[0], biases(tflite.parse(content))), samples, tmp_path / "two.tflite"
+    )
+    assert np.abs(one - other).max() > 0.01
+
+
+@pytest.mark.parametrize("build", [exponential, constant_joined])
+def test_a_file_that_depends_on_ranges_in_another_way_has_no_drafts(build, tmp_path: Path):
+    content, samples = float_file(build)
+    ranges = seen(content, samples, tmp_path)
+    with pytest.raises(NotPlain):
+        Drafts(
+            tflite.parse(content),
+            quantize(content, ranges, io="int8"),
+            effective(content, [ranges, spread(ranges, 1)]),
+        )
+
+
+def test_the_table_that_tells_most_tensors_apart_is_the_first_to_build():
+    alike, telling = {0: (0.0, 1.0), 1: (0.0, 1.0)}, {0: (0.0, 1.0), 1: (0.0, 2.0)}
+    assert most_telling([alike, telling]) == 1
+
+
+def test_the_grid_holds_zero():
+    assert grid((0.0, 255.0)) == (1.0, -128)
+    assert grid((1.0, 255.0)) == (1.0, -128)
+    assert grid((-255.0, -3.0)) == (1.0, 127)
+    assert grid((0.0, 0.0)) == (0.0, 0)
+
+
+def test_what_is_handed_over_is_built_by_the_quantizer_itself(tmp_path: Path):
+    import edgekit
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="x")
+    model = keras.Model(inputs, branches(inputs))
+    samples = np.random.default_rng(0).normal(size=(96, 8, 8, 3)).astype(np.float32)
+
+    def converted(estimator: str) -> Any:
+        done = edgekit.convert(
+            model, "tflite-int8", out=tmp_path / estimator, calibration=samples, cache=False,
+            options=edgekit.Options(measure=False, html=False, estimator=estimator),
+        )  # fmt: skip
+        return done.artifacts[0].path.read_bytes(), done.reports[0].candidates
+
+    content, candidates = converted("auto")
+    (chosen,) = [one for one in candidates if one.chosen]
+    assert len(candidates) >= 6
+    assert len({one.name for one in candidates}) == len(candidates)
+    alone, few = converted(str(chosen.estimator))
+    assert content == alone
+    assert len(few) < len(candidates)
