@@ -25,6 +25,7 @@ _LIBRARIES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 def this_process_is_ours() -> None:
     """Declare that this process runs edgekit and nothing else; the command line does."""
     _ours.append(True)
+    gc.set_threshold(_ALLOCATIONS, 10, 10)
 
 
 @contextlib.contextmanager
@@ -85,9 +86,9 @@ def import_keras() -> None:
         return
     with _collector_at_rest(), without("sklearn") if _ours else contextlib.nullcontext():
         import keras  # noqa: F401
-    if _ours:
-        gc.freeze()
-        gc.set_threshold(_ALLOCATIONS, 10, 10)
+
+        if _ours:
+            gc.freeze()  # before the collector wakes up, or it would look at everything once
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ _BATCH = 64
 _LAYER_SAMPLES = 16
 
 # Of timing, and at least 50 runs: slow files are timed for longer.
-LEAST_SECONDS = 0.25
+LEAST_SECONDS = 0.2
 # Of first classes, between a file and its simulation; of trained models it is above 0.99.
 LEAST_AGREEMENT = 0.9
 
