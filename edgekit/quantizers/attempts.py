@@ -14,7 +14,7 @@ from edgekit.errors import ArtifactError, DataError, QuantizeError
 class Attempt:
     """One way to quantize: ``build`` writes the artifact at a path (its main file).
 
-    A draft is to compare by only; what is handed over is built by an attempt that is none.
+    A draft is to compare by only: it holds more than what is handed over.
     """
 
     quantizer: str
@@ -89,7 +89,7 @@ def _try(attempt: Attempt, judge: Judge, path: Path) -> Tried:
 
 
 def settled(tried: Iterable[Tried]) -> list[Tried]:
-    """Return the attempts without the drafts of those that were built in earnest."""
+    """Return the attempts without the drafts of those that were built as well."""
     every = list(tried)
     built = {one.attempt.name for one in every if not one.attempt.is_draft}
     return [t for t in every if not t.attempt.is_draft or t.attempt.name not in built]

@@ -2,14 +2,14 @@
 
 What the converter's quantizer makes of weights does not depend on the ranges of activations; scales
 and zero points of activations and the integers of biases do, in a way that can be seen from one
-file. So one call of the quantizer, whose time grows with the weights, is enough to compare many
-ranges. Such a file is a draft: the quantizer makes what is handed over.
+file. So one call of the quantizer, whose time grows with the weights, is enough for many ranges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ _PLAIN = {
     "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "SQUEEZE", "SUB", "TANH", "TRANSPOSE",
 }  # fmt: skip
 _SHARING = {"CONCATENATION"}
+_ONE_SCALE = {
+    "AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D", "PAD", "RESHAPE", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "SQUEEZE", "TRANSPOSE",
+}  # fmt: skip
 _FIXED = {"LOGISTIC", "SOFTMAX", "TANH"}  # their results have the same scale, whatever the range
 
 
@@ -100,8 +104,6 @@ class _Biased:
 class Drafts:
     """One quantized file, and which range of a float file each of its scales comes from.
 
-    Drafts show what softmaxes are given, too (see ``formats.tflite_scores``).
-
     Args:
         real: The float model that was quantized.
         quantized: What became of it on the first of ``tables``; best the one that ``most_telling``
@@ -119,13 +121,18 @@ class Drafts:
         for place, (own, stored) in enumerate(_pairs(real, self._model)):
             self._align(own, stored, aligned)
             self._note_bias(place, stored)
+        if self._scaled() - aligned.keys() - {one.bias for one in self._biased}:
+            raise NotPlain("a tensor is only converted, or of another type")
         self._sources = self._traced(aligned, tables)
-        reveal(self._model)
 
     def draft(
-        self, table: Mapping[int, Range], real: Sequence[NDArray[np.float64] | None]
-    ) -> bytes:
-        """Return the file on other ranges, with the ``biases`` of a float file."""
+        self, table: Mapping[int, Range], real: Sequence[NDArray[np.float64] | None], *,
+        shown: bool = False,
+    ) -> bytes:  # fmt: skip
+        """Return the file on other ranges, with the ``biases`` of a float file.
+
+        ``shown`` adds what softmaxes are given to its outputs (see ``formats.tflite_scores``).
+        """
         tensors = self._model.subgraphs[0].tensors
         for index, source in self._sources.items():
             scale, point = grid(table[source])
@@ -134,7 +141,16 @@ class Drafts:
         for one in self._biased:
             value = real[one.place]
             self._set_bias(one, np.zeros(1) if value is None else value)
-        return tflite.pack(self._model)
+        return self._shown() if shown else tflite.pack(self._model)
+
+    def _shown(self) -> bytes:
+        graph, signatures = self._model.subgraphs[0], self._model.signatureDefs
+        outputs = graph.outputs
+        try:
+            reveal(self._model)
+            return tflite.pack(self._model)
+        finally:
+            graph.outputs, self._model.signatureDefs = outputs, signatures
 
     def _set_bias(self, one: _Biased, real: NDArray[np.float64]) -> None:
         tensors, limits = self._model.subgraphs[0].tensors, np.iinfo(np.int32)
@@ -175,30 +191,60 @@ class Drafts:
         plain = tflite.constant(self._model, index) is None
         return tensor.type == _INT8 and plain and scaled and len(tensor.quantization.scale) == 1
 
+    def _scaled(self) -> set[int]:
+        """Return every tensor with a scale that an operator reads or makes, but constants."""
+        graph = self._model.subgraphs[0]
+        used = {int(i) for op in graph.operators for i in (*op.inputs, *op.outputs) if i >= 0}
+        return {
+            index
+            for index in used
+            if graph.tensors[index].quantization is not None
+            and graph.tensors[index].quantization.scale is not None
+            and self._model.buffers[graph.tensors[index].buffer].data is None
+        }
+
     def _traced(
         self, aligned: Mapping[int, set[int]], tables: Sequence[Mapping[int, Range]]
     ) -> dict[int, int]:
         """Return the float tensor whose range each activation's scale comes from.
 
-        Its own, or that of another one which it has to share; scales that come from no range,
-        such as that of a softmax, are left out.
+        Its own, or one of those that it has to share a scale with: the widest of them, over all
+        tables. Scales that come from no range, such as that of a softmax, are left out.
         """
-        first, found = tables[0], dict[int, int]()
-        known = [(index, *grid(ends)) for index, ends in first.items()]
-        for index, own in aligned.items():
-            quantization = self._model.subgraphs[0].tensors[index].quantization
-            scale, point = float(quantization.scale[0]), int(quantization.zeroPoint[0])
+        known, found = [(i, *grid(ends)) for i, ends in tables[0].items()], dict[int, int]()
+        for group in self._on_one_scale(aligned):
+            scale, point = self._grid_of(group)
+            own = set[int]().union(*(aligned[index] for index in group if index in aligned))
             same = [
                 i for i, s, p in known if abs(s - scale) <= _SAME * scale and abs(p - point) <= 1
             ]
-            near = [i for i in same if i in own] or same
-            if len({tuple(table.get(i) for table in tables) for i in near}) > 1:
+            near = [i for i in same if i in own]
+            if not near and len({tuple(table[i] for table in tables) for i in same}) > 1:
                 raise NotPlain("two ranges are the same")
-            if near:
-                found[index] = near[0]
-            elif any(i in first for i in own) and (scale, point) not in self._fixed():
+            if near or same:
+                source = max(near or same, key=partial(_width, tables))
+                found |= dict.fromkeys(group, source)
+            elif own & set(tables[0]) and (scale, point) not in self._fixed():
                 raise NotPlain("a scale comes from no range")
         return found
+
+    def _grid_of(self, group: set[int]) -> tuple[float, int]:
+        held = [self._model.subgraphs[0].tensors[index].quantization for index in group]
+        grids = {(float(one.scale[0]), int(one.zeroPoint[0])) for one in held}
+        if len(grids) > 1:
+            raise NotPlain("an operator has several scales")
+        return grids.pop()
+
+    def _on_one_scale(self, activations: Iterable[int]) -> list[set[int]]:
+        """Return the activations by the scale that kernels want them on; most are alone."""
+        groups = [{index} for index in activations]
+        for operator in self._model.subgraphs[0].operators:
+            if tflite_edit.kind(self._model, operator) in _ONE_SCALE:
+                ends = {int(i) for i in (*operator.inputs, *operator.outputs)}
+                met = [group for group in groups if group & ends]
+                groups = [group for group in groups if not group & ends]
+                groups += [set[int]().union(*met)] if met else []
+        return groups
 
     def _fixed(self) -> set[tuple[float, int]]:
         """Return the scales and zero points of kernels that have the same for ever."""
@@ -209,6 +255,10 @@ class Drafts:
             if tflite_edit.kind(self._model, operator) in _FIXED
         ]
         return {(float(one.scale[0]), int(one.zeroPoint[0])) for one in made if one is not None}
+
+
+def _width(tables: Sequence[Mapping[int, Range]], index: int) -> float:
+    return sum(table[index][1] - table[index][0] for table in tables)
 
 
 def _pairs(real: Any, stored: Any) -> Iterator[tuple[Any, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.formats import tflite
+from edgekit.formats import tflite, tflite_edit
 from edgekit.formats.tflite_scores import with_scores
 from edgekit.quantizers.rescale import Drafts, NotPlain, biases, effective, grid, most_telling
 from edgekit.quantizers.tflite import quantize
@@ -93,8 +93,11 @@ def test_a_draft_is_what_the_quantizer_makes_on_the_same_ranges(build, tmp_path:
     drafts = Drafts(tflite.parse(content), quantize(content, named[0], io="int8"), tables)
     real = biases(tflite.parse(content))
     for ranges, table in zip(named, tables, strict=True):
-        made = with_scores(quantize(content, ranges, io="int8"))
+        made = quantize(content, ranges, io="int8")
         draft = drafts.draft(table, real)
+        assert tflite.parse(drafts.draft(table, real, shown=True)).subgraphs[0].outputs.size == (
+            tflite.parse(with_scores(made)).subgraphs[0].outputs.size
+        )
         for one, other in zip(
             tflite.parse(draft).subgraphs[0].tensors,
             tflite.parse(made).subgraphs[0].tensors,
@@ -145,8 +148,28 @@ def test_the_grid_holds_zero():
     assert grid((0.0, 0.0)) == (0.0, 0)
 
 
-def test_what_is_handed_over_is_built_by_the_quantizer_itself(tmp_path: Path):
+def test_what_has_to_share_a_scale_does_on_any_ranges(tmp_path: Path):
+    content, samples = float_file(branches)
+    known = seen(content, samples, tmp_path)
+    tables = effective(content, [known, *(spread(known, seed) for seed in range(4))])
+    drafts = Drafts(tflite.parse(content), quantize(content, known, io="int8"), tables)
+    pooled = 0
+    for table in tables:
+        model = tflite.parse(drafts.draft(table, biases(tflite.parse(content))))
+        tensors = model.subgraphs[0].tensors
+        for operator in model.subgraphs[0].operators:
+            if tflite_edit.kind(model, operator) in ("MAX_POOL_2D", "CONCATENATION", "RESHAPE"):
+                ends = [tensors[i].quantization for i in (*operator.inputs, *operator.outputs)]
+                held = {(one.scale[0], one.zeroPoint[0]) for one in ends if one is not None
+                        and one.scale is not None}  # fmt: skip
+                assert len(held) == 1
+                pooled += 1
+    assert pooled
+
+
+def test_what_is_handed_over_is_what_its_estimator_alone_gives(tmp_path: Path):
     import edgekit
+    from edgekit import runtimes
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3), name="x")
@@ -158,12 +181,14 @@ def test_what_is_handed_over_is_built_by_the_quantizer_itself(tmp_path: Path):
             model, "tflite-int8", out=tmp_path / estimator, calibration=samples, cache=False,
             options=edgekit.Options(measure=False, html=False, estimator=estimator),
         )  # fmt: skip
-        return done.artifacts[0].path.read_bytes(), done.reports[0].candidates
+        (artifact,) = done.artifacts
+        assert [spec.name for spec in artifact.outputs] == ["y"]
+        return runtimes.open_runner(artifact).run({"x": samples})["y"], done.reports[0].candidates
 
-    content, candidates = converted("auto")
+    outputs, candidates = converted("auto")
     (chosen,) = [one for one in candidates if one.chosen]
     assert len(candidates) >= 6
     assert len({one.name for one in candidates}) == len(candidates)
     alone, few = converted(str(chosen.estimator))
-    assert content == alone
+    assert np.abs(outputs - alone).max() <= 1 / 256
     assert len(few) < len(candidates)

@@ -58,7 +58,8 @@ class TfliteRoute:
     def _estimated(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
         """Yield an attempt for each estimator, and one on the best without corrected biases.
 
-        One is built, the others are drafts of it where that can be, and the best is built then.
+        One is quantized, the others are drafts of it where that can be: files that show more than
+        the best of them does when it is written in the end.
         """
         names = list(self._calibrated.estimators)
         tables = rescale.effective(self._ranged, [self._ranges(name) for name in names])
@@ -68,13 +69,25 @@ class TfliteRoute:
         yield self._converter(names[0], corrected=True)
         drafts = self._drafts(tried[-1], tables) if len(names) > 1 else None
         by_name = dict(zip(names, tables, strict=True))
+
+        def attempt(name: str, *, corrected: bool, shown: bool = True) -> Attempt:
+            made = self._converter(name, corrected=corrected)
+            if drafts is None:
+                return made
+            real = self._mended if corrected else self._read
+
+            def build(path: Path) -> None:
+                write(path, drafts.draft(by_name[name], rescale.biases(real), shown=shown))
+
+            return replace(made, build=build, is_draft=shown)
+
         for name in names[1:]:
-            yield self._sketch(drafts, name, by_name[name], corrected=True)
+            yield attempt(name, corrected=True)
         chosen = first_best(tried) or names[0]
-        yield self._sketch(drafts, chosen, by_name[chosen], corrected=False)
+        yield attempt(chosen, corrected=False)
         while (leads := leader(settled(tried))) is not None and leads.attempt.is_draft:
-            corrected = leads.attempt.bias_correction
-            yield self._converter(leads.attempt.estimator or chosen, corrected=corrected)
+            how = leads.attempt
+            yield attempt(how.estimator or chosen, corrected=how.bias_correction, shown=False)
 
     def _drafts(self, built: Tried, tables: Sequence[Table]) -> rescale.Drafts | None:
         if built.problem is not None:
@@ -83,20 +96,6 @@ class TfliteRoute:
             return rescale.Drafts(self._mended, built.path.read_bytes(), tables)
         except rescale.NotPlain:
             return None
-
-    def _sketch(
-        self, drafts: rescale.Drafts | None, estimator: str, table: Table, *, corrected: bool
-    ) -> Attempt:
-        """Return an attempt that is a draft, if there can be some."""
-        made = self._converter(estimator, corrected=corrected)
-        if drafts is None:
-            return made
-
-        def build(path: Path) -> None:
-            real = self._mended if corrected else self._read
-            write(path, drafts.draft(table, rescale.biases(real)))
-
-        return replace(made, build=build, is_draft=True)
 
     def _converter(self, estimator: str, *, corrected: bool) -> Attempt:
         return Attempt(
