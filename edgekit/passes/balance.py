@@ -19,7 +19,6 @@ from edgekit.passes.linear.layout import (
 
 Array = NDArray[Any]
 _LIMIT = 1e4
-_LEVELS = 255  # steps of an 8-bit activation
 _POWERS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -84,9 +83,15 @@ class Values:
     power: Array
 
 
-def smooth(
-    pair: Pair, read: Values, added: Sequence[Values], *, top: int, gain: float
-) -> None:  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The largest integer of weights, and the steps of an activation's range; inf for floats."""
+
+    top: int
+    steps: float
+
+
+def smooth(pair: Pair, read: Values, added: Sequence[Values], grid: Grid, *, gain: float) -> None:
     """Balance a pair for kernels with one step a channel, where that is worth it.
 
     There the range of a channel where it is made costs nothing, but that of its values does: all
@@ -100,15 +105,15 @@ def smooth(
         pair: Balanced in place.
         read: The channels as they are read.
         added: What is added up to them, if that is rounded on its own.
-        top: The largest integer of weights.
+        grid: What weights and values are rounded to.
         gain: Share of the rounding, as a variance, that has to go; else nothing is done. The
             estimate is rough, and channels of like range are best left as they were trained.
     """
     factors = _smoothing(pair, read)
-    before = _noise(pair, read, added, np.ones_like(factors), top)
-    found = [(_noise(pair, read, added, factors**power, top), power) for power in _POWERS]
+    before = _noise(pair, read, added, np.ones_like(factors), grid)
+    found = [(_noise(pair, read, added, factors**power, grid), power) for power in _POWERS]
     least, power = min(found)
-    if least <= (1 - gain) * before:
+    if before > 0 and least <= (1 - gain) * before:
         divide(pair, factors**power)
 
 
@@ -125,25 +130,25 @@ def _smoothing(pair: Pair, read: Values) -> Array:
 
 
 def _noise(
-    pair: Pair, read: Values, added: Sequence[Values], factors: Array, top: int
+    pair: Pair, read: Values, added: Sequence[Values], factors: Array, grid: Grid
 ) -> float:  # fmt: skip
     """Return the variance that rounding brings to what readers make, summed over their channels.
 
     That of a step d is d^2 / 12, of each value and of each weight; padding is not looked at.
     """
-    squared = sum(_step(values, factors) ** 2 for values in (read, *added))
+    squared = sum((_span(values, factors) / grid.steps) ** 2 for values in (read, *added))
     power, found = read.power / factors**2, 0.0
     for reader, copies in pair.readers:
         scaled = scale_inputs(reader.layout, reader.matrices, np.tile(factors, copies))
-        steps = np.abs(scaled).max(axis=1, keepdims=True) / top
+        steps = np.abs(scaled).max(axis=1, keepdims=True) / grid.top
         rows = scale_inputs(reader.layout, np.ones_like(scaled), np.tile(power, copies))
         found += squared * float(np.square(scaled).sum()) + float((np.square(steps) * rows).sum())
     return found / 12
 
 
-def _step(values: Values, factors: Array) -> float:
+def _span(values: Values, factors: Array) -> float:
     low, high = (values.low / factors).min(), (values.high / factors).max()
-    return float(max(high, 0.0) - min(low, 0.0)) / _LEVELS
+    return float(max(high, 0.0) - min(low, 0.0))
 
 
 def balance(pair: Pair) -> Array:

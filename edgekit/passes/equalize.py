@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import OptionError
 from edgekit.passes.absorb import absorb, scaled
-from edgekit.passes.balance import Pair, Values, equalize, smooth
+from edgekit.passes.balance import Grid, Pair, Values, equalize, smooth
 from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
 from edgekit.passes.fold import fold
 from edgekit.passes.graph import Graph, Node
@@ -21,6 +23,7 @@ from edgekit.passes.listed import layers_of, listed
 from edgekit.target import Target
 
 _CEILING = 6.0
+_STEPS = {"int8": 255.0, "dynamic": 255.0, "int16": 65535.0}
 _LIKE = "its channels are of like range: factors would bring little"
 
 
@@ -39,9 +42,8 @@ class Equalize(Pass):
     Args:
         by: ``activations`` balances the range of a channel's values on calibration samples against
             that of the weights that read it (Xiao et al. 2022, eq. 4), as kernels want that have a
-            step for each output channel;
-            ``weights`` the ranges of weights on both sides of a channel (eq. 11), without any data,
-            as kernels want that have one step for all.
+            step for each output channel; ``weights`` the ranges of weights on both sides of a
+            channel (eq. 11), without any data, as kernels want that have one step for all.
         gain: By activations, the share of the variance of rounding that has to go by estimate, 0
             to 1; channels that would gain less are left as they were trained.
         rounds: By weights, at most so many; it ends where no factor moves any more.
@@ -114,9 +116,9 @@ class Equalize(Pass):
         """Balance all pairs in place; return in how many rounds."""
         if self.by == "weights" or context.samples is None:
             return equalize(pairs, self.rounds)
-        top = top_of(None, context.target)
+        grid = _grid(context.target)
         for pair, (read, *added) in zip(pairs, _seen(graph, kept, context.samples), strict=False):
-            smooth(pair, read, added, top=top, gain=self.gain)
+            smooth(pair, read, added, grid, gain=self.gain)
         return 1
 
     def _links(self, graph: Graph, context: Context) -> tuple[list[Link], list[Treatment]]:
@@ -173,6 +175,11 @@ def _raise_ceiling(layer: Any) -> None:
         layer.max_value = None
     else:
         layer.activation = keras.activations.relu
+
+
+def _grid(target: Target | None) -> Grid:
+    kind = "int8" if target is None else target.quantization.activations
+    return Grid(top=top_of(None, target), steps=_STEPS.get(kind, np.inf))
 
 
 def _seen(graph: Graph, kept: Sequence[Link], samples: Samples) -> list[list[Values]]:

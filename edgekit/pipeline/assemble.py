@@ -35,6 +35,7 @@ from edgekit.report.model import (
     CompressionFacts,
     Report,
     SourceFacts,
+    Stage,
 )
 from edgekit.report.plain import to_plain
 from edgekit.target import Target
@@ -46,8 +47,9 @@ class Run:
     """Everything that is fixed once the data are open.
 
     ``workshop`` is of the model that is converted: the source model's own, or of what the passes
-    of ``plan`` made of it. ``targets`` are those that share it; the first of the run that ``leads``
-    reports the stages that all share.
+    of ``plan`` made of it. ``targets`` are those that share it. Of the stages so far, ``own`` are
+    those of making it, and ``others`` those of making other runs' models; the rest is reported by
+    the run that ``leads``.
     """
 
     workshop: Workshop
@@ -60,6 +62,8 @@ class Run:
     plan: Plan | None = None
     compressed: Compressed | None = None
     leads: bool = True
+    own: range = range(0)
+    others: range = range(0)
 
     def __post_init__(self) -> None:
         """Let the workshops ask the samples that were held back."""
@@ -191,13 +195,21 @@ def _learn(
     )
     with workshop.keeper.timed(f"details {target.name}"):
         details = gathered(artifact, target, made, done, options, edges)
-    is_first = prepared.leads and not prepared.targets.index(target)
-    shared = workshop.keeper.stages[:before] if is_first else []
+    shared = _shared(prepared, before) if target == prepared.targets[0] else []
     return replace(
         report,
         missed_budgets=learn.missed_budgets(report),
         stages=(*shared, *workshop.keeper.stages[before:]),
     ), details
+
+
+def _shared(prepared: Run, before: int) -> list[Stage]:
+    """Return the stages that the first target of a run reports for all of them."""
+    return [
+        stage
+        for number, stage in enumerate(prepared.workshop.keeper.stages[:before])
+        if number in prepared.own or (prepared.leads and number not in prepared.others)
+    ]
 
 
 def _as_c(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from edgekit.accuracy.sqnr import sqnr_db
 from edgekit.errors import ArtifactError
 from edgekit.files import scratch
 from edgekit.formats.tflite_scores import scores_of, with_scores
-from edgekit.pipeline.scores import are_probabilities, of_logits, of_probabilities
+from edgekit.pipeline.scores import of_logits, of_probabilities
 from edgekit.quantizers.attempts import Agreement
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -27,12 +28,18 @@ SQNR_CAP_DB = 300.0
 class Judge:
     """Samples, and the source model's outputs for them.
 
-    ``by_scores`` looks behind softmaxes, too, to tell candidates apart.
+    Args:
+        inputs: By name.
+        reference: The outputs, by name.
+        softmaxes: Outputs that a softmax makes: to tell candidates apart, what it is given is
+            looked at as well.
+        least_db: Below, a file has collapsed.
     """
 
     inputs: Arrays
     reference: Arrays
-    by_scores: bool = False
+    softmaxes: frozenset[str] = frozenset()
+    least_db: float = -math.inf
 
     def __call__(self, path: Path) -> Agreement:
         """Run the artifact on the samples and compare.
@@ -40,32 +47,34 @@ class Judge:
         Raises:
             ArtifactError: it cannot run, or gives NaN or infinity.
         """
-        if not self._scores:
-            return agreement(self.reference, self._run(path))
-        outputs = self._run_revealed(path)
+        outputs = self._run_revealed(path) if self._scores else self._run(path)
         found = agreement(self.reference, outputs)
-        return replace(found, scores_db=self._scores_db(outputs))
+        return replace(
+            found,
+            scores_db=self._scores_db(path, outputs),
+            collapsed=found.sqnr_db < self.least_db,
+        )
 
     def _run(self, path: Path) -> Arrays:
         return runtimes.open_runner(runtimes.describe(path), threads=1).run(self.inputs)
 
     @cached_property
     def _scores(self) -> Arrays:
-        """The reference of each output that is made of probabilities, as scores."""
-        if not self.by_scores:
-            return {}
-        found = {n: v for n, v in self.reference.items() if are_probabilities(v)}
-        return {name: of_probabilities(values) for name, values in found.items()}
+        """The reference of the softmaxes' outputs, as scores; without those that never differ."""
+        found = {name: of_probabilities(self.reference[name]) for name in self.softmaxes}
+        return {name: scores for name, scores in found.items() if scores.any()}
 
-    def _scores_db(self, outputs: Arrays) -> float:
-        worst = SQNR_CAP_DB
+    def _scores_db(self, path: Path, outputs: Arrays) -> float | None:
+        """Return the SQNR of the worst output, by its scores where the file tells them."""
+        worst, looked = SQNR_CAP_DB, False
         for name, wanted in self.reference.items():
             got, given = outputs[name], outputs.get(scores_of(name))
-            if name in self._scores:
-                wanted = self._scores[name]
+            # Steps of 1/256 have no logarithms to speak of.
+            if name in self._scores and (given is not None or path.suffix != ".tflite"):
+                wanted, looked = self._scores[name], True
                 got = of_probabilities(got) if given is None else of_logits(given)
             worst = max(min(worst, sqnr_db(wanted, got)), -SQNR_CAP_DB)
-        return worst
+        return worst if looked else None
 
     def _run_revealed(self, path: Path) -> Arrays:
         """Run a file that shows what softmaxes are given, where it rounds what they make itself.

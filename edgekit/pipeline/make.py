@@ -32,6 +32,7 @@ from edgekit.quantizers.statistics import Statistics
 from edgekit.report.details import Spread
 from edgekit.report.model import Candidate
 from edgekit.target import Target
+from edgekit.trace.softmaxes import softmax_outputs
 
 Arrays = Mapping[str, NDArray[Any]]
 # A fifth of the samples is held back; of few samples more, or chance would choose.
@@ -84,12 +85,15 @@ def make(
         judge, judged_on = _judge(workshop, division, traced=False)
         return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
     # Another process may be running the source model just now: it is asked for when needed.
-    judged = cache(partial(_judge, workshop, division, traced=quantization.needs_calibration))
+    judged = cache(partial(
+        _judge, workshop, division, traced=quantization.needs_calibration,
+        least_db=target.quality.min_sqnr_db,
+    ))  # fmt: skip
     with scratch() as place:
         observed: list[tuple[Matching, Statistics]] = []
         route = _route(workshop, target, division, static, observed)
         tried: list[Tried] = []
-        count = len(workshop.estimators) + 2 if quantization.needs_calibration else 1
+        count = len(workshop.estimators) + 3 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), lambda path: judged()[0](path), place, route.suffix,
                     done=tried, tick=bar.advance)  # fmt: skip
@@ -144,7 +148,9 @@ def _is_alive(tried: Tried, target: Target) -> bool:
     return tried.agreement is not None and tried.agreement.sqnr_db >= target.quality.min_sqnr_db
 
 
-def _judge(workshop: Workshop, division: Division | None, *, traced: bool) -> tuple[Judge, str]:
+def _judge(
+    workshop: Workshop, division: Division | None, *, traced: bool, least_db: float = -np.inf
+) -> tuple[Judge, str]:
     if division is None:
         inputs, reference = workshop.parity
         return Judge(inputs=inputs, reference=reference), "seeded random inputs"
@@ -152,7 +158,8 @@ def _judge(workshop: Workshop, division: Division | None, *, traced: bool) -> tu
     held = {n: np.concatenate([b.inputs[n] for b in batches]) for n in batches[0].inputs}
     learn = workshop.traced_reference if traced else workshop.reference
     reference = learn(division.held, "reference (held back)")
-    judge = Judge(inputs=held, reference=reference, by_scores=traced)
+    softmaxes = softmax_outputs(workshop.trace) if traced else frozenset[str]()
+    judge = Judge(inputs=held, reference=reference, softmaxes=softmaxes, least_db=least_db)
     return judge, f"{len(division.held)} held-back samples"
 
 

@@ -18,6 +18,9 @@ from edgekit.target import Target
 Settings = Mapping[str, Any]
 
 
+_BITS = {"int8": 8, "dynamic": 8, "int16": 16}  # of activations; others are floats
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """The passes of a recipe, ready to run, in order."""
@@ -51,15 +54,18 @@ class Plan:
         """Return targets by the model that they share, in order.
 
         One for all that train: it costs much, and what the narrowest grid was trained for, wider
-        ones hold as well. Else one for each grid of weights: rounding to a narrower one than
-        needed is what the others would lose by.
+        ones hold as well. Else one for each grid of weights and kind of activations: rounding to a
+        narrower one than needed is what the others would lose by.
         """
         if "training" in self.needs:
             return [tuple(targets)]
-        found: dict[tuple[bool, bool], list[Target]] = {}
+        found: dict[tuple[bool, bool, int], list[Target]] = {}
         for target in targets:
             stored = target.quantization
-            found.setdefault((stored.weights == "int4", stored.reduce_range), []).append(target)
+            bits = _BITS.get(stored.activations, 32)
+            found.setdefault((stored.weights == "int4", stored.reduce_range, bits), []).append(
+                target
+            )
         return [tuple(group) for group in found.values()]
 
     def target_of(self, targets: Sequence[Target]) -> Target | None:

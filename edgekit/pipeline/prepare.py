@@ -61,12 +61,18 @@ def prepare(
         )
 
     groups = [targets] if passes is None else passes.groups(targets)
+    stages, found = source.keeper.stages, []
+    for group in groups:
+        began = len(stages)
+        found.append((group, made_for(group), range(began, len(stages))))
     return tuple(
         Run(
             workshop=source if made is None else CompressedWorkshop(source, made),
             source=source,
             targets=group,
             leads=group is groups[0],
+            own=own,
+            others=range(found[0][2].start, len(stages)),
             calibration=calibration,
             evaluation=evaluation,
             division=division,
@@ -74,5 +80,5 @@ def prepare(
             plan=passes,
             compressed=made,
         )
-        for group, made in [(group, made_for(group)) for group in groups]
+        for group, made, own in found
     )

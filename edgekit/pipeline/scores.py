@@ -13,14 +13,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 _LEAST = float(np.log(1e-13))  # what is less probable is out of the question, however much less
-_SUM_OFF = 1e-3
-
-
-def are_probabilities(values: Array) -> bool:
-    """Whether the last axis holds probabilities of at least two classes."""
-    if values.ndim < 2 or values.shape[-1] < 2 or not np.isfinite(values).all():
-        return False
-    return bool((values >= 0).all() and (np.abs(values.sum(axis=-1) - 1) < _SUM_OFF).all())
 
 
 def of_probabilities(values: Array) -> Array:

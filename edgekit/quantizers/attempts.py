@@ -37,16 +37,18 @@ class Agreement:
     ``sqnr_db`` is that of the worst output, at most 300; ``agreement`` the share of samples with
     the same first class, None where outputs are no class scores; ``scores_db`` the SQNR with what
     softmaxes are given in the place of the probabilities that they make, None if not looked at.
+    ``collapsed`` says that the SQNR is below what a target takes.
     """
 
     sqnr_db: float
     agreement: float | None = None
     scores_db: float | None = None
+    collapsed: bool = False
 
     @property
-    def ranking_db(self) -> float:
-        """What candidates are compared by."""
-        return self.sqnr_db if self.scores_db is None else self.scores_db
+    def rank(self) -> tuple[bool, float]:
+        """What candidates are compared by: more is better."""
+        return not self.collapsed, self.sqnr_db if self.scores_db is None else self.scores_db
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def settled(tried: Iterable[Tried]) -> list[Tried]:
 
 def leader(tried: Iterable[Tried]) -> Tried | None:
     """Return the attempt that agrees best with the source model, by SQNR before softmaxes."""
-    ranked = [(t.agreement.ranking_db, t) for t in tried if t.agreement is not None]
+    ranked = [(t.agreement.rank, t) for t in tried if t.agreement is not None]
     return max(ranked, key=itemgetter(0))[1] if ranked else None
 
 

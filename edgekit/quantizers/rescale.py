@@ -1,8 +1,9 @@
 """Writes other activation ranges into a quantized TFLite file, without quantizing it again.
 
-What the converter's quantizer makes of weights does not depend on the ranges of activations; scales
-and zero points of activations and the integers of biases do, in a way that can be seen from one
-file. So one call of the quantizer, whose time grows with the weights, is enough for many ranges.
+What the converter's quantizer makes of weights does not depend on the ranges of activations, unless
+biases are huge; scales and zero points of activations and the integers of biases do, in a way that
+can be seen from one file. So one call of the quantizer, whose time grows with the weights, is
+enough for many ranges.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from edgekit.formats import tflite, tflite_edit
 from edgekit.formats.tflite_scores import reveal
 
 Range = tuple[float, float]
-_INT8, _INT32, _FLOAT32 = 9, 2, 0
+_INT8 = 9
 _LOWEST, _LEVELS = -128, 255
 _SAME = 1e-6
+_LEAST = float(np.finfo(np.float32).tiny)
 # Operators with an integer bias -> the places of input, weights and bias.
 _BIASED = {
     "CONV_2D": (0, 1, 2), "DEPTHWISE_CONV_2D": (0, 1, 2), "FULLY_CONNECTED": (0, 1, 2),
@@ -34,7 +36,9 @@ _PLAIN = {
     "MAX_POOL_2D", "MEAN", "MUL", "PAD", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "SQUEEZE", "SUB", "TANH", "TRANSPOSE",
 }  # fmt: skip
-_SHARING = {"CONCATENATION"}
+_MOST_STEPS = (
+    2**30
+)  # beyond, the quantizer widens the scales of weights, which are not its own then
 _ONE_SCALE = {
     "AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D", "PAD", "RESHAPE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SQUEEZE", "TRANSPOSE",
@@ -124,6 +128,8 @@ class Drafts:
         if self._scaled() - aligned.keys() - {one.bias for one in self._biased}:
             raise NotPlain("a tensor is only converted, or of another type")
         self._sources = self._traced(aligned, tables)
+        if any(grid(table[i])[0] < _LEAST for i in self._sources.values() for table in tables):
+            raise NotPlain("a range is empty")
 
     def draft(
         self, table: Mapping[int, Range], real: Sequence[NDArray[np.float64] | None], *,
@@ -132,6 +138,9 @@ class Drafts:
         """Return the file on other ranges, with the ``biases`` of a float file.
 
         ``shown`` adds what softmaxes are given to its outputs (see ``formats.tflite_scores``).
+
+        Raises:
+            NotPlain: a bias is huge on these ranges.
         """
         tensors = self._model.subgraphs[0].tensors
         for index, source in self._sources.items():
@@ -153,12 +162,13 @@ class Drafts:
             graph.outputs, self._model.signatureDefs = outputs, signatures
 
     def _set_bias(self, one: _Biased, real: NDArray[np.float64]) -> None:
-        tensors, limits = self._model.subgraphs[0].tensors, np.iinfo(np.int32)
+        tensors = self._model.subgraphs[0].tensors
         scales = tensors[one.source].quantization.scale[0] * tensors[one.weights].quantization.scale
         steps = np.broadcast_to(np.rint(real / scales), one.shape)
-        stored = np.clip(steps, limits.min, limits.max).astype(np.int32)
+        if np.abs(steps).max(initial=0) >= _MOST_STEPS:
+            raise NotPlain("a bias is huge")
         tensors[one.bias].quantization.scale = np.asarray(scales, np.float32)
-        tflite.set_constant(self._model, one.bias, stored)
+        tflite.set_constant(self._model, one.bias, steps.astype(np.int32))
 
     def _align(self, real: Any, stored: Any, aligned: dict[int, set[int]]) -> None:
         """Note which float tensors stand where the quantized ones do."""
@@ -167,7 +177,7 @@ class Drafts:
             for own, index in zip(one, other, strict=False):
                 if index >= 0 and self._is_activation(int(index)):
                     aligned.setdefault(int(index), set()).add(int(own))
-                elif index >= 0 and kind in _SHARING:
+                elif index >= 0 and kind == "CONCATENATION":
                     raise NotPlain(f"{kind} of a constant")
 
     def _note_bias(self, place: int, stored: Any) -> None:
@@ -178,6 +188,8 @@ class Drafts:
         value = tflite.constant(self._model, bias)
         if value is None or value.dtype != np.int32 or not self._is_activation(source):
             raise NotPlain("a layer is not in integers")
+        if np.abs(value.astype(np.float64)).max(initial=0) >= _MOST_STEPS:
+            raise NotPlain("a bias is huge")
         if any(one.bias == bias for one in self._biased):
             raise NotPlain("layers share a bias")
         tflite_edit.own_buffer(self._model, bias)
@@ -209,23 +221,22 @@ class Drafts:
         """Return the float tensor whose range each activation's scale comes from.
 
         Its own, or one of those that it has to share a scale with: the widest of them, over all
-        tables. Scales that come from no range, such as that of a softmax, are left out.
+        tables. Those of a softmax and the like are left alone.
         """
         known, found = [(i, *grid(ends)) for i, ends in tables[0].items()], dict[int, int]()
+        fixed = self._fixed()
         for group in self._on_one_scale(aligned):
+            if group & fixed:
+                continue
             scale, point = self._grid_of(group)
             own = set[int]().union(*(aligned[index] for index in group if index in aligned))
-            same = [
-                i for i, s, p in known if abs(s - scale) <= _SAME * scale and abs(p - point) <= 1
-            ]
-            near = [i for i in same if i in own]
-            if not near and len({tuple(table[i] for table in tables) for i in same}) > 1:
-                raise NotPlain("two ranges are the same")
-            if near or same:
-                source = max(near or same, key=partial(_width, tables))
-                found |= dict.fromkeys(group, source)
-            elif own & set(tables[0]) and (scale, point) not in self._fixed():
+            near = [
+                i for i, s, p in known
+                if i in own and abs(s - scale) <= _SAME * scale and abs(p - point) <= 1
+            ]  # fmt: skip
+            if not near:
                 raise NotPlain("a scale comes from no range")
+            found |= dict.fromkeys(group, max(near, key=partial(_width, tables)))
         return found
 
     def _grid_of(self, group: set[int]) -> tuple[float, int]:
@@ -246,15 +257,14 @@ class Drafts:
                 groups += [set[int]().union(*met)] if met else []
         return groups
 
-    def _fixed(self) -> set[tuple[float, int]]:
-        """Return the scales and zero points of kernels that have the same for ever."""
-        tensors = self._model.subgraphs[0].tensors
-        made = [
-            tensors[operator.outputs[0]].quantization
+    def _fixed(self) -> set[int]:
+        """Return the tensors that kernels make on the same scale for ever."""
+        return {
+            int(index)
             for operator in self._model.subgraphs[0].operators
             if tflite_edit.kind(self._model, operator) in _FIXED
-        ]
-        return {(float(one.scale[0]), int(one.zeroPoint[0])) for one in made if one is not None}
+            for index in operator.outputs
+        }
 
 
 def _width(tables: Sequence[Mapping[int, Range]], index: int) -> float:

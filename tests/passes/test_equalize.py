@@ -11,6 +11,7 @@ from edgekit.errors import OptionError
 from edgekit.passes import Context
 from edgekit.passes.equalize import Equalize
 from edgekit.passes.graph import flat
+from edgekit.target import Target
 from edgekit.trace import entry_name
 
 keras = pytest.importorskip("keras")
@@ -189,6 +190,21 @@ def test_channels_of_like_range_are_left_as_they_were_trained():
     for old, new in zip(before, outcome.model.get_layer("maker").get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert run(copy, Equalize(gain=0)).figures["equalized"] == 1
+
+
+def test_values_that_are_not_rounded_cost_nothing():
+    model = _summed()
+    for name in ("stem", "out_0", "out_1", "out_2"):
+        layer = model.get_layer(name)
+        even = layer.kernel / np.abs(layer.kernel).max(axis=(0, 1, 2))
+        layer.kernel.assign(even * [0.01, 0.1, 1.0, 3.0])
+    counts = {}
+    for name in ("tflite-int8", "openvino-int8-weights"):
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        context = context_of(copy, target=Target.load(name))
+        counts[name] = Equalize().run(flat(copy), context).figures["equalized"]
+    assert counts["tflite-int8"] > counts["openvino-int8-weights"]
 
 
 def test_activations_that_a_depthwise_layer_reads_get_one_range():

@@ -35,6 +35,12 @@ def chain(x: Any) -> Any:
     return L.Dense(3, name="y")(L.Flatten()(L.UpSampling2D(2, interpolation="bilinear")(x)))
 
 
+def gated(x: Any) -> Any:
+    x = L.DepthwiseConv2D(3, name="two")(L.Conv2D(4, 3, name="one")(x))
+    x = L.Flatten()(L.Conv2D(3, 1, activation="sigmoid", name="gate")(x))
+    return L.Softmax(name="y")(L.Dense(4, activation="tanh", name="bent")(x) * 4.0)
+
+
 def exponential(x: Any) -> Any:
     return L.Dense(3, name="y")(keras.ops.exp(L.Flatten()(L.Conv2D(4, 3, name="one")(x))))
 
@@ -134,6 +140,47 @@ def test_a_file_that_depends_on_ranges_in_another_way_has_no_drafts(build, tmp_p
             quantize(content, ranges, io="int8"),
             effective(content, [ranges, spread(ranges, 1)]),
         )
+
+
+@pytest.mark.parametrize("whole", [(0.0, 255 / 256), (-1.0, 127 / 128)])
+def test_scales_that_never_change_are_left_alone(whole, tmp_path: Path):
+    content, samples = float_file(gated)
+    known = seen(content, samples, tmp_path)
+    (tensor,) = tflite.input_tensors(tflite.parse(content))
+    tables = []
+    for seed in range(3):  # an input with the very grid of a sigmoid, or of a tanh
+        tables.append({**spread(known, seed), tensor: whole if seed == 0 else (-0.3, 0.7)})
+    ranges = effective(content, tables)
+    drafts = Drafts(tflite.parse(content), quantize(content, tables[0], io="int8"), ranges)
+    found = set()
+    for table in ranges:
+        model = tflite.parse(drafts.draft(table, biases(tflite.parse(content))))
+        for operator in model.subgraphs[0].operators:
+            made = model.subgraphs[0].tensors[operator.outputs[0]].quantization
+            if (kind := tflite_edit.kind(model, operator)) in ("LOGISTIC", "TANH", "SOFTMAX"):
+                found.add((kind, float(made.scale[0]), int(made.zeroPoint[0])))
+    assert found == {
+        ("LOGISTIC", 1 / 256, -128), ("TANH", 1 / 128, 0), ("SOFTMAX", 1 / 256, -128),
+    }  # fmt: skip
+
+
+def test_huge_biases_are_left_to_the_quantizer(tmp_path: Path):
+    content, samples = float_file(chain)
+    known = seen(content, samples, tmp_path)
+    (tables,) = [effective(content, [known, spread(known, 1)])]
+    drafts = Drafts(tflite.parse(content), quantize(content, known, io="int8"), tables)
+    real = [None if bias is None else bias + 1e9 for bias in biases(tflite.parse(content))]
+    with pytest.raises(NotPlain, match="huge"):
+        drafts.draft(tables[1], real)
+
+
+def test_an_empty_range_is_left_to_the_quantizer(tmp_path: Path):
+    content, samples = float_file(branches)
+    ranges = seen(content, samples, tmp_path)
+    tables = effective(content, [ranges, spread(ranges, 1)])
+    tables[1] = dict.fromkeys(tables[1], (0.0, 0.0))
+    with pytest.raises(NotPlain, match="empty"):
+        Drafts(tflite.parse(content), quantize(content, ranges, io="int8"), tables)
 
 
 def test_the_table_that_tells_most_tensors_apart_is_the_first_to_build():

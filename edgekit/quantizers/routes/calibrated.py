@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact, TensorSpec
 from edgekit.calibrate.samples import Samples
+from edgekit.quantizers.attempts import Tried, leader
 from edgekit.quantizers.matching import Matching
 from edgekit.quantizers.statistics import Statistics
 from edgekit.target import Quantization
@@ -57,12 +57,10 @@ class Calibrated:
         return self.matching.means(self._observed[1])
 
 
-def first_best(tried: Sequence[Any]) -> str | None:
+def first_best(tried: Sequence[Tried]) -> str | None:
     """Return the estimator of the best attempt so far, or None before there is one."""
-    judged = [t for t in tried if t.agreement is not None and t.attempt.estimator is not None]
-    if not judged:
-        return None
-    return str(max(judged, key=lambda t: t.agreement.ranking_db).attempt.estimator)
+    found = leader(t for t in tried if t.attempt.estimator is not None)
+    return None if found is None else str(found.attempt.estimator)
 
 
 def write(path: Path, content: bytes) -> None:

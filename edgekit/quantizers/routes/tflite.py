@@ -77,7 +77,12 @@ class TfliteRoute:
             real = self._mended if corrected else self._read
 
             def build(path: Path) -> None:
-                write(path, drafts.draft(by_name[name], rescale.biases(real), shown=shown))
+                try:
+                    content = drafts.draft(by_name[name], rescale.biases(real), shown=shown)
+                except rescale.NotPlain:
+                    made.build(path)
+                else:
+                    write(path, content)
 
             return replace(made, build=build, is_draft=shown)
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from edgekit import runtimes
 from edgekit.formats.tflite_scores import with_scores
 from edgekit.pipeline.judge import Judge
-from edgekit.pipeline.scores import are_probabilities, of_logits, of_probabilities
+from edgekit.pipeline.scores import of_logits, of_probabilities
 
 LOGITS = arrays(np.float64, (3, 5), elements=st.floats(-12, 12))
 
@@ -33,14 +33,6 @@ def test_what_is_out_of_the_question_does_not_count():
     sure = of_logits(np.array([[0.0, -100.0]]))
     np.testing.assert_array_equal(sure, of_logits(np.array([[0.0, -1000.0]])))
     np.testing.assert_allclose(sure, of_probabilities(np.array([[1.0, 0.0]])))
-
-
-@given(LOGITS)
-def test_probabilities_are_recognized(logits):
-    assert are_probabilities(softmax(logits).astype(np.float32))
-    assert not are_probabilities(logits - 20)
-    assert not are_probabilities(softmax(logits)[..., :1])
-    assert not are_probabilities(softmax(logits) / 2)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +83,7 @@ def test_scores_tell_what_probabilities_hide(files):
     done, samples, reference = files
     told = {}
     for artifact, report in zip(done.artifacts, done.reports, strict=True):
-        judge = Judge(inputs={"x": samples}, reference={"y": reference}, by_scores=True)
+        judge = Judge(inputs={"x": samples}, reference={"y": reference}, softmaxes=frozenset({"y"}))
         told[report.target.name] = judge(artifact.path)
     assert told["tflite-fp32"].scores_db > 80
     assert 20 < told["tflite-int8"].scores_db < 60
@@ -106,3 +98,23 @@ def test_the_candidate_with_the_best_scores_is_chosen(files):
     judged = [one for one in candidates if one.scores_db is not None]
     assert len(judged) > 3
     assert max(judged, key=lambda one: one.scores_db).chosen
+
+
+def test_only_what_a_softmax_makes_is_looked_behind(tmp_path: Path):
+    keras = pytest.importorskip("keras")
+    import edgekit
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 2), name="x")
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(inputs))
+    heads = [keras.layers.Dense(4, activation="softmax", name=name)(x) for name in ("a", "b")]
+    model = keras.Model(inputs, keras.layers.Average(name="y")(heads))
+    samples = np.random.default_rng(0).normal(size=(96, 8, 8, 2)).astype(np.float32)
+    done = edgekit.convert(
+        model, ["tflite-int8", "onnx-int8"], out=tmp_path, calibration=samples, cache=False,
+        options=edgekit.Options(measure=False, html=False),
+    )  # fmt: skip
+    for report in done.reports:
+        judged = [one for one in report.candidates if one.sqnr_db is not None]
+        assert all(one.scores_db is None for one in judged)
+        assert max(judged, key=lambda one: one.sqnr_db).chosen
