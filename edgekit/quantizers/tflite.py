@@ -69,20 +69,24 @@ def quantize_here(content: bytes, ranges: Ranges, *, io: str) -> bytes:
     """Quantize in this process; a crash of the native quantizer takes it along."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.util import modify_model_io_type
 
     model = tflite.parse(content)
     names = tflite.io_names(model)
     tflite.set_ranges(model, ranges)
     tflite.share_ranges(model)
     hidden = tables.hide(model)
-    dtype = tf.dtypes.as_dtype(io)
+    # The quantizer makes ends of int8 or float32; those of uint8 are put in their place.
+    dtype = tf.dtypes.as_dtype("float32" if io == "uint8" else io)
     try:
         quantized = mlir_quantize(
             tflite.pack(model),
-            fully_quantize=io != "float32",
+            fully_quantize=dtype != tf.float32,
             input_data_type=dtype,
             output_data_type=dtype,
         )
+        if io == "uint8":
+            quantized = modify_model_io_type(bytes(quantized), tf.uint8, tf.uint8)
     except Exception as error:
         raise QuantizeError(f"the TFLite quantizer refuses: {_line(error)}") from error
     made = tflite.parse(bytes(quantized))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import edgekit
 from edgekit import catalog
 from edgekit.pipeline.convert import run
 from edgekit.pipeline.options import Options
@@ -121,3 +123,19 @@ def test_every_target_keeps_its_promises_and_agrees(kind, file_format, tmp_path,
 def test_every_kind_of_numbers_of_a_shipped_target_has_a_bound():
     pairs = {(t.quantization.weights, t.quantization.activations) for t in TARGETS}
     assert pairs <= set(LEAST)
+
+
+def test_a_target_of_ones_own_may_have_ends_of_uint8(bench, tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[2] / "targets" / "tflite-int8.toml").read_text()
+    own = shipped.replace('io = "int8"', 'io = "uint8"').replace(
+        'name = "tflite-int8"', 'name = "u8"'
+    )
+    (tmp_path / "u8.toml").write_text(own)
+    done = edgekit.convert(
+        bench.model, [str(tmp_path / "u8.toml"), "tflite-int8"], out=tmp_path / "out", cache=False,
+        calibration=bench.data, options=edgekit.Options(measure=False, html=False),
+    )  # fmt: skip
+    unsigned, signed = done.reports
+    assert not unsigned.broken_promises
+    assert {spec.dtype for spec in (*unsigned.audit.inputs, *unsigned.audit.outputs)} == {"uint8"}
+    assert unsigned.parity_sqnr_db == pytest.approx(signed.parity_sqnr_db, abs=1.0)
