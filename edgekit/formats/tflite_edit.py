@@ -79,6 +79,9 @@ def tensor(
 def own_buffer(model: Any, index: int) -> None:
     """Give a constant a buffer that no other tensor has: converters let equal ones share."""
     held = model.subgraphs[0].tensors[index]
+    sharing = [t for graph in model.subgraphs for t in graph.tensors if t.buffer == held.buffer]
+    if len(sharing) == 1:
+        return
     model.buffers.append(copy.copy(model.buffers[held.buffer]))
     held.buffer = len(model.buffers) - 1
 
