@@ -34,6 +34,11 @@ class Quantization:
         """Whether activation ranges must be known beforehand."""
         return self.activations in ("int8", "int16")
 
+    @property
+    def activation_bits(self) -> int | None:
+        """Bits of an activation that kernels compute with; None for floats."""
+        return {"int8": 8, "dynamic": 8, "int16": 16}.get(self.activations)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:

@@ -23,7 +23,6 @@ from edgekit.passes.listed import layers_of, listed
 from edgekit.target import Target
 
 _CEILING = 6.0
-_STEPS = {"int8": 255.0, "dynamic": 255.0, "int16": 65535.0}
 _LIKE = "its channels are of like range: factors would bring little"
 
 
@@ -178,8 +177,8 @@ def _raise_ceiling(layer: Any) -> None:
 
 
 def _grid(target: Target | None) -> Grid:
-    kind = "int8" if target is None else target.quantization.activations
-    return Grid(top=top_of(None, target), steps=_STEPS.get(kind, np.inf))
+    bits = 8 if target is None else target.quantization.activation_bits
+    return Grid(top=top_of(None, target), steps=np.inf if bits is None else 2.0**bits - 1)
 
 
 def _seen(graph: Graph, kept: Sequence[Link], samples: Samples) -> list[list[Values]]:

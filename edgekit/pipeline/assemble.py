@@ -47,9 +47,9 @@ class Run:
     """Everything that is fixed once the data are open.
 
     ``workshop`` is of the model that is converted: the source model's own, or of what the passes
-    of ``plan`` made of it. ``targets`` are those that share it. Of the stages so far, ``own`` are
-    those of making it, and ``others`` those of making other runs' models; the rest is reported by
-    the run that ``leads``.
+    of ``plan`` made of it. ``targets`` are those that share it. Of the stages so far,
+    ``of_models`` are those of making every run's model, ``own`` those of this one's; the rest is
+    reported by the run that ``leads``.
     """
 
     workshop: Workshop
@@ -63,7 +63,7 @@ class Run:
     compressed: Compressed | None = None
     leads: bool = True
     own: range = range(0)
-    others: range = range(0)
+    of_models: range = range(0)
 
     def __post_init__(self) -> None:
         """Let the workshops ask the samples that were held back."""
@@ -208,7 +208,7 @@ def _shared(prepared: Run, before: int) -> list[Stage]:
     return [
         stage
         for number, stage in enumerate(prepared.workshop.keeper.stages[:before])
-        if number in prepared.own or (prepared.leads and number not in prepared.others)
+        if number in prepared.own or (prepared.leads and number not in prepared.of_models)
     ]
 
 

@@ -25,6 +25,7 @@ from edgekit.bench import Measurement, Waiting, measure, slower_than
 from edgekit.calibrate.samples import Samples
 from edgekit.errors import QuantizeError
 from edgekit.pipeline.labels import joined, labels_of
+from edgekit.pipeline.model_latency import LEAST_SECONDS
 from edgekit.pipeline.options import Options
 from edgekit.pipeline.simulated import against_simulation
 from edgekit.pipeline.workshop import Workshop
@@ -37,7 +38,6 @@ _BATCH = 64
 _LAYER_SAMPLES = 16
 
 # Of timing, and at least 50 runs: slow files are timed for longer.
-LEAST_SECONDS = 0.2
 # Of first classes, between a file and its simulation; of trained models it is above 0.99.
 LEAST_AGREEMENT = 0.9
 

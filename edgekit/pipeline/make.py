@@ -82,13 +82,10 @@ def make(
             _copy(workshop.float_artifact(target.format).files, folder)
         else:
             _half(workshop, target, folder)
-        judge, judged_on = _judge(workshop, division, traced=False)
+        judge, judged_on = _judge(workshop, division, target)
         return _checked(judge, judged_on, target, folder, partial(_floor, workshop, judge))
     # Another process may be running the source model just now: it is asked for when needed.
-    judged = cache(partial(
-        _judge, workshop, division, traced=quantization.needs_calibration,
-        least_db=target.quality.min_sqnr_db,
-    ))  # fmt: skip
+    judged = cache(partial(_judge, workshop, division, target))
     with scratch() as place:
         observed: list[tuple[Matching, Statistics]] = []
         route = _route(workshop, target, division, static, observed)
@@ -133,7 +130,7 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
     One that is passed over gets the broken promise as its problem, in place.
     """
     judged = [t for t in tried if t.agreement is not None and not t.attempt.is_draft]
-    left = [t for t in judged if _is_alive(t, target)] or judged
+    left = [t for t in judged if _is_alive(t)] or judged
     while left:
         chosen = best(left)
         broken = broken_promises(audit(chosen.path, packed=False), target)
@@ -144,16 +141,16 @@ def _keeping(tried: list[Tried], target: Target) -> Tried:
     return best(t for t in tried if not t.attempt.is_draft)
 
 
-def _is_alive(tried: Tried, target: Target) -> bool:
-    return tried.agreement is not None and tried.agreement.sqnr_db >= target.quality.min_sqnr_db
+def _is_alive(tried: Tried) -> bool:
+    return tried.agreement is not None and not tried.agreement.collapsed
 
 
-def _judge(
-    workshop: Workshop, division: Division | None, *, traced: bool, least_db: float = -np.inf
-) -> tuple[Judge, str]:
+def _judge(workshop: Workshop, division: Division | None, target: Target) -> tuple[Judge, str]:
+    least_db, traced = target.quality.min_sqnr_db, target.quantization.needs_calibration
     if division is None:
         inputs, reference = workshop.parity
-        return Judge(inputs=inputs, reference=reference), "seeded random inputs"
+        judge = Judge(inputs=inputs, reference=reference, least_db=least_db)
+        return judge, "seeded random inputs"
     batches = list(division.held.batches(64))
     held = {n: np.concatenate([b.inputs[n] for b in batches]) for n in batches[0].inputs}
     learn = workshop.traced_reference if traced else workshop.reference
@@ -264,7 +261,7 @@ def _refuse_collapsed(
     chosen: Tried, tried: Sequence[Tried], target: Target, floor: Callable[[Target], float]
 ) -> tuple[str, ...]:
     """Raise if the best candidate is no good; return a warning if the model itself is to blame."""
-    if _is_alive(chosen, target):
+    if _is_alive(chosen):
         return _poor(chosen.agreement) if chosen.agreement else ()
     got = chosen.agreement.sqnr_db if chosen.agreement else -np.inf
     if got >= floor(target):

@@ -18,9 +18,6 @@ from edgekit.target import Target
 Settings = Mapping[str, Any]
 
 
-_BITS = {"int8": 8, "dynamic": 8, "int16": 16}  # of activations; others are floats
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """The passes of a recipe, ready to run, in order."""
@@ -59,13 +56,11 @@ class Plan:
         """
         if "training" in self.needs:
             return [tuple(targets)]
-        found: dict[tuple[bool, bool, int], list[Target]] = {}
+        found: dict[tuple[bool, bool, int | None], list[Target]] = {}
         for target in targets:
             stored = target.quantization
-            bits = _BITS.get(stored.activations, 32)
-            found.setdefault((stored.weights == "int4", stored.reduce_range, bits), []).append(
-                target
-            )
+            grid = stored.weights == "int4", stored.reduce_range, stored.activation_bits
+            found.setdefault(grid, []).append(target)
         return [tuple(group) for group in found.values()]
 
     def target_of(self, targets: Sequence[Target]) -> Target | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgekit.cache import Cache
 from edgekit.pipeline.assemble import Run, seed_of
-from edgekit.pipeline.compress import Compressed, Job, compressed
+from edgekit.pipeline.compress import Job, compressed
 from edgekit.pipeline.compressed_workshop import CompressedWorkshop
 from edgekit.pipeline.data import calibration_samples, evaluation_samples, linted
 from edgekit.pipeline.labels import check_class_names
@@ -40,45 +41,47 @@ def prepare(
     check_class_names(options.class_names, source.facts.outputs, options.output)
     lesson = Lesson(options, inputs, source.keeper.progress)
     calibration = calibration_samples(options, inputs, lesson, lambda: source.loaded)
-    division = Division.of(calibration) if calibration is not None else None
-    evaluation = evaluation_samples(options, inputs)
-    if passes is not None and calibration is not None:
+    every = Run(
+        workshop=source,
+        source=source,
+        targets=targets,
+        calibration=calibration,
+        evaluation=evaluation_samples(options, inputs),
+        division=Division.of(calibration) if calibration is not None else None,
+        lesson=lesson,
+        plan=passes,
+    )
+    if passes is None:
+        return (every,)
+    if calibration is not None:
         linted(source, calibration)  # it may raise, and hours of training may follow
+    return _by_model(every, passes, ground)
 
-    def made_for(group: Sequence[Target]) -> Compressed | None:
-        if passes is None:
-            return None
-        return compressed(
-            Job(
-                shop=source,
-                plan=passes,
-                lesson=lesson,
-                target=passes.target_of(group),
-                samples=division.fit if division is not None else None,
-                seed=seed_of(options, calibration),
-                ground=ground,
-            )
-        )
 
-    groups = [targets] if passes is None else passes.groups(targets)
-    stages, found = source.keeper.stages, []
-    for group in groups:
-        began = len(stages)
-        found.append((group, made_for(group), range(began, len(stages))))
-    return tuple(
-        Run(
-            workshop=source if made is None else CompressedWorkshop(source, made),
-            source=source,
+def _by_model(every: Run, passes: Plan, ground: Cache | None) -> tuple[Run, ...]:
+    """Let the passes make every model that is needed; return the run of each."""
+    stages, found = every.source.keeper.stages, list[Run]()
+    first = len(stages)
+    for group in passes.groups(every.targets):
+        began, made = len(stages), compressed(_job(every, passes, group, ground))
+        found.append(replace(
+            every,
+            workshop=CompressedWorkshop(every.source, made),
             targets=group,
-            leads=group is groups[0],
-            own=own,
-            others=range(found[0][2].start, len(stages)),
-            calibration=calibration,
-            evaluation=evaluation,
-            division=division,
-            lesson=lesson,
-            plan=passes,
             compressed=made,
-        )
-        for group, made, own in found
+            leads=not found,
+            own=range(began, len(stages)),
+        ))  # fmt: skip
+    return tuple(replace(run, of_models=range(first, len(stages))) for run in found)
+
+
+def _job(every: Run, passes: Plan, group: Sequence[Target], ground: Cache | None) -> Job:
+    return Job(
+        shop=every.source,
+        plan=passes,
+        lesson=every.lesson,
+        target=passes.target_of(group),
+        samples=every.division.fit if every.division is not None else None,
+        seed=seed_of(every.source.options, every.calibration),
+        ground=ground,
     )

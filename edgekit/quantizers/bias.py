@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.formats import tflite
+from edgekit.formats import tflite, tflite_edit
 from edgekit.quantizers.rounding import Correction, bias_shift, on_grid
 
 _PADDING = {0: "SAME", 1: "VALID"}
@@ -103,12 +103,10 @@ def _apply(
 def _own_bias(model: Any, operator: Any, value: NDArray[np.float32]) -> None:
     """Give an operator a bias of its own: converters let layers share equal constants."""
     graph = model.subgraphs[0]
-    tensor = copy.deepcopy(graph.tensors[operator.inputs[2]])
-    buffer = copy.deepcopy(model.buffers[tensor.buffer])
-    model.buffers.append(buffer)
-    tensor.buffer = len(model.buffers) - 1
-    tensor.name = f"{tensor.name.decode()};corrected{len(graph.tensors)}".encode()
+    tensor, index = copy.deepcopy(graph.tensors[operator.inputs[2]]), len(graph.tensors)
+    tensor.name = f"{tensor.name.decode()};corrected{index}".encode()
     graph.tensors.append(tensor)
+    tflite_edit.own_buffer(model, index)
     operator.inputs = np.array(operator.inputs)
-    operator.inputs[2] = len(graph.tensors) - 1
-    tflite.set_constant(model, operator.inputs[2], value)
+    operator.inputs[2] = index
+    tflite.set_constant(model, index, value)

@@ -36,9 +36,8 @@ _PLAIN = {
     "MAX_POOL_2D", "MEAN", "MUL", "PAD", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "SQUEEZE", "SUB", "TANH", "TRANSPOSE",
 }  # fmt: skip
-_MOST_STEPS = (
-    2**30
-)  # beyond, the quantizer widens the scales of weights, which are not its own then
+# Of a bias: from here on the quantizer widens the scales of weights, which then depend on ranges.
+_MOST_STEPS = 2**30
 _ONE_SCALE = {
     "AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D", "PAD", "RESHAPE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SQUEEZE", "TRANSPOSE",
