@@ -35,6 +35,11 @@ class Keeper:
         self._within: list[float] = []
         self._had: dict[str, Path] = {}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process shares the work."""
+        return self.claims is not None
+
     def kept(
         self, stage: str, base: Mapping[str, Any], parts: Mapping[str, Any],
         write: Callable[[Path], None], *, name: str, total: int | None = None,

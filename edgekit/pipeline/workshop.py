@@ -130,6 +130,8 @@ class Workshop:
 
     def _write_facts(self, folder: Path) -> None:
         loaded, trace = self.loaded, self.trace
+        if self.keeper.is_shared:
+            self._evidence()  # which another process would load the model again for
         facts = Facts(
             name=loaded.name, kind=loaded.kind, parameters=loaded.parameters, mends=loaded.mends,
             inputs=trace.inputs, outputs=trace.outputs, recurrent=recurrent(loaded.model),
@@ -215,14 +217,16 @@ class Workshop:
     @cached_property
     def parity(self) -> tuple[Arrays, Arrays]:
         """Seeded random inputs and the source model's outputs for them."""
+        folder = self._evidence()
+        return load_arrays(folder / "inputs.npz"), load_arrays(folder / "outputs.npz")
 
+    def _evidence(self) -> Path:
         def write(folder: Path) -> None:
             inputs, outputs = random_evidence(self.signature.specs, self.predict)
             save_arrays(folder / "inputs.npz", inputs)
             save_arrays(folder / "outputs.npz", outputs)
 
-        folder = self.kept("parity", {}, write)
-        return load_arrays(folder / "inputs.npz"), load_arrays(folder / "outputs.npz")
+        return self.kept("parity", {}, write)
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Run the source model itself, in Keras; it computes in float32 whatever its policy."""

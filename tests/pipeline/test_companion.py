@@ -95,3 +95,8 @@ def test_one_core_has_one_process(shop: Workshop, targets, monkeypatch) -> None:
     facts = companion.cpu_facts()
     monkeypatch.setattr(companion, "cpu_facts", lambda: replace(facts, cores=1))
     assert not companion.worth_it(shop, targets)
+
+
+def test_the_companion_need_not_load_the_model_for_evidence(shop: Workshop, tmp_path) -> None:
+    assert shop.facts
+    assert "parity" in [entry.stage for entry in Cache(tmp_path).entries()]
