@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from edgekit.errors import OptionError
 from edgekit.files import explained, scratch
+from edgekit.holds import Holds
 from edgekit.quiet import refuse_interrupted
 from edgekit.version import VERSION
 
@@ -120,6 +121,11 @@ class Cache:
     limit_bytes: int | None = None
     note: str = ""
 
+    @functools.cached_property
+    def holds(self) -> Holds:
+        """What was put and taken here, which no process drops before this one lets go."""
+        return Holds(self.root / "in-use")
+
     def get(self, key: str) -> Path | None:
         """Return the folder kept under a key, to be read only, or None.
 
@@ -131,6 +137,7 @@ class Cache:
         if not _intact(place):
             self._drop(place)
             return None
+        self.holds.add(key)
         with contextlib.suppress(OSError):  # a cache that is only readable still serves
             os.utime(place / _RECORD)
         return place / _CONTENT
@@ -155,7 +162,8 @@ class Cache:
                 refuse_interrupted()
                 _record(staging, key)
                 kept = self._move(staging, place, key)
-        self.prune(keep=key)
+        self.holds.add(key)
+        self.prune()
         return kept
 
     @contextlib.contextmanager
@@ -198,13 +206,15 @@ class Cache:
                 found.append(Entry(key=name, stage=stage, size_bytes=size, used_s=used))
         return sorted(found, key=lambda entry: (entry.used_s, entry.key))
 
-    def prune(self, *, keep: str = "", older_than_s: float | None = None) -> list[Entry]:
+    def prune(self, *, older_than_s: float | None = None) -> list[Entry]:
         """Drop entries until the limit is kept, least recently used first; return them.
 
-        Spares ``keep`` and what was used in the last ten minutes, since it may be being read.
-        With ``older_than_s``, drops everything unused for so long instead, whatever the size.
+        Spares what was used in the last ten minutes, what was put or taken here, and what other
+        living processes hold. With ``older_than_s``, drops everything that was unused for so long
+        and that no other process holds instead, whatever the size.
         """
         entries, now, dropped = self.entries(), time.time(), []
+        held = self.holds.others() | (self.holds.own if older_than_s is None else frozenset())
         excess = sum(entry.size_bytes for entry in entries) - (self.limit_bytes or 0)
         for entry in entries:
             idle = now - entry.used_s
@@ -212,7 +222,7 @@ class Cache:
                 doomed = idle >= older_than_s
             else:
                 doomed = self.limit_bytes is not None and excess > 0 and idle > _IN_USE_S
-            if doomed and entry.key != keep:
+            if doomed and entry.key not in held:
                 self._drop(self._place(entry.key))
                 excess -= entry.size_bytes
                 dropped.append(entry)
@@ -316,7 +326,10 @@ def open_cache(*, keep: bool = True) -> Iterator[Cache]:
         except OSError:
             writable = False
         if writable:
-            yield cache
+            try:
+                yield cache
+            finally:
+                cache.holds.let_go()
             return
     with scratch() as root:
         yield Cache(root, note=f"{cache_root()} cannot be written" if keep else "")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgekit.trace import Trace
+from edgekit.trace.lifted import lift, put_back
 
+LARGE_GRAPH_BYTES = 1 << 28
 _TRANSPOSES = "optimize_transpose"
 # What a step of tf2onnx's optimizer raises on a graph that it did not foresee.
 _FAILED_STEP = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError,
@@ -31,7 +33,7 @@ def converted(trace: Trace, opset: int, *, keep_transposes: bool = False) -> Any
 
 def _model(trace: Trace, opset: int, *, keep_transposes: bool, copies: bool) -> Any:
     import tensorflow as tf
-    from tf2onnx import optimizer, tf_loader, tfonnx, utils
+    from tf2onnx import optimizer, tfonnx, utils
 
     utils.INTERNAL_NAME = 1  # it numbers its own tensors on and on: start anew, same bytes
     inputs, outputs = list(trace.input_tensors), list(trace.output_tensors)
@@ -41,12 +43,36 @@ def _model(trace: Trace, opset: int, *, keep_transposes: bool, copies: bool) -> 
         if name != _TRANSPOSES or not keep_transposes
     }
     with tf.device("/cpu:0"), _steady_nodes(), tf.Graph().as_default() as graph:
-        tf.import_graph_def(tf_loader.tf_optimize(inputs, outputs, trace.graph_def()), name="")
+        tf.import_graph_def(_optimized(trace), name="")
         made = tfonnx.process_tf_graph(
             graph, continue_on_error=True, opset=opset, input_names=inputs, output_names=outputs
         )
         made = optimizer.optimize_graph(made, catch_errors=copies, optimizers=steps)
         return made.make_model("converted from edgekit")
+
+
+def _optimized(trace: Trace) -> Any:
+    """Return the graph after TensorFlow's optimizer, which takes eleven times its constants.
+
+    Of a large graph it does not see the large ones, and leaves what it would have computed of them
+    to tf2onnx and to ONNX Runtime.
+    """
+    from tf2onnx import tf_loader
+
+    graph = trace.graph_def()
+    held = lift(graph) if len(trace.graph) >= LARGE_GRAPH_BYTES else {}
+    if held:
+        graph = _again(graph)
+    graph = tf_loader.tf_optimize(list(trace.input_tensors), list(trace.output_tensors), graph)
+    put_back(graph, held)
+    return graph
+
+
+def _again(graph: Any) -> Any:
+    """Return a copy: a message keeps the memory of what was taken out of it."""
+    copied = type(graph)()
+    copied.CopyFrom(graph)
+    return copied
 
 
 @contextlib.contextmanager

@@ -23,13 +23,13 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
     import tensorflow as tf
 
     with tf.Graph().as_default() as graph:
-        definition = trace.graph_def()
-        spread_dilations(definition)
-        tf.graph_util.import_graph_def(definition, name="")
+        tf.graph_util.import_graph_def(trace.outline(), name="")
         ends = [
             [graph.get_tensor_by_name(name) for name in names]
             for names in (trace.input_tensors, trace.output_tensors)
         ]
+    definition = trace.graph_def()
+    spread_dilations(definition)
     # The same converter by its older door: from_concrete_functions would freeze the graph again.
     converter = tf.compat.v1.lite.TFLiteConverter(definition, *ends)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

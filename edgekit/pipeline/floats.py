@@ -85,8 +85,8 @@ def _onnx(trace: Trace, folder: Path, *, keep_transposes: bool = False) -> Path:
     from edgekit.quantizers import ort
 
     path = folder / "model.onnx"
-    model = onnx.export(trace, keep_transposes=keep_transposes)
-    library.save(gather_biases(ort.fold(model)), str(path))
+    folded = ort.fold(onnx.export(trace, keep_transposes=keep_transposes))
+    library.save(gather_biases(folded), str(path))
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from edgekit.cache import Cache, key
+from edgekit.pipeline.memory import give_back
 from edgekit.progress import Progress
 from edgekit.report.model import Stage
 
@@ -112,4 +113,5 @@ class Keeper:
             whole, inner = time.perf_counter() - began, self._within.pop()
             if self._within:
                 self._within[-1] += whole
+            give_back()
         self.stages.append(Stage(name=name, seconds=whole - inner))

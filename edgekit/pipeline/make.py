@@ -23,9 +23,11 @@ from edgekit.passes import Treatment
 from edgekit.pipeline.floats import MIN_PARITY_DB
 from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.made import Made
+from edgekit.pipeline.memory import give_back
 from edgekit.pipeline.spreads import activation_spreads
 from edgekit.pipeline.steadiness import Rounding, least_sqnr_db
 from edgekit.pipeline.workshop import Workshop
+from edgekit.progress import Progress
 from edgekit.quantizers.attempts import Agreement, Tried, best, settled, try_all
 from edgekit.quantizers.matching import Matching
 from edgekit.quantizers.statistics import Statistics
@@ -93,7 +95,7 @@ def make(
         count = len(workshop.estimators) + 3 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), lambda path: judged()[0](path), place, route.suffix,
-                    done=tried, tick=bar.advance)  # fmt: skip
+                    done=tried, tick=partial(_tick, bar))  # fmt: skip
         judge, judged_on = judged()
         tried = settled(tried)
         chosen = _keeping(tried, target)
@@ -122,6 +124,11 @@ def _activations(
     matching, statistics = observed[-1]
     table = statistics.tables.get(estimator, {})
     return activation_spreads(statistics.histograms, table, matching.tensors.values())
+
+
+def _tick(bar: Progress, count: int) -> None:
+    give_back()
+    bar.advance(count)
 
 
 def _keeping(tried: list[Tried], target: Target) -> Tried:

@@ -38,11 +38,13 @@ def fold(model: Any) -> Any:
         options.optimized_model_filepath = str(path)
         options.log_severity_level = 3
         content, providers = model.SerializeToString(), ["CPUExecutionProvider"]
+        del model  # as large as what is to come
         try:
             ort.InferenceSession(content, options, providers=providers)
         except Exception as error:
             reason = one_line(error)
             raise ExportError(f"ONNX Runtime cannot read what was made: {reason}") from error
+        del content
         return onnx.load(str(path))
 
 

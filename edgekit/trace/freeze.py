@@ -13,6 +13,7 @@ from typing import Any
 from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
 from edgekit.source.containers import one_line
+from edgekit.trace.lifted import lift
 from edgekit.trace.outputs import outputs_of
 from edgekit.trace.plain import plain_operators
 from edgekit.trace.scopes import legal_scopes
@@ -45,16 +46,11 @@ class Trace:
         graph.ParseFromString(self.graph)
         return graph
 
-    def function(self, fetches: Sequence[str] | None = None) -> Any:
-        """Return a TensorFlow function over the inputs that gives ``fetches`` (or the outputs)."""
-        import tensorflow as tf
-
+    def outline(self) -> Any:
+        """Return the graph with placeholders for large constants: for names, types and shapes."""
         graph = self.graph_def()
-        wrapped = tf.compat.v1.wrap_function(
-            lambda: tf.graph_util.import_graph_def(graph, name=""), []
-        )
-        names = list(self.output_tensors if fetches is None else fetches)
-        return wrapped.prune(list(self.input_tensors), names)
+        lift(graph)
+        return graph
 
     def save(self, folder: Path) -> None:
         """Write the trace into a folder."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.trace.freeze import Trace
+from edgekit.trace.lifted import lift
 
 
 def activations(trace: Trace) -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def activations(trace: Trace) -> tuple[str, ...]:
     import tensorflow as tf
 
     with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(trace.graph_def(), name="")
+        tf.graph_util.import_graph_def(trace.outline(), name="")
         reached = set(trace.input_tensors)
         found = []
         for operation in graph.get_operations():
@@ -60,15 +61,19 @@ def _prepared(
 
     options = tf.compat.v1.ConfigProto()
     options.graph_options.rewrite_options.disable_meta_optimizer = True
+    definition = trace.graph_def()
+    constants = lift(definition)
     with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(trace.graph_def(), name="")
-        feeds = [graph.get_tensor_by_name(name) for name in trace.input_tensors]
+        tf.graph_util.import_graph_def(definition, name="")
+        del definition
+        feeds = [graph.get_tensor_by_name(name) for name in (*trace.input_tensors, *constants)]
         found = [graph.get_tensor_by_name(name) for name in tensors]
         # An identity, because what is fed cannot be fetched.
         whole = [tf.identity(t) if t.name in trace.input_tensors else t for t in found]
         fetches = whole if give is None else [tf.identity(give(tensor)) for tensor in found]
         session = tf.compat.v1.Session(graph=graph, config=options)
-        return session.make_callable(fetches, feed_list=feeds)
+        run = session.make_callable(fetches, feed_list=feeds)
+    return lambda *inputs: run(*inputs, *constants.values())
 
 
 def by_sample(value: Any, size: int) -> Any:

@@ -7,7 +7,7 @@ from edgekit.trace.freeze import Trace
 
 def softmax_outputs(trace: Trace) -> frozenset[str]:
     """Return the names of the outputs that come straight out of a softmax."""
-    nodes = {node.name: node for node in trace.graph_def().node}
+    nodes = {node.name: node for node in trace.outline().node}
     found = set[str]()
     for spec, tensor in zip(trace.outputs, trace.output_tensors, strict=True):
         node = nodes[tensor.partition(":")[0]]

@@ -22,16 +22,16 @@ def widen(trace: Trace, batch: int) -> Trace | None:
     """
     if any(not spec.shape or spec.shape[0] != 1 for spec in trace.inputs):
         return None
-    graph = trace.graph_def()
+    graph = trace.outline()
     if graph.library.function or any(node.op in _INTERLEAVING for node in graph.node):
         return None
-    placeholders = {name.partition(":")[0] for name in trace.input_tensors}
-    for node in graph.node:
-        if node.name in placeholders:
-            node.attr["shape"].shape.dim[0].size = batch
-    narrow, wide = _shapes(trace.graph_def()), _shapes(graph)
+    narrow = _shapes(graph)
+    _set_batch(graph, trace, batch)
+    wide = _shapes(graph)
     if wide is None or narrow is None or not _grows(trace, narrow, wide, batch):
         return None
+    graph = trace.graph_def()
+    _set_batch(graph, trace, batch)
     return Trace(
         graph=graph.SerializeToString(deterministic=True),
         inputs=tuple(_at(spec, batch) for spec in trace.inputs),
@@ -39,6 +39,13 @@ def widen(trace: Trace, batch: int) -> Trace | None:
         input_tensors=trace.input_tensors,
         output_tensors=trace.output_tensors,
     )
+
+
+def _set_batch(graph: Any, trace: Trace, batch: int) -> None:
+    placeholders = {name.partition(":")[0] for name in trace.input_tensors}
+    for node in graph.node:
+        if node.name in placeholders:
+            node.attr["shape"].shape.dim[0].size = batch
 
 
 def _at(spec: TensorSpec, batch: int) -> TensorSpec:

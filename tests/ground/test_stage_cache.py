@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,12 +110,13 @@ def test_a_damaged_entry_is_replaced_by_put(tmp_path: Path) -> None:
 
 
 def test_the_limit_drops_the_least_recently_used(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, limit_bytes=25)
+    before, cache = Cache(tmp_path), Cache(tmp_path, limit_bytes=25)
     for name, seconds in ((A, 3000.0), (B, 2000.0)):
-        cache.put(name, text("x" * 10))
-        age(cache, name, seconds)
-    cache.get(A)
-    age(cache, A, 1000.0)
+        before.put(name, text("x" * 10))
+        age(before, name, seconds)
+    before.get(A)
+    age(before, A, 1000.0)
+    before.holds.let_go()
     cache.put(C, text("x" * 10))
     assert keys(cache) == {A, C}
 
@@ -123,8 +126,39 @@ def test_what_may_be_in_use_is_spared(tmp_path: Path) -> None:
     cache.put(A, text("x"))
     cache.put(B, text("x"))
     assert keys(cache) == {A, B}
+    cache.holds.let_go()
     age(cache, A, 700)
     assert [entry.key for entry in cache.prune()] == [A]
+
+
+def test_long_work_keeps_what_it_put_and_took(tmp_path: Path) -> None:
+    Cache(tmp_path).put(A, text("x"))
+    cache = Cache(tmp_path, limit_bytes=0)
+    cache.get(A)
+    cache.put(B, text("x"))
+    for name in (A, B):
+        age(cache, name, 7000)
+    cache.put(C, text("x"))
+    assert keys(cache) == {A, B, C}
+    other = Cache(tmp_path, limit_bytes=0)
+    assert other.prune() == []
+    assert other.prune(older_than_s=0) == []
+    cache.holds.let_go()
+    assert [entry.key for entry in other.prune()] == [A, B]
+
+
+def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys; from edgekit.cache import Cache;"
+        "Cache(pathlib.Path(sys.argv[1])).put(sys.argv[2], lambda f: (f / 'a').write_text('x'));"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path, A], check=False)
+    cache = Cache(tmp_path, limit_bytes=0)
+    age(cache, A, 700)
+    assert len(list((tmp_path / "in-use").iterdir())) == 2  # its list and its lock
+    assert [entry.key for entry in cache.prune()] == [A]
+    assert not list((tmp_path / "in-use").iterdir())
 
 
 def test_pruning_by_age_ignores_the_size(tmp_path: Path) -> None:

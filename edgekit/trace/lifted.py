@@ -1,0 +1,41 @@
+"""Graphs without their large constants, of which TensorFlow makes many copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+LARGE_BYTES = 1 << 20
+
+
+def lift(graph: Any) -> dict[str, NDArray[Any]]:
+    """Turn the large constants of a GraphDef into placeholders, in place.
+
+    Returns their values by tensor name. Constants in the bodies of functions stay.
+    """
+    import tensorflow as tf
+
+    values = {}
+    for node in graph.node:
+        if node.op != "Const" or len(node.attr["value"].tensor.tensor_content) < LARGE_BYTES:
+            continue
+        value = tf.make_ndarray(node.attr["value"].tensor)
+        values[f"{node.name}:0"] = value
+        node.op = "Placeholder"
+        node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
+        del node.attr["value"]
+    return values
+
+
+def put_back(graph: Any, values: Mapping[str, NDArray[Any]]) -> None:
+    """Turn placeholders into the constants that ``lift`` took out, in place."""
+    import tensorflow as tf
+
+    for node in graph.node:
+        value = values.get(f"{node.name}:0")
+        if value is not None:
+            del node.attr["shape"]
+            node.op = "Const"
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
