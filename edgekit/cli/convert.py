@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,13 +96,12 @@ def command(
     from edgekit.errors import EdgekitError
     from edgekit.files import all_scratch
     from edgekit.quiet import quiet
-    from edgekit.startup import prefetched_tensorflow
 
     _refuse_clash(context, model, manifest)
     recorder = Recorder(given["history"], given["mlflow"])
     hidden, missed = as_json or given["silent"], None
     try:
-        with all_scratch(), quiet() as real, prefetched_tensorflow():
+        with all_scratch(), quiet() as real, _prefetched(model, given):
             conversion = _convert(model, manifest, given, None if hidden else real.err)
     except EdgekitError as error:
         if error.conversion is None:
@@ -134,6 +134,23 @@ def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], t
         return api.convert(
             model, given["targets"], out=out, options=options, cache=cache, progress=progress
         )
+
+
+def _prefetched(
+    model: Path | None, given: dict[str, Any]
+) -> contextlib.AbstractContextManager[None]:
+    """Begin to load TensorFlow, unless every result is there: then the cache will have it all.
+
+    Nothing but time depends on the guess. Loading holds up every other library meanwhile.
+    """
+    from edgekit.files import MARKER
+    from edgekit.startup import prefetched_tensorflow
+
+    if model is not None and not given["no_cache"]:
+        places = [given["out"] / model.stem / Path(name).stem for name in given["targets"]]
+        if all((place / MARKER).exists() for place in places):
+            return contextlib.nullcontext()
+    return prefetched_tensorflow()
 
 
 def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | None) -> None:

@@ -12,7 +12,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,6 +32,8 @@ def to_plain(value: Any) -> Any:
     Fields stand in the order of their dataclass, computed figures after them; keys of mappings
     are sorted. What has no plain form becomes its text.
     """
+    if type(value) in _QUICK:  # nearly everything, and a third of the time of a second run
+        return _QUICK[type(value)](value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
         named += [(k, compute(value)) for k, (_, compute) in FIGURES.get(type(value), {}).items()]
@@ -40,10 +42,16 @@ def to_plain(value: Any) -> Any:
         texts = {_text(key): item for key, item in value.items()}
         return {key: to_plain(texts[key]) for key in sorted(texts)}
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
+        return _listed(value)
     return _scalar(value)
+
+
+def _listed(value: Sequence[Any]) -> list[Any]:
+    return [to_plain(item) for item in value]
+
+
+def _same_value(value: Any) -> Any:
+    return value
 
 
 def _scalar(value: Any) -> Any:
@@ -57,6 +65,12 @@ def _scalar(value: Any) -> Any:
 def _text(value: object) -> str:
     """Return a text that UTF-8 can hold: half a surrogate pair becomes visible."""
     return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+_QUICK: dict[type, Callable[[Any], Any]] = {
+    type(None): _same_value, bool: _same_value, int: _same_value, float: _scalar, str: _text,
+    list: _listed, tuple: _listed,
+}  # fmt: skip
 
 
 def from_plain(plain: Any, kind: type[T], *, where: str) -> T:
@@ -77,8 +91,8 @@ def from_plain(plain: Any, kind: type[T], *, where: str) -> T:
 
 def _revive(plain: Any, kind: Any, where: str) -> Any:
     """Drop computed figures, refuse unknown keys, and turn words back into floats, by type."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(plain, dict):
+    origin, arguments, is_dataclass = _parts(kind)
+    if is_dataclass and isinstance(plain, dict):
         return _fields(plain, kind, where)
     if kind is float and isinstance(plain, str):
         return NOT_FINITE.get(plain, plain)
@@ -86,6 +100,8 @@ def _revive(plain: Any, kind: Any, where: str) -> Any:
         one = next((a for a in arguments if a is not types.NoneType), Any)
         return None if plain is None else _revive(plain, one, where)
     if origin is tuple and isinstance(plain, list):
+        if arguments == (float, ...):
+            return [NOT_FINITE.get(p, p) if isinstance(p, str) else p for p in plain]
         each = arguments[:1] * len(plain) if arguments[-1:] == (...,) else arguments
         if len(each) == len(plain):
             return [
@@ -114,12 +130,21 @@ def _fields(plain: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
 
 
 @functools.cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """Return origin and arguments of a type, and whether it is a dataclass."""
+    is_dataclass = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    return typing.get_origin(kind), typing.get_args(kind), is_dataclass
+
+
+@functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
 def _compare(came: Any, computed: Any, where: str) -> None:
     """Refuse a document whose stated figures are not those that its own content gives."""
+    if came == computed:  # as a whole: it nearly always is
+        return
     if isinstance(computed, dict) and isinstance(came, dict):
         for key, value in computed.items():
             if key in came:

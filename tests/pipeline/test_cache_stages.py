@@ -12,12 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-HEAVY = ("tensorflow", "keras", "openvino", "onnx", "onnxruntime", "ai_edge_litert", "scipy")
+HEAVY = (
+    "tensorflow", "keras", "openvino", "onnx", "onnxruntime", "ai_edge_litert", "scipy",
+    "libtensorflow_cc",
+)  # fmt: skip
 LISTED = """
 import sys
+from pathlib import Path
 from edgekit.cli import main
+from edgekit.startup import this_process_is_ours
+this_process_is_ours()
 main(standalone_mode=False)
-print(*sorted({name.partition(".")[0] for name in sys.modules}))
+maps = Path("/proc/self/maps")
+loaded = maps.read_text().split() if maps.exists() else []
+libraries = {Path(word).name.partition(".")[0] for word in loaded if ".so" in word}
+print(*sorted({name.partition(".")[0] for name in sys.modules} | libraries))
 """
 Stages = dict[str, bool]
 
