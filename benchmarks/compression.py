@@ -96,7 +96,8 @@ def _tfmot(repeats: int) -> Iterator[Row]:
     for seed in range(repeats):
         with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
             _run([python, "-m", "benchmarks.peers.tfmot_qat", str(model), folder, "2", str(seed)])
-            seconds += json.loads(Path(folder, "epochs.json").read_text(encoding="utf-8"))
+            text = Path(folder, "epoch.json").read_text(encoding="utf-8")
+            seconds.append(json.loads(text)["mean_seconds"])
             job = {"pair": "resnet8", "file": str(Path(folder, "model.tflite"))}
             drops.append(_answer(job)["drop_pp"])
     note = f"{spread(drops)}; {fmean(seconds):.0f} s an epoch"

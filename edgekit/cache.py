@@ -134,10 +134,10 @@ class Cache:
         place = self._place(key)
         if not place.is_dir():
             return None
+        self.holds.add(key)  # before looking at all of it, which may take seconds
         if not _intact(place):
             self._drop(place)
             return None
-        self.holds.add(key)
         with contextlib.suppress(OSError):  # a cache that is only readable still serves
             os.utime(place / _RECORD)
         return place / _CONTENT
@@ -214,7 +214,7 @@ class Cache:
         and that no other process holds instead, whatever the size.
         """
         entries, now, dropped = self.entries(), time.time(), []
-        held = self.holds.others() | (self.holds.own if older_than_s is None else frozenset())
+        own = self.holds.own if older_than_s is None else frozenset[str]()
         excess = sum(entry.size_bytes for entry in entries) - (self.limit_bytes or 0)
         for entry in entries:
             idle = now - entry.used_s
@@ -222,12 +222,21 @@ class Cache:
                 doomed = idle >= older_than_s
             else:
                 doomed = self.limit_bytes is not None and excess > 0 and idle > _IN_USE_S
-            if doomed and entry.key not in held:
+            if doomed and entry.key not in own and not self._is_taken(entry):
                 self._drop(self._place(entry.key))
                 excess -= entry.size_bytes
                 dropped.append(entry)
         self._sweep(now, _FORGOTTEN_S if older_than_s is None else older_than_s)
         return dropped
+
+    def _is_taken(self, entry: Entry) -> bool:
+        """Whether another process holds an entry, has just used it, or has dropped it."""
+        if entry.key in self.holds.others():
+            return True
+        try:
+            return (self._place(entry.key) / _RECORD).stat().st_mtime > entry.used_s
+        except OSError:
+            return True
 
     def _place(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -326,13 +335,21 @@ def open_cache(*, keep: bool = True) -> Iterator[Cache]:
         except OSError:
             writable = False
         if writable:
-            try:
+            with _letting_go(cache):
                 yield cache
-            finally:
-                cache.holds.let_go()
             return
     with scratch() as root:
-        yield Cache(root, note=f"{cache_root()} cannot be written" if keep else "")
+        passing = Cache(root, note=f"{cache_root()} cannot be written" if keep else "")
+        with _letting_go(passing):
+            yield passing
+
+
+@contextlib.contextmanager
+def _letting_go(cache: Cache) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        cache.holds.let_go()
 
 
 def cache_root() -> Path:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_LOCK = ".lock"
 
 
 class Holds:
@@ -19,21 +22,26 @@ class Holds:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root, self._keys = root, set[str]()
+        self._root, self._keys, self._listed = root, set[str](), set[str]()
         self._list = root / f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._lock = FileLock(_lock_of(self._list), blocking=False, thread_local=False)
+        self._lock = FileLock(f"{self._list}{_LOCK}", blocking=False, thread_local=False)
+        self._threads = threading.Lock()
 
     def add(self, key: str) -> None:
         """Hold an entry; of a cache that is only readable nobody else learns of it."""
-        if key in self._keys:
-            return
-        self._keys.add(key)
-        with contextlib.suppress(OSError):
-            if not self._lock.is_locked:
-                self._root.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire()
-            with self._list.open("a", encoding="utf-8") as file:
-                file.write(f"{key}\n")
+        with self._threads:
+            self._keys.add(key)
+            if key not in self._listed:
+                with contextlib.suppress(OSError):
+                    self._write(key)
+
+    def _write(self, key: str) -> None:
+        if not self._lock.is_locked:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        with self._list.open("a", encoding="utf-8") as file:
+            file.write(f"{key}\n")
+        self._listed.add(key)
 
     @property
     def own(self) -> frozenset[str]:
@@ -43,12 +51,13 @@ class Holds:
     def others(self) -> set[str]:
         """Return what every other living user holds; lists of dead ones are removed."""
         found = set[str]()
-        for path in self._root.glob("*"):
-            if path.suffix or path == self._list:
+        for lock in self._root.glob(f"*{_LOCK}"):
+            path = lock.with_suffix("")
+            if path == self._list:
                 continue
             with contextlib.suppress(OSError):
                 try:
-                    with FileLock(_lock_of(path), blocking=False):
+                    with FileLock(lock, blocking=False):
                         _forget(path)
                 except Timeout:
                     found.update(path.read_text(encoding="utf-8").split())
@@ -56,17 +65,16 @@ class Holds:
 
     def let_go(self) -> None:
         """Hold nothing any more."""
-        self._keys.clear()
-        if self._lock.is_locked:
-            _forget(self._list)
-            self._lock.release()
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.lock")
+        with self._threads:
+            self._keys.clear()
+            self._listed.clear()
+            if self._lock.is_locked:
+                with contextlib.suppress(OSError):
+                    _forget(self._list)
+                self._lock.release(force=True)
 
 
 def _forget(path: Path) -> None:
     """Remove a list and its lock, which is held."""
     path.unlink(missing_ok=True)
-    _lock_of(path).unlink(missing_ok=True)
+    path.with_name(f"{path.name}{_LOCK}").unlink(missing_ok=True)

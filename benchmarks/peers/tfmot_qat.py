@@ -1,6 +1,6 @@
 """QAT of TFMOT 0.8.1, after "Quantization aware training in Keras example"; in its own environment.
 
-python -m benchmarks.peers.tfmot_qat MODEL.h5 OUT EPOCHS SEED   (writes model.tflite, epochs.json)
+python -m benchmarks.peers.tfmot_qat MODEL.h5 OUT EPOCHS SEED   (writes model.tflite, epoch.json)
 """
 
 # ruff: noqa: ANN001, ANN201, ANN204, TID253
@@ -69,11 +69,11 @@ def main(model_path: str, out: str, epochs: str, seed: str) -> None:
     data, began = Flipped(int(seed)), time.perf_counter()
     simulated.fit(data, epochs=int(epochs), verbose=0, shuffle=False)
     # With the drawing of the next epoch, which Keras' callbacks do not see.
-    seconds = [(time.perf_counter() - began) / int(epochs)] * int(epochs)
+    seconds = (time.perf_counter() - began) / int(epochs)
     converter = tf.lite.TFLiteConverter.from_keras_model(simulated)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     Path(out, "model.tflite").write_bytes(converter.convert())
-    Path(out, "epochs.json").write_text(json.dumps(seconds))
+    Path(out, "epoch.json").write_text(json.dumps({"mean_seconds": seconds}))
 
 
 main(*sys.argv[1:])

@@ -39,7 +39,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("prune")
-@click.option("--all", "everything", is_flag=True, help="Drop everything.")
+@click.option("--all", "everything", is_flag=True, help="Drop all that no running command needs.")
 @click.option(
     "--older-than", "days", type=click.FloatRange(min=0), metavar="DAYS",
     help="Drop what has not been used for DAYS days.",

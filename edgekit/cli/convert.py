@@ -139,18 +139,27 @@ def _convert(model: Path | None, manifest: Path | None, given: dict[str, Any], t
 def _prefetched(
     model: Path | None, given: dict[str, Any]
 ) -> contextlib.AbstractContextManager[None]:
-    """Begin to load TensorFlow, unless every result is there: then the cache will have it all.
+    """Begin to load TensorFlow, unless the cache is likely to have everything.
 
     Nothing but time depends on the guess. Loading holds up every other library meanwhile.
     """
-    from edgekit.files import MARKER
     from edgekit.startup import prefetched_tensorflow
 
-    if model is not None and not given["no_cache"]:
-        places = [given["out"] / model.stem / Path(name).stem for name in given["targets"]]
-        if all((place / MARKER).exists() for place in places):
-            return contextlib.nullcontext()
+    if model is not None and not given["no_cache"] and _is_made(model, given):
+        return contextlib.nullcontext()
     return prefetched_tensorflow()
+
+
+def _is_made(model: Path, given: dict[str, Any]) -> bool:
+    """Whether there are results that are newer than the model."""
+    from edgekit.files import MARKER
+
+    places = [given["out"] / model.stem / Path(name).stem / MARKER for name in given["targets"]]
+    try:
+        since = model.stat().st_mtime
+        return all(place.stat().st_mtime > since for place in places)
+    except OSError:
+        return False
 
 
 def _refuse_clash(context: click.Context, model: Path | None, manifest: Path | None) -> None:

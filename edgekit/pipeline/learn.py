@@ -37,7 +37,6 @@ Arrays = Mapping[str, NDArray[Any]]
 _BATCH = 64
 _LAYER_SAMPLES = 16
 
-# Of timing, and at least 50 runs: slow files are timed for longer.
 # Of first classes, between a file and its simulation; of trained models it is above 0.99.
 LEAST_AGREEMENT = 0.9
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-LARGE_BYTES = 1 << 20
+FED_BYTES = 1 << 20
+_ALIGNMENT = 64  # of what TensorFlow takes without a copy
 
 
 def lift(graph: Any) -> dict[str, NDArray[Any]]:
@@ -19,9 +21,9 @@ def lift(graph: Any) -> dict[str, NDArray[Any]]:
 
     values = {}
     for node in graph.node:
-        if node.op != "Const" or len(node.attr["value"].tensor.tensor_content) < LARGE_BYTES:
+        if node.op != "Const" or len(node.attr["value"].tensor.tensor_content) < FED_BYTES:
             continue
-        value = tf.make_ndarray(node.attr["value"].tensor)
+        value = _aligned(tf.make_ndarray(node.attr["value"].tensor))
         values[f"{node.name}:0"] = value
         node.op = "Placeholder"
         node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
@@ -39,3 +41,11 @@ def put_back(graph: Any, values: Mapping[str, NDArray[Any]]) -> None:
             del node.attr["shape"]
             node.op = "Const"
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+
+
+def _aligned(value: NDArray[Any]) -> NDArray[Any]:
+    held = np.empty(value.nbytes + _ALIGNMENT, np.uint8)
+    start = -held.ctypes.data % _ALIGNMENT
+    moved = held[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+    moved[...] = value
+    return moved

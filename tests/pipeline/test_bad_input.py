@@ -194,6 +194,13 @@ def test_bad_input_ends_in_one_line(
     assert tree(Path(os.environ["TMPDIR"])) == []
 
 
+def test_a_name_too_long_for_a_file_is_one_line_where_results_are(bench, here: Path, edgekit):
+    (here / "results" / bench.model.stem).mkdir(parents=True)
+    result = edgekit("convert", bench.model, "-t", "t" * 300, "-o", here / "results")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no target")
+
+
 @pytest.mark.parametrize(
     ("module", "target", "extra"),
     [

@@ -24,7 +24,8 @@ class Graph:
 def test_what_a_stage_left_behind_is_collected_in_large_processes(
     least_bytes: int, is_kept: bool, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(memory, "LARGE_BYTES", least_bytes)
+    monkeypatch.setattr(memory, "WORTH_IT_BYTES", least_bytes)
+    monkeypatch.setattr(memory, "GROWN_BYTES", 0)
     gc.collect()
     gc.disable()
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.trace import freeze, signature
-from edgekit.trace.lifted import LARGE_BYTES, lift
+from edgekit.trace.lifted import FED_BYTES, lift
 from edgekit.trace.observe import Observer, activations, few_samples
 from edgekit.trace.widen import widen
 
@@ -17,7 +17,7 @@ from edgekit.trace.widen import widen
 def wide_model() -> Any:
     keras = pytest.importorskip("keras")
     x = keras.Input((8,), name="x")
-    hidden = keras.layers.Dense(LARGE_BYTES // 4 // 8, activation="tanh")(x)
+    hidden = keras.layers.Dense(FED_BYTES // 4 // 8, activation="tanh")(x)
     return keras.Model(x, keras.layers.Dense(3)(hidden))
 
 
@@ -26,10 +26,10 @@ def test_only_large_constants_become_placeholders(wide_model: Any) -> None:
     graph = trace.graph_def()
     values = lift(graph)
     kernels = [np.asarray(layer.kernel) for layer in wide_model.layers[1:]]
-    large = [kernel for kernel in kernels if kernel.nbytes >= LARGE_BYTES]
+    large = [kernel for kernel in kernels if kernel.nbytes >= FED_BYTES]
     assert len(large) == 1
     assert [value.tobytes() for value in values.values()] == [large[0].tobytes()]
-    assert graph.ByteSize() < trace.graph_def().ByteSize() - LARGE_BYTES
+    assert graph.ByteSize() < trace.graph_def().ByteSize() - FED_BYTES
     assert [node.name for node in trace.outline().node] == [node.name for node in graph.node]
     assert sum(node.op == "Const" for node in graph.node) > 0
 
