@@ -30,9 +30,10 @@ BENCHMARKS = {
     "modelled": "modelled latencies of emulated boards against published ones",
     "farm": "a farm of fake devices: time against the ideal, memory of the queue",
     "history": "100,000 runs: filtered listings, trends, pages",
+    "large_model": "memory of int8 conversions of ConvNeXtLarge, beside the scripts (20 minutes)",
     "applications": "keras.applications, each to each float and int8 target (hours)",
 }
-LONG = ("false_alarms", "applications", "compression", "modelled")
+LONG = ("false_alarms", "applications", "compression", "large_model", "modelled")
 
 
 def main() -> int:

@@ -78,17 +78,24 @@ def import_keras() -> None:
     """Import Keras with its backend, if that has not been done.
 
     The collector rests meanwhile: an import makes a million objects that stay. In a process that
-    is ours what has been imported is also taken out of the collector's sight, and scikit-learn,
-    which Keras imports for wrappers that no conversion uses, is left out; it can be imported
-    afterwards.
+    is ours what has been imported is also taken out of the collector's sight, and scikit-learn and
+    SciPy, which serve wrappers and sparse inputs that no conversion uses, are left out; they can be
+    imported afterwards.
     """
     if "keras" in sys.modules:
         return
-    with _collector_at_rest(), without("sklearn") if _ours else contextlib.nullcontext():
+    with _collector_at_rest(), _without_unused() if _ours else contextlib.nullcontext():
         import keras  # noqa: F401
 
         if _ours:
             gc.freeze()  # before the collector wakes up, or it would look at everything once
+
+
+@contextlib.contextmanager
+def _without_unused() -> Iterator[None]:
+    """Let packages that Keras and TensorFlow import if they can, for nothing here, be missing."""
+    with without("sklearn"), without("scipy"):
+        yield
 
 
 @contextlib.contextmanager

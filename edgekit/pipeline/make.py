@@ -95,7 +95,7 @@ def make(
         count = len(workshop.estimators) + 3 if quantization.needs_calibration else 1
         with workshop.keeper.timed(f"quantize {target.name}", count) as bar:
             try_all(route.attempts(tried), lambda path: judged()[0](path), place, route.suffix,
-                    done=tried, tick=partial(_tick, bar))  # fmt: skip
+                    done=tried, tick=partial(_after_attempt, bar))  # fmt: skip
         judge, judged_on = judged()
         tried = settled(tried)
         chosen = _keeping(tried, target)
@@ -126,7 +126,7 @@ def _activations(
     return activation_spreads(statistics.histograms, table, matching.tensors.values())
 
 
-def _tick(bar: Progress, count: int) -> None:
+def _after_attempt(bar: Progress, count: int) -> None:
     give_back()
     bar.advance(count)
 

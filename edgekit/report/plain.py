@@ -32,7 +32,7 @@ def to_plain(value: Any) -> Any:
     Fields stand in the order of their dataclass, computed figures after them; keys of mappings
     are sorted. What has no plain form becomes its text.
     """
-    if type(value) in _QUICK:  # nearly everything, and a third of the time of a second run
+    if type(value) in _QUICK:  # nearly everything
         return _QUICK[type(value)](value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
@@ -50,7 +50,7 @@ def _listed(value: Sequence[Any]) -> list[Any]:
     return [to_plain(item) for item in value]
 
 
-def _same_value(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -68,7 +68,7 @@ def _text(value: object) -> str:
 
 
 _QUICK: dict[type, Callable[[Any], Any]] = {
-    type(None): _same_value, bool: _same_value, int: _same_value, float: _scalar, str: _text,
+    type(None): _unchanged, bool: _unchanged, int: _unchanged, float: _scalar, str: _text,
     list: _listed, tuple: _listed,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Any
 from edgekit.artifact import TensorSpec
 from edgekit.errors import TraceError
 from edgekit.source.containers import one_line
-from edgekit.trace.lifted import lift
+from edgekit.trace.lifted import hollow
 from edgekit.trace.outputs import outputs_of
 from edgekit.trace.plain import plain_operators
 from edgekit.trace.scopes import legal_scopes
@@ -49,7 +49,7 @@ class Trace:
     def outline(self) -> Any:
         """Return the graph with placeholders for large constants: for names, types and shapes."""
         graph = self.graph_def()
-        lift(graph)
+        hollow(graph)
         return graph
 
     def save(self, folder: Path) -> None:

@@ -19,16 +19,20 @@ def lift(graph: Any) -> dict[str, NDArray[Any]]:
     """
     import tensorflow as tf
 
-    values = {}
-    for node in graph.node:
-        if node.op != "Const" or len(node.attr["value"].tensor.tensor_content) < FED_BYTES:
-            continue
-        value = _aligned(tf.make_ndarray(node.attr["value"].tensor))
-        values[f"{node.name}:0"] = value
-        node.op = "Placeholder"
-        node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
-        del node.attr["value"]
+    values = {
+        f"{node.name}:0": _aligned(tf.make_ndarray(node.attr["value"].tensor))
+        for node in _large_constants(graph)
+    }
+    hollow(graph)
     return values
+
+
+def hollow(graph: Any) -> None:
+    """Turn the large constants of a GraphDef into placeholders, in place, and drop their values."""
+    for node in _large_constants(graph):
+        node.op = "Placeholder"
+        node.attr["shape"].shape.CopyFrom(node.attr["value"].tensor.tensor_shape)
+        del node.attr["value"]
 
 
 def put_back(graph: Any, values: Mapping[str, NDArray[Any]]) -> None:
@@ -41,6 +45,14 @@ def put_back(graph: Any, values: Mapping[str, NDArray[Any]]) -> None:
             del node.attr["shape"]
             node.op = "Const"
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+
+
+def _large_constants(graph: Any) -> list[Any]:
+    return [
+        node
+        for node in graph.node
+        if node.op == "Const" and len(node.attr["value"].tensor.tensor_content) >= FED_BYTES
+    ]
 
 
 def _aligned(value: NDArray[Any]) -> NDArray[Any]:
