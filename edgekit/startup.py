@@ -17,7 +17,7 @@ from typing import NoReturn
 from edgekit.extras import without
 
 # Between two looks of the collector, in a process that is ours: 700 is Python's own.
-_ALLOCATIONS = 10_000
+_ALLOCATIONS = 50_000
 _ours: list[bool] = []
 _LIBRARIES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
+from edgekit.artifact import TensorSpec
 from edgekit.errors import ExportError
 from edgekit.exporters.tflite_kernels import spread_dilations
 from edgekit.formats import tflite
@@ -22,16 +24,14 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
     """
     import tensorflow as tf
 
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(trace.outline(), name="")
-        ends = [
-            [graph.get_tensor_by_name(name) for name in names]
-            for names in (trace.input_tensors, trace.output_tensors)
-        ]
     definition = trace.graph_def()
     spread_dilations(definition)
     # The same converter by its older door: from_concrete_functions would freeze the graph again.
-    converter = tf.compat.v1.lite.TFLiteConverter(definition, *ends)
+    # Of its ends it takes names, types and shapes, so that others of the same name will do.
+    with tf.Graph().as_default():
+        inputs = _placeholders(trace.input_tensors, trace.inputs)
+        outputs = _placeholders(trace.output_tensors, trace.outputs)
+    converter = tf.compat.v1.lite.TFLiteConverter(definition, inputs, outputs)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if weights == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -44,6 +44,15 @@ def export(trace: Trace, *, weights: Literal["float32", "float16"] = "float32") 
             "or choose a target of another format"
         ) from error
     return named(content, trace)
+
+
+def _placeholders(names: Sequence[str], specs: Sequence[TensorSpec]) -> list[Any]:
+    import tensorflow as tf
+
+    return [
+        tf.compat.v1.placeholder(spec.dtype, spec.shape, name=name.removesuffix(":0"))
+        for name, spec in zip(names, specs, strict=True)
+    ]
 
 
 def named(content: bytes, trace: Trace) -> bytes:

@@ -190,4 +190,5 @@ class TfliteRoute:
 
 
 def _is_good(tried: Sequence[Tried]) -> bool:
-    return any(t.agreement is not None and t.agreement.sqnr_db >= _GOOD_DB for t in tried)
+    """Whether one has not collapsed and agrees well, in the figure by which they are ranked."""
+    return any(t.agreement is not None and t.agreement.rank >= (True, _GOOD_DB) for t in tried)
