@@ -14,6 +14,7 @@ from edgekit import runtimes
 from edgekit.formats.tflite_scores import with_scores
 from edgekit.pipeline.judge import Judge
 from edgekit.pipeline.scores import of_logits, of_probabilities
+from edgekit.quantizers.attempts import Agreement
 
 LOGITS = arrays(np.float64, (3, 5), elements=st.floats(-12, 12))
 
@@ -98,6 +99,13 @@ def test_the_candidate_with_the_best_scores_is_chosen(files):
     judged = [one for one in candidates if one.scores_db is not None]
     assert len(judged) > 3
     assert max(judged, key=lambda one: one.scores_db).chosen
+
+
+def test_whether_a_file_is_good_is_told_by_its_scores_too():
+    assert Agreement(sqnr_db=15.0, scores_db=25.0).is_good
+    assert not Agreement(sqnr_db=25.0, scores_db=15.0).is_good
+    assert Agreement(sqnr_db=25.0).is_good
+    assert not Agreement(sqnr_db=25.0, collapsed=True).is_good
 
 
 def test_only_what_a_softmax_makes_is_looked_behind(tmp_path: Path):

@@ -19,8 +19,6 @@ from edgekit.quantizers.spelling import respell
 
 Table = Mapping[int, tuple[float, float]]
 _ROOM = 2.0  # one of 16 bits
-# The two quantizers round to the same grids: where one agrees this well, the other adds nothing.
-_GOOD_DB = 20.0
 
 
 class TfliteRoute:
@@ -52,7 +50,8 @@ class TfliteRoute:
             return
         yield from self._estimated(tried)
         chosen = first_best(tried) or self._calibrated.estimators[0]
-        if self._calibrated.quantization.io == "int8" and not _is_good(tried):
+        good = any(one.agreement is not None and one.agreement.is_good for one in tried)
+        if self._calibrated.quantization.io == "int8" and not good:
             yield self._litert(chosen)
 
     def _estimated(self, tried: Sequence[Tried]) -> Iterator[Attempt]:
@@ -187,8 +186,3 @@ class TfliteRoute:
         model = flatbuffer.parse(self._ranged)
         self.corrections = bias.correct(model, self._calibrated.means())
         return model
-
-
-def _is_good(tried: Sequence[Tried]) -> bool:
-    """Whether one has not collapsed and agrees well, in the figure by which they are ranked."""
-    return any(t.agreement is not None and t.agreement.rank >= (True, _GOOD_DB) for t in tried)
