@@ -38,14 +38,16 @@ def batch_normalized(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any
     """Return float32 x normalized over all axes but the last, its mean, and its variance."""
     import tensorflow as tf
 
-    shape = tf.shape(x)
-    channels = x.shape[-1]
-    flat = tf.reshape(x, (-1, 1, 1, channels))
+    # The kernel wants pictures, and is the faster the more of them there are to share out; nothing
+    # may stand between it and a ReLU, or they are not computed in one pass.
+    channels, is_pictures = x.shape[-1], len(x.shape) == 4
     result, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        flat, gamma, beta, epsilon=epsilon, is_training=True
-    )
+        x if is_pictures else tf.reshape(x, (-1, 1, 1, channels)),
+        gamma, beta, epsilon=epsilon, is_training=True,
+    )  # fmt: skip
     count = tf.cast(tf.size(x) // channels, tf.float32)  # the kernel's variance is of a sample
-    return tf.reshape(result, shape), mean, variance * (count - 1) / count
+    variance = variance * (count - 1) / count
+    return result if is_pictures else tf.reshape(result, tf.shape(x)), mean, variance
 
 
 def _dot(left: Any, right: Any) -> Any:
