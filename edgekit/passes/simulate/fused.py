@@ -38,8 +38,7 @@ def batch_normalized(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any
     """Return float32 x normalized over all axes but the last, its mean, and its variance."""
     import tensorflow as tf
 
-    # The kernel wants pictures, and is the faster the more of them there are to share out; nothing
-    # may stand between it and a ReLU, or they are not computed in one pass.
+    # The kernel wants pictures: real ones take it two thirds of the time of as many of one pixel.
     channels, is_pictures = x.shape[-1], len(x.shape) == 4
     result, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         x if is_pictures else tf.reshape(x, (-1, 1, 1, channels)),
