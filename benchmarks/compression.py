@@ -89,6 +89,7 @@ def _post_training() -> Iterator[Row]:
 
 
 def _tfmot(repeats: int) -> Iterator[Row]:
+    """Yield what TFMOT's QAT loses, and its epochs beside ours, which are run again in turns."""
     python = os.environ.get(TFMOT)
     if not python:
         yield Row(what="resnet8 QAT of TFMOT", problem=f"not measured: {TFMOT} is not set")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.processes import ROOT, environment
 
@@ -22,22 +23,20 @@ class Fixture:
     data: Path
 
 
-def make(folder: Path, samples: int = 100, *architecture: str) -> Fixture:
+def make(folder: Path, samples: int = 100, architecture: str = "") -> Fixture:
     """Write model and samples in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.fixture", str(folder), str(samples), *architecture]
+    command = [sys.executable, "-m", "benchmarks.fixture", str(folder), str(samples), architecture]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=environment())
     return Fixture(model=folder / "model.keras", data=folder / "calibration.npz")
 
 
-def _main(folder: Path, samples: int, *architecture: str) -> None:
+def _main(folder: Path, samples: int, architecture: str = "") -> None:
     import numpy as np
 
     from benchmarks.models import build, pictures
 
-    if architecture:
-        model = build(*architecture)
-    else:
-        model = build("MobileNetV2", alpha=0.35, input_shape=(96, 96, 3))
+    small: dict[str, Any] = {"name": "MobileNetV2", "alpha": 0.35, "input_shape": (96, 96, 3)}
+    model = build(architecture) if architecture else build(**small)
     model.save(folder / "model.keras")
     np.savez(folder / "calibration.npz", x=pictures(model, samples, seed=1))
 
