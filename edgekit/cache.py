@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from edgekit.errors import OptionError
 from edgekit.files import explained, scratch
 from edgekit.holds import Holds
-from edgekit.quiet import refuse_interrupted
+from edgekit.interrupts import Uninterrupted, refuse_interrupted
 from edgekit.version import VERSION
 
 LIMIT_GIB = 5.0
@@ -177,11 +177,12 @@ class Cache:
             DestinationError: the cache cannot be written, or its disk is full.
         """
         folder = self.root / _UNFINISHED / key
-        lock = FileLock(folder.with_name(f"{key}.lock"), blocking=False)
         with explained(self.root):
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                lock.acquire()
+                with Uninterrupted():
+                    lock = FileLock(folder.with_name(f"{key}.lock"), blocking=False)
+                    lock.acquire()
             except Timeout:
                 with scratch(self.root / "staging") as passing:
                     yield passing
@@ -285,7 +286,7 @@ def _is_held(folder: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with FileLock(path, blocking=False):
+        with Uninterrupted(), FileLock(path, blocking=False):
             return False
     except Timeout:
         return True

@@ -9,13 +9,16 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from edgekit.errors import DestinationError
 from edgekit.exchange import exchange
+from edgekit.interrupts import Uninterrupted, ending_with
+from edgekit.locks import owned
 
 MARKER = "manifest.json"
 """The file by which a folder is known as one that edgekit made and may replace."""
@@ -39,12 +42,10 @@ def scratch(ground: Path | None = None) -> Iterator[Path]:
     place.mkdir(parents=True, exist_ok=True)
     _sweep_scratch(place)
     folder = place / f"{_SCRATCH}{os.getpid()}-{secrets.token_hex(8)}"
-    with _held(folder, wait_s=10.0):  # a sweep may have the new lock for a moment
-        try:
-            folder.mkdir(mode=0o700)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    # A sweep may have the new lock for a moment.
+    with owned(_lock_of(folder), wait_s=10.0, last=partial(_remove, folder)):
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 @contextlib.contextmanager
@@ -53,27 +54,17 @@ def all_scratch() -> Iterator[Path]:
 
     For a process of edgekit's own: passing files that others make meanwhile disappear with it.
     """
-    with scratch() as folder:
-        before, chosen = tempfile.tempdir, os.environ.get("TMPDIR")
-        tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
-        try:
-            yield folder
-        finally:
-            tempfile.tempdir = before
-            os.environ.pop("TMPDIR")
-            os.environ.update({} if chosen is None else {"TMPDIR": chosen})
+    restore = partial(_pass_in, tempfile.tempdir, os.environ.get("TMPDIR"))
+    with scratch() as folder, ending_with(restore):
+        _pass_in(str(folder), str(folder))
+        yield folder
 
 
-@contextlib.contextmanager
-def _held(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Own a folder's name while it lasts."""
-    lock = FileLock(_lock_of(folder))
-    lock.acquire(timeout=wait_s)
-    try:
-        yield
-    finally:
-        _lock_of(folder).unlink(missing_ok=True)  # while it is held: nobody can own it
-        lock.release()
+def _pass_in(ours: str | None, theirs: str | None) -> None:
+    """Say where this process and others that it starts put passing files."""
+    tempfile.tempdir = ours
+    os.environ.pop("TMPDIR", None)
+    os.environ.update({} if theirs is None else {"TMPDIR": theirs})
 
 
 def _sweep_scratch(ground: Path) -> None:
@@ -83,12 +74,16 @@ def _sweep_scratch(ground: Path) -> None:
             if hasattr(os, "geteuid") and left.lstat().st_uid != os.geteuid():
                 continue
             folder = left.with_name(left.name.removesuffix(_LOCK))
-            with _held(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            with owned(left, last=partial(_remove, folder)):
+                pass
 
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{_LOCK}")
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -112,14 +107,13 @@ def staged(destination: Path, *, marker: str | None = MARKER) -> Iterator[Path]:
     with explained(destination), _made(place.parent), _claimed(place):
         _sweep(place)
         staging = _beside(place, "staging")
-        try:
+        with ending_with(partial(_remove, staging)):
             staging.mkdir()
             yield staging
             for file in staging.rglob("*"):
                 _sync(file)
-            _replace(staging, place)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            with Uninterrupted():
+                _replace(staging, place)
 
 
 @contextlib.contextmanager
@@ -143,14 +137,12 @@ def writing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
         if alone:
             _sweep(place)
         temporary = _beside(place, "staging")
-        try:
+        with ending_with(partial(temporary.unlink, missing_ok=True)):
             with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(place)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -253,32 +245,30 @@ def _existing(place: Path) -> Path:
 def _made(folder: Path) -> Iterator[None]:
     """Make a folder and those above it; those that stay empty go again."""
     new = [part for part in (folder, *folder.parents) if not part.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
+    with ending_with(partial(_remove_empty, new)):
+        folder.mkdir(parents=True, exist_ok=True)
         yield
-    finally:
-        for part in new:
-            with contextlib.suppress(OSError):
-                part.rmdir()
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @contextlib.contextmanager
 def _claimed(place: Path) -> Iterator[None]:
     path = place.parent / f".{place.name}.edgekit-lock"
-    lock = FileLock(path, blocking=False)
     try:
-        with explained(place):
-            lock.acquire()
+        with owned(path):
+            path.write_text(f"process {os.getpid()}", encoding="utf-8")
+            yield
     except Timeout as error:
+        if Path(error.lock_file) != path:
+            raise
         raise DestinationError(
             f"{place}: {_holder(path)} is writing here; wait for it, or choose another folder"
         ) from error
-    try:
-        path.write_text(f"process {os.getpid()}", encoding="utf-8")
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while it is held: nobody can own what is unlinked
-        lock.release()
 
 
 def _holder(path: Path) -> str:
@@ -295,7 +285,7 @@ def _sweep(place: Path) -> None:
             if kind == "replaced" and not place.exists():
                 left.rename(place)  # killed between the two renames: the old content comes back
             elif left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
             else:
                 left.unlink(missing_ok=True)
 
@@ -307,7 +297,7 @@ def _replace(staging: Path, place: Path) -> None:
         old = _beside(place, "replaced")
         place.rename(old)
         staging.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
 
 
 def _beside(place: Path, kind: str) -> Path:

@@ -6,9 +6,13 @@ import contextlib
 import os
 import secrets
 import threading
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from edgekit.interrupts import Uninterrupted
+from edgekit.locks import owned
 
 _LOCK = ".lock"
 
@@ -24,12 +28,13 @@ class Holds:
     def __init__(self, root: Path) -> None:
         self._root, self._keys, self._listed = root, set[str](), set[str]()
         self._list = root / f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._lock = FileLock(f"{self._list}{_LOCK}", blocking=False, thread_local=False)
+        with Uninterrupted():
+            self._lock = FileLock(f"{self._list}{_LOCK}", blocking=False, thread_local=False)
         self._threads = threading.Lock()
 
     def add(self, key: str) -> None:
         """Hold an entry; of a cache that is only readable nobody else learns of it."""
-        with self._threads:
+        with Uninterrupted(), self._threads:
             self._keys.add(key)
             if key not in self._listed:
                 with contextlib.suppress(OSError):
@@ -57,24 +62,19 @@ class Holds:
                 continue
             with contextlib.suppress(OSError):
                 try:
-                    with FileLock(lock, blocking=False):
-                        _forget(path)
+                    with owned(lock, last=partial(path.unlink, missing_ok=True)):
+                        pass
                 except Timeout:
                     found.update(path.read_text(encoding="utf-8").split())
         return found
 
     def let_go(self) -> None:
         """Hold nothing any more."""
-        with self._threads:
+        with Uninterrupted(), self._threads:
             self._keys.clear()
             self._listed.clear()
             if self._lock.is_locked:
                 with contextlib.suppress(OSError):
-                    _forget(self._list)
+                    self._list.unlink(missing_ok=True)
+                    Path(self._lock.lock_file).unlink(missing_ok=True)
                 self._lock.release(force=True)
-
-
-def _forget(path: Path) -> None:
-    """Remove a list and its lock, which is held."""
-    path.unlink(missing_ok=True)
-    path.with_name(f"{path.name}{_LOCK}").unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import io
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, TextIO, cast
 
 from edgekit.errors import EdgekitError
+from edgekit.interrupts import noticing_interrupts
 
 _FRAMEWORK_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -59,10 +59,10 @@ def quiet() -> Iterator[Quiet]:
     Nests, and may be entered by several threads: all get the same ``Quiet``, and the streams are
     as before when the last one has left, also if they were closed, or captured by a test runner
     or a notebook. An unexpected exception carries the log's last lines as a note; an error of
-    edgekit's own does not. Ctrl-C is not lost in a library: see ``refuse_interrupted``.
+    edgekit's own does not. Ctrl-C is not lost in a library: see ``interrupts``.
     """
     framework_environment()
-    with _noticing_interrupts():
+    with noticing_interrupts():
         current = _enter()
         try:
             yield current
@@ -73,45 +73,6 @@ def quiet() -> Iterator[Quiet]:
             raise
         finally:
             _leave()
-
-
-_interrupted = threading.Event()
-
-
-def refuse_interrupted() -> None:
-    """Raise the ``KeyboardInterrupt`` that a library has swallowed, if there was one.
-
-    Native code that calls Python (TensorFlow's does) now and then drops the exception, or turns it
-    into another one, and goes on with half a result: nothing may be kept before this was asked.
-    """
-    if _interrupted.is_set():
-        raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _noticing_interrupts() -> Iterator[None]:
-    """Remember Ctrl-C while it lasts; whatever the body ends in then is a ``KeyboardInterrupt``."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # nested, or the program handles it in its own way
-        return
-    _interrupted.clear()
-    signal.signal(signal.SIGINT, _notice)
-    try:
-        yield
-        refuse_interrupted()
-    except Exception as error:
-        if _interrupted.is_set():
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _interrupted.clear()
-
-
-def _notice(number: int, frame: object) -> None:
-    _interrupted.set()
-    raise KeyboardInterrupt
 
 
 @dataclass

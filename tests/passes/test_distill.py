@@ -29,7 +29,7 @@ def tiny():
 @pytest.fixture
 def trainer(tiny, tmp_path):
     x = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
-    options = TrainingOptions(epochs=3, learning_rate=1e-2)
+    options = TrainingOptions(epochs=3, learning_rate=3e-2)
     return Trainer(tiny, x, options, folder=tmp_path, progress=Silent())
 
 
@@ -38,12 +38,12 @@ def test_a_changed_model_comes_back_to_its_source(tiny, trainer, tmp_path):
 
     model = flat(tiny)
     model.get_layer("scores").kernel.assign(np.zeros((4, 3)))
-    outcome = Distill(weight=1.0, epochs=4).run(model, Context(teacher=tiny, trainer=trainer))
-    assert outcome.figures["epochs"] == 4
+    outcome = Distill(weight=1.0, epochs=12).run(model, Context(teacher=tiny, trainer=trainer))
+    assert outcome.figures["epochs"] == 12
     x = np.random.default_rng(1).normal(size=(50, 5)).astype(np.float32)
     wanted = tiny.predict(x, verbose=0)
     found = outcome.model.predict(x, verbose=0)
-    assert np.abs(found - wanted).mean() < 0.8 * np.abs(1 / 3 - wanted).mean()
+    assert np.abs(found - wanted).mean() < 0.6 * np.abs(1 / 3 - wanted).mean()
     outcome.model.save(tmp_path / "result.keras")
     again = keras.saving.load_model(tmp_path / "result.keras").predict(x, verbose=0)
     np.testing.assert_allclose(again, found, atol=1e-6)
