@@ -111,6 +111,9 @@ def recipe_options(command: F) -> F:
                         "help": "Samples a training step.  [default: 32]"}),
         ("learning_rate", {"type": float, "metavar": "X",
                            "help": "Of the optimizer.  [default: 0.0001]"}),
+        ("schedule", {"metavar": "NAME",
+                      "help": "Of the learning rate: constant, or cosine, which ends with a "
+                              "hundredth of it.  [default: constant]"}),
         ("optimizer", {"metavar": "NAME", "help": "One of Keras'.  [default: adam]"}),
         ("loss", {"metavar": "NAME",
                   "help": "One of Keras'.  [default: what the model was compiled with, else by "
@@ -128,7 +131,7 @@ def recipe_options(command: F) -> F:
     return command
 
 
-TRAINING = ("epochs", "batch_size", "learning_rate", "optimizer", "loss", "metrics",
+TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "optimizer", "loss", "metrics",
             "validation", "patience")  # fmt: skip
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from edgekit.errors import OptionError, PassError
+from edgekit.errors import OptionError, PassError, UnknownName
 from edgekit.passes.base import Context, Need, Outcome, Pass, Treatment
 from edgekit.target import Target
 from edgekit.training import Distillation
+from edgekit.training.options import SCHEDULES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Distill(Pass):
         features: Layers of the model, each with the layer of the source model whose output it is
             to give as well, by mean squared error.
         learning_rate: None takes that of the training.
+        schedule: "constant" or "cosine"; None takes that of the training.
     """
 
     name: ClassVar[str] = "distill"
@@ -36,12 +38,14 @@ class Distill(Pass):
     weight: float = 0.9
     features: Mapping[str, str] = field(default_factory=dict)
     learning_rate: float | None = None
+    schedule: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range.
 
         Raises:
             OptionError: an option is.
+            UnknownName: there is no such schedule.
         """
         self._lesson(None)
         if self.epochs is not None and self.epochs < 1:
@@ -50,6 +54,8 @@ class Distill(Pass):
             raise OptionError(
                 f"learning_rate: expected a positive number, got {self.learning_rate}"
             )
+        if self.schedule is not None and self.schedule not in SCHEDULES:
+            raise UnknownName("schedule", self.schedule, SCHEDULES)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -80,6 +86,7 @@ class Distill(Pass):
             distillation=self._lesson(context.teacher),
             epochs=self.epochs,
             learning_rate=self.learning_rate,
+            schedule=self.schedule,
         )
         figures = {key: values[fitted.best_epoch - 1] for key, values in fitted.history.items()}
         return Outcome(

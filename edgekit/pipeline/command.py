@@ -27,6 +27,7 @@ FLAGS: Mapping[str, str] = {
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "learning_rate": "--learning-rate",
+    "schedule": "--schedule",
     "optimizer": "--optimizer",
     "loss": "--loss",
     "metrics": "--training-metric",

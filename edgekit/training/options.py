@@ -9,6 +9,7 @@ from edgekit.errors import OptionError, UnknownName
 OPTIMIZERS = (
     "adam", "adamw", "sgd", "rmsprop", "nadam", "lion", "adamax", "adagrad", "adadelta", "lamb",
 )  # fmt: skip
+SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,9 @@ class TrainingOptions:
     Args:
         epochs: Passes over the training data, at least 1.
         batch_size: Samples a step; data that come in batches of their own keep those.
-        learning_rate: Of the optimizer, constant.
+        learning_rate: Of the optimizer, at the start.
+        schedule: "constant", or "cosine": down to a hundredth of it along half a cosine over all
+            epochs (Loshchilov and Hutter 2017, equation 5, without restarts).
         optimizer: One of Keras' by name, with Keras' defaults.
         loss: A Keras loss by name; None takes the compiled source model's, or guesses one from
             labels and outputs.
@@ -32,6 +35,7 @@ class TrainingOptions:
     epochs: int = 2
     batch_size: int = 32
     learning_rate: float = 1e-4
+    schedule: str = "constant"
     optimizer: str = "adam"
     loss: str | None = None
     metrics: tuple[str, ...] = ()
@@ -43,7 +47,7 @@ class TrainingOptions:
         """Refuse what nothing can be trained with.
 
         Raises:
-            OptionError: an option is out of range; an optimizer has an unknown name.
+            OptionError: an option is out of range; an optimizer or a schedule has an unknown name.
         """
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
@@ -62,3 +66,5 @@ class TrainingOptions:
             raise OptionError(f"seed: expected at least 0, got {self.seed}")
         if self.optimizer not in OPTIMIZERS:
             raise UnknownName("optimizer", self.optimizer, OPTIMIZERS)
+        if self.schedule not in SCHEDULES:
+            raise UnknownName("schedule", self.schedule, SCHEDULES)

@@ -34,6 +34,9 @@ from edgekit.training.variables import assign, fingerprint, seed_dropout, values
 
 Array = NDArray[Any]
 
+_LAST_RATE = 0.01
+"""Share of the learning rate that a schedule ends with."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground:
@@ -89,7 +92,7 @@ class _Run:
         self.model, self.plan, self.ground = model, plan, ground
         self.path = ground.folder / f"{file_name(plan.label)}.npz"
         self.student = student(model, ground.goals, guide=_guide(plan, ground))
-        _compile(self.student, plan.options)
+        _compile(self.student, plan.options, ground.data.training.steps)
         self.state = Checkpoint(
             digest=_digest(model, plan, ground),
             passes=tuple(pieces.reads for pieces in ground.data.all),
@@ -245,15 +248,27 @@ def file_name(label: str) -> str:
     return safe if safe == label else f"{safe}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
-def _compile(wrapped: Any, options: TrainingOptions) -> None:
+def _compile(wrapped: Any, options: TrainingOptions, steps: int) -> None:
     import keras
 
     optimizer = keras.optimizers.get(
-        {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
+        {"class_name": options.optimizer, "config": {"learning_rate": _rate(options, steps)}}
     )
     # XLA computes fake quantization differently; JAX without it would run layer by layer.
     wrapped.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
     wrapped.optimizer.build(wrapped.trainable_variables)  # in half precision: what scales losses
+
+
+def _rate(options: TrainingOptions, steps: int) -> Any:
+    """Return the learning rate as Keras spells it; its count of steps is in the checkpoints."""
+    import keras
+
+    if options.schedule == "constant":
+        return options.learning_rate
+    cosine = keras.optimizers.schedules.CosineDecay(
+        options.learning_rate, decay_steps=options.epochs * steps, alpha=_LAST_RATE
+    )
+    return keras.optimizers.schedules.serialize(cosine)
 
 
 def _guide(plan: Plan, ground: Ground) -> Any:

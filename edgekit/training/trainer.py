@@ -117,6 +117,7 @@ class Trainer:
         distillation: Distillation | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
+        schedule: str | None = None,
     ) -> Fitted:
         """Train all trainable variables of a model, in place; it ends with its best epoch.
 
@@ -136,6 +137,7 @@ class Trainer:
             distillation: Learn from a teacher too.
             epochs: Instead of the options'.
             learning_rate: Instead of the options'.
+            schedule: Instead of the options'.
 
         Raises:
             TrainingError: nothing to train for, or the loss became NaN.
@@ -152,6 +154,7 @@ class Trainer:
                 self.options,
                 epochs=self.epochs if epochs is None else epochs,
                 learning_rate=learning_rate or self.options.learning_rate,
+                schedule=schedule or self.options.schedule,
             ),
             hooks=tuple(hooks),
             distillation=distillation,

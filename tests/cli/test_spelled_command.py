@@ -32,6 +32,7 @@ TRAINING = some.builds(
     epochs=some.integers(1, 9),
     batch_size=some.integers(1, 9),
     learning_rate=some.floats(1e-9, 1),
+    schedule=some.sampled_from(["constant", "cosine"]),
     optimizer=some.sampled_from(["adam", "sgd"]),
     loss=some.none() | WORDS,
     metrics=some.lists(WORDS, max_size=2).map(tuple),

@@ -71,8 +71,11 @@ def test_a_model_cannot_learn_from_itself():
 
 @pytest.mark.parametrize(
     "options",
-    [{"epochs": 0}, {"temperature": -1.0}, {"weight": 2.0}, {"learning_rate": 0.0}],
-)
+    [
+        {"epochs": 0}, {"temperature": -1.0}, {"weight": 2.0}, {"learning_rate": 0.0},
+        {"schedule": "linear"},
+    ],
+)  # fmt: skip
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match=next(iter(options))):
         Distill(**options)

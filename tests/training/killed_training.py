@@ -83,7 +83,10 @@ model = keras.Sequential(
 )
 kind = folder.name.split("-")[0]
 data = {"arrays": (X, Y), "generator": generator, "dataset": (Dataset(), Dataset())}[kind]
-options = TrainingOptions(epochs=4, batch_size=16, learning_rate=1e-2, validation=0.2)
+options = TrainingOptions(
+    epochs=4, batch_size=16, learning_rate=1e-2, validation=0.2,
+    schedule="cosine" if kind == "arrays" else "constant",
+)  # fmt: skip
 trainer = Trainer(model, data, options, folder=folder, progress=Silent())
 student = keras.models.clone_model(model)
 student.set_weights([w * 1.1 for w in model.get_weights()])

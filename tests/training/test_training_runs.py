@@ -162,6 +162,25 @@ def test_patience_stops_early(trainer, classifier, pictures):
     assert fitted.epochs < 30
 
 
+@pytest.mark.backend
+def test_a_cosine_ends_with_a_hundredth(trainer, classifier, pictures):
+    """Loshchilov and Hutter 2017, equation 5, from one step to the next."""
+    import keras
+
+    rates = []
+
+    class Hook(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    made = trainer(classifier(), pictures, epochs=3, learning_rate=0.02, schedule="cosine")
+    made.fit(classifier(), label="run", hooks=[Hook()])
+    steps = 3 * made.steps_per_epoch
+    done = np.arange(1, steps + 1) / steps
+    expected = 0.02 * (0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2)
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)
+
+
 def test_nan_is_an_error_that_says_where(trainer, classifier, pictures):
     import keras
 

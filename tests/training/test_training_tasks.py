@@ -249,6 +249,7 @@ def test_nothing_to_train_for_is_refused(trainer, classifier, pictures):
     [
         {"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0}, {"learning_rate": float("nan")},
         {"validation": 1}, {"patience": 0}, {"seed": -1}, {"optimizer": "adma"},
+        {"schedule": "linear"},
     ],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(options):
