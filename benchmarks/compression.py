@@ -37,6 +37,9 @@ CASES: tuple[tuple[str, str, str, dict[str, Any], float | None], ...] = (
 )
 PTQ_MOST = 0.5
 MOST_TIME = 1.0
+MOST_LATENCY = 0.65
+LATENCY_ROUNDS = 20
+CIFAR = ROOT.parent / "shared" / "assets" / "cifar10" / "cifar10_train_20000.npz"
 Epoch = tuple[float, float]  # wall and CPU seconds
 PTQ_TARGETS = ("tflite-int8", "openvino-int8", "onnx-int8")
 
@@ -52,6 +55,8 @@ def rows(only: Sequence[str] = (), repeats: int = SEEDS) -> Iterator[Row]:
         yield _trained(pair, recipe, target, options, most, repeats)
     if not only or "ptq" in only:
         yield from _post_training()
+    if not only or "latency" in only:
+        yield _pruned_latency()
     if not only or "tfmot" in only:
         yield from _tfmot(repeats)
 
@@ -86,6 +91,30 @@ def _post_training() -> Iterator[Row]:
                 what=f"{pair} ptq {target}", unit="pp", edgekit=facts["drop_pp"], bar=PTQ_MOST,
                 bar_on="figure",
             )  # fmt: skip
+
+
+def _pruned_latency() -> Row:
+    """Return how long the float file takes on this host with half of the multiply-accumulates."""
+    import edgekit
+    from edgekit.passes.channel_prune import ChannelPrune
+    from edgekit.quiet import quiet
+
+    source = ROOT.parent / "shared" / "assets" / RESNET
+    with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder, quiet():
+        options = edgekit.Options(measure=False)
+        files = [
+            edgekit.convert(
+                source, "tflite-fp32", out=Path(folder, name), recipe=recipe, options=options,
+                calibration=CIFAR if recipe else None, cache=False,
+            ).artifacts[0].path
+            for name, recipe in (("pruned", [ChannelPrune(macs=0.5)]), ("source", None))
+        ]  # fmt: skip
+        found = edgekit.benchmark(files, "host", rounds=LATENCY_ROUNDS).measurements
+    pruned, whole = (1e3 * each.latency.ms if each.latency else None for each in found)
+    return Row(
+        what="resnet8 channel-prune to half of the MACs: float file on this host", unit="us",
+        edgekit=pruned, peer=whole, peer_name="source", bar=MOST_LATENCY,
+    )  # fmt: skip
 
 
 def _tfmot(repeats: int) -> Iterator[Row]:
