@@ -47,22 +47,17 @@ class Uninterrupted:
 
     def __init__(self) -> None:
         self._handler: Callable[[int, FrameType | None], object] | None = None
-        self._late = False
+        self._late = self._over = False
 
     def __enter__(self) -> Self:
         """Begin; where no exception comes from Ctrl-C, in other threads too, nothing changes."""
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            self._handler = handler
         self._put_off()
         return self
 
     def __exit__(self, *raised: object) -> None:
         """Deliver what has come meanwhile."""
-        try:
-            self._deliver()
-        finally:
-            self._handler = None  # a body that is closed later, with its frame, changes nothing
+        self._over = True  # a body that is closed later, with its frame, changes nothing
+        self._deliver()
 
     @contextlib.contextmanager
     def lifted(self) -> Iterator[None]:
@@ -74,15 +69,18 @@ class Uninterrupted:
             self._put_off()
 
     def _put_off(self) -> None:
-        if self._handler is not None and _in_main_thread():
+        handler = signal.getsignal(signal.SIGINT)
+        if _in_main_thread() and callable(handler) and not self._over:
+            self._handler = handler
             signal.signal(signal.SIGINT, self._remember)
 
     def _deliver(self) -> None:
-        if self._handler is not None and _in_main_thread():
-            signal.signal(signal.SIGINT, self._handler)
+        handler, self._handler = self._handler, None
+        if _in_main_thread() and handler is not None:
+            signal.signal(signal.SIGINT, handler)
             if self._late:
                 self._late = False
-                self._handler(signal.SIGINT, None)
+                handler(signal.SIGINT, None)
 
     def _remember(self, number: int, frame: object) -> None:
         self._late = True

@@ -133,6 +133,17 @@ def test_it_comes_where_it_is_let_through() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_handler_that_the_body_installs_stays() -> None:
+    """As when what mutes libraries ends before what was begun within it."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        with Uninterrupted() as shield, shield.lifted():
+            signal.signal(signal.SIGINT, before)
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_program_that_ignores_ctrl_c_still_does() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
