@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -19,8 +20,12 @@ from typing import Any
 from benchmarks.processes import ROOT, TIMEOUT_S, ProcessFailed, environment, last_error
 from benchmarks.rows import Row
 
-ZOO = ROOT.parent / "shared" / "bench" / "zoo.py"
-RESNET = "mlperf_tiny_models/image_classification/trained_models/pretrainedResnet.h5"
+SHARED = ROOT.parent / "shared"
+ZOO = SHARED / "bench" / "zoo.py"
+RESNET = (
+    SHARED / "assets/mlperf_tiny_models/image_classification/trained_models/pretrainedResnet.h5"
+)
+CIFAR = SHARED / "assets/cifar10/cifar10_train_20000.npz"
 TFMOT = "EDGEKIT_TFMOT_PYTHON"
 SEEDS = 3
 SPARSE: dict[str, Any] = {"loss": "sparse_categorical_crossentropy"}
@@ -39,7 +44,6 @@ PTQ_MOST = 0.5
 MOST_TIME = 1.0
 MOST_LATENCY = 0.65
 LATENCY_ROUNDS = 20
-CIFAR = ROOT.parent / "shared" / "assets" / "cifar10" / "cifar10_train_20000.npz"
 Epoch = tuple[float, float]  # wall and CPU seconds
 PTQ_TARGETS = ("tflite-int8", "openvino-int8", "onnx-int8")
 
@@ -99,16 +103,17 @@ def _pruned_latency() -> Row:
     from edgekit.passes.channel_prune import ChannelPrune
     from edgekit.quiet import quiet
 
-    source = ROOT.parent / "shared" / "assets" / RESNET
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder, quiet():
-        options = edgekit.Options(measure=False)
-        files = [
-            edgekit.convert(
-                source, "tflite-fp32", out=Path(folder, name), recipe=recipe, options=options,
-                calibration=CIFAR if recipe else None, cache=False,
-            ).artifacts[0].path
-            for name, recipe in (("pruned", [ChannelPrune(macs=0.5)]), ("source", None))
-        ]  # fmt: skip
+        convert = partial(
+            edgekit.convert, RESNET, "tflite-fp32", options=edgekit.Options(measure=False),
+            cache=False,
+        )  # fmt: skip
+        half = [ChannelPrune(macs=0.5)]
+        runs = (
+            convert(out=Path(folder, "pruned"), recipe=half, calibration=CIFAR),
+            convert(out=Path(folder, "source")),
+        )
+        files = [run.artifacts[0].path for run in runs]
         found = edgekit.benchmark(files, "host", rounds=LATENCY_ROUNDS).measurements
     pruned, whole = (1e3 * each.latency.ms if each.latency else None for each in found)
     return Row(
@@ -124,10 +129,9 @@ def _tfmot(repeats: int) -> Iterator[Row]:
         yield Row(what="resnet8 QAT of TFMOT", problem=f"not measured: {TFMOT} is not set")
         return
     drops, theirs, ours = [], list[Epoch](), list[Epoch]()
-    model = ROOT.parent / "shared" / "assets" / RESNET
     for seed in range(repeats):
         with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
-            _run([python, "-m", "benchmarks.peers.tfmot_qat", str(model), folder, "2", str(seed)])
+            _run([python, "-m", "benchmarks.peers.tfmot_qat", str(RESNET), folder, "2", str(seed)])
             told = json.loads(Path(folder, "epoch.json").read_text(encoding="utf-8"))
             theirs.append((told["mean_seconds"], told["mean_cpu_seconds"]))
             job = {"pair": "resnet8", "file": str(Path(folder, "model.tflite"))}

@@ -18,7 +18,7 @@ from filelock import Timeout
 from edgekit.errors import DestinationError
 from edgekit.exchange import exchange
 from edgekit.interrupts import Uninterrupted, ending_with
-from edgekit.locks import owned
+from edgekit.locks import cleared, owned
 
 MARKER = "manifest.json"
 """The file by which a folder is known as one that edgekit made and may replace."""
@@ -70,12 +70,11 @@ def _pass_in(ours: str | None, theirs: str | None) -> None:
 def _sweep_scratch(ground: Path) -> None:
     """Remove the folders of processes that are gone: nobody holds their locks."""
     for left in ground.glob(f"{_SCRATCH}*{_LOCK}"):
-        with contextlib.suppress(OSError, Timeout):
+        with contextlib.suppress(OSError):
             if hasattr(os, "geteuid") and left.lstat().st_uid != os.geteuid():
                 continue
             folder = left.with_name(left.name.removesuffix(_LOCK))
-            with owned(left, last=partial(_remove, folder)):
-                pass
+            cleared(left, partial(_remove, folder))
 
 
 def _lock_of(folder: Path) -> Path:

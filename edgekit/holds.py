@@ -9,10 +9,10 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from edgekit.interrupts import Uninterrupted
-from edgekit.locks import owned
+from edgekit.locks import cleared
 
 _LOCK = ".lock"
 
@@ -61,10 +61,7 @@ class Holds:
             if path == self._list:
                 continue
             with contextlib.suppress(OSError):
-                try:
-                    with owned(lock, last=partial(path.unlink, missing_ok=True)):
-                        pass
-                except Timeout:
+                if not cleared(lock, partial(path.unlink, missing_ok=True)):
                     found.update(path.read_text(encoding="utf-8").split())
         return found
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from edgekit.interrupts import Uninterrupted
 
@@ -42,3 +42,16 @@ def owned(
                 path.unlink(missing_ok=True)  # while it is held: nobody can own it
             finally:
                 lock.release()
+
+
+def cleared(path: Path, remove: Callable[[], None]) -> bool:
+    """Remove what a dead owner left, and its lock's file; False where the owner lives.
+
+    Raises:
+        OSError: the lock cannot be taken.
+    """
+    try:
+        with owned(path, last=remove):
+            return True
+    except Timeout:
+        return False
