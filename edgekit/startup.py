@@ -74,6 +74,16 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def leave_if_ours(code: int) -> None:
+    """End this process now if it is ours: for where an exception is handled.
+
+    What the exception holds is not freed then. Ctrl-C leaves objects of libraries half made, and
+    these complain when they are freed.
+    """
+    if _ours:
+        leave(code)
+
+
 def import_keras() -> None:
     """Import Keras with its backend, if that has not been done.
 

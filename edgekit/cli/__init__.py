@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from edgekit.errors import EdgekitError
 from edgekit.report.text import printable
+from edgekit.startup import leave_if_ours
 from edgekit.version import VERSION
 
 # name -> (where its click command is, what it does)
@@ -92,6 +93,7 @@ class LazyGroup(click.Group):
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             fail("Interrupted", label="")
+            leave_if_ours(INTERRUPTED)
             ctx.exit(INTERRUPTED)
         except OSError as error:
             if error.errno != errno.ENOSPC:

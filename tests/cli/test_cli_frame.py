@@ -24,13 +24,14 @@ EDGEKIT = [sys.executable, "-m", "edgekit"]
 # A command that is there only for the test, in a process of its own.
 WITH_COMMAND = """
 import sys, time, click
-from edgekit import cli
+from edgekit import __main__, cli
 @click.command()
 def command():
     {body}
 sys.modules["edgekit.cli.probe"] = sys.modules["__main__"]
 cli.COMMANDS["probe"] = ("edgekit.cli.probe:command", "Probes.")
-cli.main(["probe"], prog_name="edgekit")
+sys.argv[1:] = ["probe"]
+__main__.run()
 """
 
 
@@ -119,6 +120,15 @@ def test_ctrl_c_in_a_real_process() -> None:
         child.send_signal(signal.SIGINT)
         out, err = child.communicate()
     assert (child.returncode, out, err) == (130, "", "Interrupted\n")
+
+
+def test_what_ctrl_c_leaves_half_made_does_not_complain() -> None:
+    half = "half = type('Half', (), {'__del__': lambda self: 1 / 0})(); raise KeyboardInterrupt"
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_COMMAND.replace("{body}", half)],
+        env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted\n")
 
 
 def test_a_reader_that_leaves_causes_no_noise() -> None:

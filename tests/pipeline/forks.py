@@ -7,6 +7,7 @@ The frameworks are imported once, here: importing them costs ten times what a jo
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import sys
 import tempfile
 import time
 from typing import Any
+
+from edgekit.startup import this_process_is_ours
 
 
 def main() -> None:
@@ -57,6 +60,8 @@ def end(job: dict[str, Any], child: int, read: int, out: Any) -> dict[str, Any]:
 
 def run(job: dict[str, Any], out: int, err: int) -> None:
     os.setpgid(0, 0)
+    atexit._clear()  # that is the parent's
+    this_process_is_ours()
     os.environ.update(job.get("env", {}))
     tempfile.tempdir = None
     signal.signal(signal.SIGINT, signal.default_int_handler)
