@@ -23,6 +23,7 @@ from edgekit.training.data import Data
 from edgekit.training.distillation import Guide
 from edgekit.training.facts import facts
 from edgekit.training.feed import Shaper, feed
+from edgekit.training.optimizers import optimizer
 from edgekit.training.options import TrainingOptions
 from edgekit.training.pieces import Piece, Pieces
 from edgekit.training.ports import Ports
@@ -251,11 +252,11 @@ def file_name(label: str) -> str:
 def _compile(wrapped: Any, options: TrainingOptions, steps: int) -> None:
     import keras
 
-    optimizer = keras.optimizers.get(
-        {"class_name": options.optimizer, "config": {"learning_rate": _rate(options, steps)}}
-    )
     # XLA computes fake quantization differently; JAX without it would run layer by layer.
-    wrapped.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+    wrapped.compile(
+        optimizer=optimizer(options.optimizer, _rate(options, steps)),
+        jit_compile=keras.backend.backend() == "jax",
+    )
     wrapped.optimizer.build(wrapped.trainable_variables)  # in half precision: what scales losses
 
 
