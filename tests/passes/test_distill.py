@@ -23,7 +23,10 @@ def tiny():
     shared = layers.Dense(5, activation="relu", name="shared")
     both = layers.Add(name="both")([shared(inputs), shared(shared(inputs))])
     frozen = layers.Dense(4, name="frozen", trainable=False)(both)
-    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="scores")(frozen))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="scores")(frozen))
+    rng = np.random.default_rng(11)  # its own: other threads draw from what is global
+    model.set_weights([rng.normal(scale=0.6, size=w.shape) for w in model.get_weights()])
+    return model
 
 
 @pytest.fixture
