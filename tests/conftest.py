@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -24,19 +21,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tests must hold for other numbers, too: try some before you trust one that trains.
-SEED = int(os.environ.get("EDGEKIT_TEST_SEED", "0"))
-
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    """Draw the same numbers in every run, whichever tests came before; fixtures, too."""
-    random.seed(SEED)
-    np.random.seed(SEED)
-    if "keras" in sys.modules:  # else its first weights are drawn from `random`
-        sys.modules["keras"].utils.set_random_seed(SEED)
 
 
 @pytest.fixture(scope="session")
