@@ -9,7 +9,6 @@ import resource
 import shutil
 import socket
 import subprocess
-import time
 import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from plain_python import plain_python
+from waiting import wait_for
 
 from edgekit.devices import known_model
 from edgekit.devices.declaration import Address, Device
@@ -121,14 +121,6 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     """
     found = psutil.process_iter(["cwd"])
     return [one for one in found if (one.info["cwd"] or "").startswith(f"{folder}/")]
-
-
-def wait_for(condition: Callable[[], object], most_s: float = 120.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < end, f"waited {most_s:g} s in vain"
-        time.sleep(0.02)
 
 
 def make_key(path: Path, kind: str = "ed25519") -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from loopback import free_port, processes_in, wait_for
+from loopback import free_port, processes_in
 from plain_python import plain_python
+from waiting import wait_for
 
 from edgekit import runtimes
 from edgekit.devices import Device, Request, backend_of, known_model

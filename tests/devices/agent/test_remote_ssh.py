@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from loopback import free_port, make_key, public, wait_for
+from loopback import free_port, make_key, public
+from waiting import wait_for
 
 import edgekit
 from edgekit import runtimes
