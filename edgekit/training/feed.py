@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import TensorSpec
 from edgekit.errors import DataError
+from edgekit.training.ahead import Ahead, depth_for
 from edgekit.training.labels import aligned
 from edgekit.training.pieces import Piece
 from edgekit.training.task import Goal
@@ -73,14 +74,21 @@ def _zeros(array: Array, shape: Sequence[int | None]) -> Array:
     return np.zeros(tuple(sizes), array.dtype)
 
 
-def feed(pieces: Iterator[Piece], steps: int, shaper: Shaper, examples: Sequence[Fed]) -> Any:
+def feed(pieces: Iterator[Piece], steps: int, shaper: Shaper, example: Piece) -> Any:
     """Return a ``PyDataset`` of one epoch that reads its pieces once, in order, when it is begun.
 
-    Keras looks at batches before an epoch and runs ahead after it; it sees the examples then, so
-    that the data are read exactly once. ``begin()`` starts the epoch; ``failure`` holds what the
-    data raised, which some backends replace by an error of their own.
+    Keras looks at batches before an epoch and runs ahead after it; it sees examples then, so that
+    the data are read exactly once. ``begin()`` starts the epoch; ``failure`` holds what the data
+    raised, which some backends replace by an error of their own; ``close()`` ends the reading.
+
+    On TensorFlow, where Keras reads in a thread, the user's code stays ahead of the training. On
+    the other backends both draw from what is global, in turns: torch's dropout does.
     """
-    return _class()(pieces, steps, shaper, examples)
+    import keras
+
+    ahead = keras.backend.backend() == "tensorflow"
+    read = Ahead(pieces, depth=depth_for(example) if ahead else 0)
+    return _class()(read, steps, shaper, shaper.examples(example))
 
 
 @cache
@@ -91,7 +99,7 @@ def _class() -> Any:
         """One epoch."""
 
         def __init__(
-            self, pieces: Iterator[Piece], steps: int, shaper: Shaper, examples: Sequence[Fed]
+            self, pieces: Ahead[Piece], steps: int, shaper: Shaper, examples: Sequence[Fed]
         ) -> None:
             super().__init__()
             self.failure: BaseException | None = None
@@ -106,6 +114,10 @@ def _class() -> Any:
         def begin(self) -> None:
             """Let the next batch be the first of the data."""
             self._place = 0
+
+        def close(self) -> None:
+            """Read no more."""
+            self._pieces.close()
 
         def __getitem__(self, place: int) -> Fed:
             if place != self._place or place >= self._steps:

@@ -173,6 +173,9 @@ class _Run:
                 if failure is None or failure is error:
                     raise
                 raise failure from error
+            finally:
+                for opened in feeds:
+                    opened.close()
             figures = {key: float(figure[-1]) for key, figure in history.items()}
             self._check(figures, number, lost=told.lost)
             progress.note(", ".join(f"{key} {figure:.4g}" for key, figure in figures.items()))
@@ -191,8 +194,7 @@ class _Run:
     def _feed(self, pieces: Pieces, number: int) -> Any:
         given = self.ground.ports
         shaper = Shaper(given.inputs, given.shapes, self.ground.goals, pieces.origin)
-        examples = shaper.examples(self.ground.example)
-        return feed(pieces.epoch(number), pieces.steps, shaper, examples)
+        return feed(pieces.epoch(number), pieces.steps, shaper, self.ground.example)
 
     def _check(self, figures: Mapping[str, float], number: int, *, lost: bool) -> None:
         wrong = [key for key in ("loss", "val_loss") if not np.isfinite(figures.get(key, 0.0))]
