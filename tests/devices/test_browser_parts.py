@@ -113,13 +113,14 @@ def test_a_browser_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
         "import os, pathlib, time; other = os.fork()\n"
         "other and pathlib.Path('pid').write_text(str(other))\ntime.sleep(600)"
     )
-    browser = program(tmp_path / "browser", text)
+    browser, other = program(tmp_path / "browser", text), tmp_path / "pid"
     with (
         pytest.raises(DeviceError, match="no answer came"),
         running(browser, tmp_path, port=9) as tools,
     ):
-        tools.call("Browser.getVersion", timeout_s=2.0)
-    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+        wait_for(lambda: other.exists() and other.read_text())
+        tools.call("Browser.getVersion", timeout_s=0.5)
+    wait_for(lambda: not alive(int(other.read_text())))
 
 
 def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
