@@ -11,7 +11,7 @@ from edgekit.training.pieces import Piece
 
 T = TypeVar("T")
 
-_MOST, _MOST_BYTES = 32, 64 << 20
+_MOST, _MOST_BYTES = 256, 64 << 20
 _END: Any = object()
 
 
@@ -52,7 +52,7 @@ class Ahead(Generic[T]):
 
 
 def depth_for(example: Piece) -> int:
-    """Return how many batches like this one to read ahead: for a second or so, in 64 MiB."""
+    """Return how many batches like this one to read ahead: as many as 64 MiB hold, at most 256."""
     given = (*example.inputs.values(), *example.labels.values())
     size = sum(array.nbytes for array in given)
     return max(1, min(_MOST, _MOST_BYTES // max(1, size)))
