@@ -100,6 +100,7 @@ def rebuilt(
     import keras
 
     known: dict[int, Any] = {}
+    sparse = any(getattr(tensor, "sparse", False) for tensor in graph.model.inputs)
     for tensor in graph.model.inputs:
         enter = (entries or {}).get(id(tensor))
         known[id(tensor)] = enter(tensor) if enter else tensor
@@ -109,11 +110,22 @@ def rebuilt(
         )
         result = substitutes.get(node.number, node.layer)(*args, **kwargs)
         for old, new in zip(node.outputs, keras.tree.flatten(result), strict=True):
-            known[id(old)] = new
+            known[id(old)] = new if sparse else dense(new)
     outputs = keras.tree.map_structure(
         lambda tensor: known[id(tensor)], graph.model._outputs_struct
     )
     return keras.Model(graph.model._inputs_struct, outputs, name=graph.model.name)
+
+
+def dense(tensor: Any) -> Any:
+    """Return a symbolic tensor, marked as dense.
+
+    Keras marks the product of a tensor and a plain number as sparse, though what is made in the
+    end is dense; a layer that Keras has to trace, as it does those of passes, then fails.
+    """
+    if getattr(tensor, "sparse", False):
+        tensor._sparse = False
+    return tensor
 
 
 def flat(model: Any) -> Any:

@@ -60,6 +60,18 @@ def _sequence() -> Any:
     )
 
 
+def _gated() -> Any:
+    """A gate of plain operations: Keras marks the product with a plain number as sparse."""
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((8, 8, 3), name="x")
+    y = layers.Conv2D(8, 3, activation="relu")(x)
+    gate = layers.Conv2D(8, 1)(layers.GlobalAveragePooling2D(keepdims=True)(y))
+    gate = layers.ReLU(6.0)(gate + 3.0) * (1.0 / 6.0)
+    return keras.Model(x, layers.Dense(5)(layers.Flatten()(layers.Multiply()([y, gate]))))
+
+
 def _data(model: Any, count: int) -> np.ndarray:
     shape = tuple(model.inputs[0].shape[1:])
     return np.random.default_rng(3).normal(size=(count, *shape)).astype(np.float32)
@@ -76,7 +88,7 @@ def _simulated(model: Any, target: Target, samples: Any) -> tuple[Any, Simulatio
     return plain, Simulation(ranges=made.ranges(), levels=held)
 
 
-@pytest.mark.parametrize("build", [_residual, _sequence])
+@pytest.mark.parametrize("build", [_residual, _sequence, _gated])
 @pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8", "openvino-int8"])
 def test_outputs_are_within_one_step_of_the_simulation(
     build: Any, name: str, tmp_path: Path

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from edgekit.passes.base import Range
-from edgekit.passes.graph import Graph, Node, rebuilt
+from edgekit.passes.graph import Graph, Node, dense, rebuilt
 from edgekit.passes.simulate import grid
 from edgekit.passes.simulate.grid import Activations
 from edgekit.passes.simulate.plan import Plan, Weights, function_of
@@ -97,7 +97,7 @@ def simulate(
 
             result = inner(*args, **kwargs)
             flat = keras.tree.flatten(result)
-            new = [_rounded(names[id(t)], plan, quantizers, value)
+            new = [_rounded(names[id(t)], plan, quantizers, dense(value))
                    for t, value in zip(node.outputs, flat, strict=True)]  # fmt: skip
             return keras.tree.pack_sequence_as(result, new)
 
