@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from edgekit.passes.base import Context
 from edgekit.passes.graph import Graph, flat
 from edgekit.passes.listed import layers_of
-from edgekit.passes.simulate.plan import Plan, plan
+from edgekit.passes.simulate.plan import Plan, gate_range, plan
 from edgekit.passes.simulate.spread import norms_as_convolutions, spread
 from edgekit.passes.simulate.told import told
 
@@ -82,6 +83,44 @@ def test_the_last_softmax_of_other_formats_stays_in_float() -> None:
     assert {"end", "end_linear"} <= _planned(model).rounds
     assert "end" not in _planned(model, kind="onnx").rounds
     assert not {"end", "end_linear"} & _planned(model, kind="openvino").rounds
+
+
+def _excited(x: Any) -> Any:
+    import keras
+
+    layers = keras.layers
+    x = layers.Activation("silu", name="act")(layers.Conv2D(4, 1, name="conv")(x))
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(x)
+    gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(gate)
+    x = layers.Multiply(name="gated")([x, gate])
+    return layers.Conv2D(2, 1, name="end")(layers.AveragePooling2D(2, name="pool")(x))
+
+
+def test_onnx_runtime_rounds_only_around_products() -> None:
+    planned = _planned(_functional(_excited), kind="onnx")
+    assert planned.rounds == {"x", "conv", "mean", "gate_linear", "pool", "end"}
+    assert planned.loose == {"act", "gate", "gated"}
+
+
+def test_activations_of_openvino_read_what_was_not_rounded() -> None:
+    planned = _planned(_functional(_excited), kind="openvino")
+    assert planned.loose == {"conv", "gate_linear", "end"}
+    assert {"x", "act", "mean", "gate", "gated"} <= planned.rounds
+
+
+@pytest.mark.parametrize(("wide", "limits"), [(False, (0.0, 255 / 256)), (True, None)])
+def test_tflite_rounds_the_sigmoid_inside_silu(wide: bool, limits: tuple[float, float]) -> None:
+    graph = Graph(spread(flat(_functional(_excited))))
+    nodes = {node.name: node for node in graph.nodes}
+    found = {
+        name: gate_range(_planned(graph.model), node, name, wide=wide)
+        for name, node in nodes.items()
+    }
+    assert [name for name, given in found.items() if given is not None] == ["act"]
+    assert found["act"] == (limits or (-32767 / 32768, 32767 / 32768))
+    for kind in ("onnx", "openvino"):
+        other = _planned(graph.model, kind=kind)
+        assert gate_range(other, nodes["act"], "act", wide=wide) is None
 
 
 def test_what_is_left_is_listed_with_its_reason() -> None:

@@ -36,6 +36,18 @@ class FixedRange(keras.layers.Layer):
         return self._range
 
 
+class RoundedGate(keras.layers.Layer):
+    """Computes silu as x times a sigmoid of its own, which is rounded."""
+
+    def __init__(self, limits: Range, activations: Activations, **options: Any) -> None:
+        super().__init__(**options)
+        self._grid = _grid_of(limits, activations)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Compute silu."""
+        return x * on_activation_grid(ops.sigmoid(x), *self._grid, training=training)
+
+
 class MovingRange(keras.layers.Layer):
     """Rounds an activation onto a grid over a moving average of its least and largest values."""
 

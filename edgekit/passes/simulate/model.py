@@ -13,7 +13,8 @@ from edgekit.passes.base import Range
 from edgekit.passes.graph import Graph, Node, dense, rebuilt
 from edgekit.passes.simulate import grid
 from edgekit.passes.simulate.grid import Activations
-from edgekit.passes.simulate.plan import Plan, Weights, function_of
+from edgekit.passes.simulate.kinds import function_of
+from edgekit.passes.simulate.plan import Plan, Weights, gate_range
 
 Learning = Literal["learnt", "moving-average", "fixed"]
 
@@ -88,7 +89,7 @@ def simulate(
             wrapped[id(node.layer)] = (
                 _integer(node, weights, source.range(), activations, plan.kind)
                 if source is not None and (weights or _pools(node))
-                else _wrapped(node, weights)
+                else _gated(node, plan, names, activations) or _wrapped(node, weights)
             )
         inner = wrapped[id(node.layer)]
 
@@ -181,6 +182,18 @@ def _wrapped(node: Node, weights: Weights | None) -> Callable[..., Any]:
 
     axes = {id(node.layer.kernel): (weights.axes, weights.levels)}
     return RoundedWeights(node.layer, axes, name=f"{node.layer.name}__rounded")
+
+
+def _gated(
+    node: Node, plan: Plan, names: Mapping[int, str], activations: Activations
+) -> Callable[..., Any] | None:
+    """Return what computes silu as TFLite does; None for other layers."""
+    limits = gate_range(plan, node, names[id(node.output)], wide=activations == "int16")
+    if limits is None:
+        return None
+    from edgekit.passes.simulate.layers import RoundedGate
+
+    return RoundedGate(limits, activations, name=f"{node.layer.name}__gated")
 
 
 def _cut_by_range(

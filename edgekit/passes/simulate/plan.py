@@ -14,40 +14,21 @@ from typing import Any
 from edgekit.passes.base import Treatment
 from edgekit.passes.graph import Graph, Node
 from edgekit.passes.simulate.grid import Range
-from edgekit.passes.simulate.spread import activation_of
+from edgekit.passes.simulate.kinds import (
+    AVERAGES,
+    FIXED,
+    FIXED_INT16,
+    FUSING,
+    JOINS,
+    KERNELS,
+    MOVES,
+    RECTIFIERS,
+    fixed_function,
+    function_of,
+    is_keras,
+)  # fmt: skip
+from edgekit.passes.simulate.loose import loose
 
-# Input and output have one scale. Those of the second kind average, and so round again.
-_MOVES = frozenset({
-    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D", "GlobalMaxPooling3D", "Flatten", "Reshape", "Permute",
-    "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D",
-    "Cropping3D", "UpSampling1D", "UpSampling3D", "RepeatVector", "Dropout",
-    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout",
-    "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity", "Transpose",
-    "Squeeze", "ExpandDims", "GetItem", "Split", "Pad",
-})  # fmt: skip
-_AVERAGES = frozenset({
-    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "UpSampling2D",
-})  # fmt: skip
-_JOINS = frozenset(["Concatenate"])
-# A rectifier right behind them is part of them.
-_FUSING = frozenset({
-    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense", "Add",
-    "Subtract", "Multiply", "BatchNormalization",
-})  # fmt: skip
-_RECTIFIERS = ("relu", "relu6")
-_FIXED: Mapping[str, Range] = {
-    "softmax": (0.0, 255 / 256), "sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128),
-}  # fmt: skip
-_FIXED_INT16: Mapping[str, Range] = dict.fromkeys(_FIXED, (-32767 / 32768, 32767 / 32768))
-_NAMED = {"ReLU": "relu", "Softmax": "softmax", "Relu": "relu", "Relu6": "relu6",
-          "Sigmoid": "sigmoid", "Tanh": "tanh"}  # fmt: skip
-# The axes of a kernel that one step covers.
-_KERNELS: Mapping[str, tuple[int, ...]] = {
-    "Dense": (0,), "Conv1D": (0, 1), "Conv2D": (0, 1, 2), "Conv3D": (0, 1, 2, 3),
-    "DepthwiseConv1D": (0,), "DepthwiseConv2D": (0, 1), "Conv1DTranspose": (0, 2),
-    "Conv2DTranspose": (0, 1, 3), "Conv3DTranspose": (0, 1, 2, 4),
-}  # fmt: skip
 _LEFT = {
     "LSTM": "recurrent", "GRU": "recurrent", "SimpleRNN": "recurrent", "Bidirectional": "recurrent",
     "RNN": "recurrent", "TimeDistributed": "a layer inside", "ConvLSTM1D": "recurrent",
@@ -96,30 +77,26 @@ def plan(
         default_levels: Of the layers that no pattern fits.
         skip: Name patterns of layers whose weights and outputs are left alone.
         wide: Whether activations have 16 bits.
-        kind: The format. In OpenVINO and ONNX outputs stay in float. OpenVINO's last softmax reads
-            float too, and it adds onto the sums of a convolution before they are rounded. ONNX
-            Runtime averages whole maps that were never rounded.
+        kind: The format.
     """
-    draft = _Draft(graph, _FIXED_INT16 if wide else _FIXED)
+    draft = _Draft(graph, FIXED_INT16 if wide else FIXED)
     done: list[Treatment] = []
     weights: dict[str, Weights] = {}
     for node in graph.nodes:
         if any(fnmatchcase(str(node.layer.name), pattern) for pattern in skip):
             done.append(Treatment(layer=node.name, skipped="the option skip names it"))
             continue
-        if node.kind not in _LEFT and node.kind in _KERNELS and _is_keras(node.layer):
+        if node.kind not in _LEFT and node.kind in KERNELS and is_keras(node.layer):
             own = _levels(str(node.layer.name), levels, default_levels)
-            weights[str(node.layer.name)] = Weights(axes=_KERNELS[node.kind], levels=own)
+            weights[str(node.layer.name)] = Weights(axes=KERNELS[node.kind], levels=own)
         done += _said(node, weights)
         draft.add(node)
     names = draft.names
-    loose = _ends(graph, names, logits=kind == "openvino") if kind != "tflite" else set()
-    loose |= _added_to(graph, names) if kind == "openvino" else set()
-    loose |= _averaged(graph, names) if kind == "onnx" else set()
+    free = loose(graph, names, kind)
     groups = {name: draft.families.head(name) for name in draft.families}
     known = {groups[name]: limits for name, limits in draft.fixed.items()}
     return Plan(
-        groups=groups, fixed=known, rounds=frozenset(draft.rounds - loose), loose=frozenset(loose),
+        groups=groups, fixed=known, rounds=frozenset(draft.rounds - free), loose=frozenset(free),
         weights=weights, kind=kind, treatments=tuple(done),
     )  # fmt: skip
 
@@ -159,62 +136,22 @@ class _Draft:
 
     def _add(self, node: Node, name: str) -> None:
         self.families.add(name)
-        if function := _fixed_function(node, self._ranges):
+        if function := fixed_function(node, self._ranges):
             self.fixed[name] = self._ranges[function]
             self.rounds.add(name)
-        elif node.kind in _MOVES | _AVERAGES | _JOINS:
+        elif node.kind in MOVES | AVERAGES | JOINS:
             sources = [s for t in node.inputs if (s := self.names[id(t)]) in self.families]
-            free = [s for s in sources if s not in self.fixed or node.kind not in _JOINS]
+            free = [s for s in sources if s not in self.fixed or node.kind not in JOINS]
             for source in free:
                 self.families.unite(source, name)
-            if node.kind not in _MOVES or len(free) < len(node.inputs):
+            if node.kind not in MOVES or len(free) < len(node.inputs):
                 self.rounds.add(name)
         else:
             self.rounds.add(name)
 
 
-def _ends(graph: Graph, names: Mapping[int, str], *, logits: bool) -> set[str]:
-    """Return the outputs, and with ``logits`` what nothing but a last softmax reads."""
-    found = set()
-    for tensor in graph.model.outputs:
-        found.add(names[id(tensor)])
-        node = graph.producer(tensor)
-        if logits and node is not None and _fixed_function(node, _FIXED):
-            before = node.inputs[0]
-            if graph.only_consumer(before) is node and graph.producer(before) is not None:
-                found.add(names[id(before)])
-    return found
-
-
-def _added_to(graph: Graph, names: Mapping[int, str]) -> set[str]:
-    """Return the first operand of each addition that is a convolution's and nobody else's."""
-    found = set()
-    for node in graph.nodes:
-        for tensor in node.inputs if node.kind == "Add" else ():
-            producer = graph.producer(tensor)
-            if producer and producer.kind in _KERNELS and graph.only_consumer(tensor) is node:
-                found.add(names[id(tensor)])
-                break
-    return found
-
-
-def _averaged(graph: Graph, names: Mapping[int, str]) -> set[str]:
-    """Return what nothing but an average over whole maps reads."""
-    return {
-        names[id(tensor)]
-        for node in graph.nodes
-        if "AveragePooling" in node.kind and set(node.output.shape[1:-1]) <= {1}
-        for tensor in node.inputs
-        if graph.only_consumer(tensor) is node and graph.producer(tensor) is not None
-    }
-
-
 def _why(reason: str) -> str:
     return f"{reason}: its weights and inner activations are rounded at conversion, on calibration"
-
-
-def _is_keras(layer: Any) -> bool:
-    return type(layer).__module__.startswith("keras.") and not getattr(layer, "lora_enabled", False)
 
 
 def _levels(name: str, patterns: Mapping[str, int], default: int) -> int:
@@ -222,32 +159,24 @@ def _levels(name: str, patterns: Mapping[str, int], default: int) -> int:
     return next(fitting, default)
 
 
-def function_of(node: Node) -> str:
-    """Return the function that an activation layer computes; empty for other layers."""
-    if node.kind == "Activation":
-        return activation_of(node.layer)
-    if node.kind == "ReLU" and _is_keras(node.layer):
-        layer = node.layer
-        plain = not layer.negative_slope and not layer.threshold
-        if not plain or layer.max_value not in (None, 6.0):
-            return "other"
-        return "relu" if layer.max_value is None else "relu6"
-    return _NAMED.get(node.kind, "")
+def gate_range(plan: Plan, node: Node, name: str, *, wide: bool) -> Range | None:
+    """Return the range of the sigmoid that TFLite rounds inside silu; None for other layers.
 
-
-def _fixed_function(node: Node, ranges: Mapping[str, Range]) -> str:
-    function = function_of(node)
-    return function if function in ranges else ""
+    TFLite has no operator for silu: x is multiplied by a sigmoid of its own.
+    """
+    if plan.kind != "tflite" or function_of(node) != "silu" or name not in plan.rounds:
+        return None
+    return (FIXED_INT16 if wide else FIXED)["sigmoid"]
 
 
 def _is_fused(graph: Graph, node: Node) -> bool:
     """Whether the next operation is part of this one, so that nothing is rounded between."""
     follower = graph.only_consumer(node.output)
-    if follower is None or node.kind not in _FUSING:
+    if follower is None or node.kind not in FUSING:
         return False
     if follower.kind == "BatchNormalization":
-        return node.kind in _KERNELS
-    return function_of(follower) in _RECTIFIERS
+        return node.kind in KERNELS
+    return function_of(follower) in RECTIFIERS
 
 
 class _Families:
