@@ -76,6 +76,18 @@ def _excited(activation: str) -> Any:
     return keras.Model(x, layers.Dense(5)(layers.Flatten()(y)))
 
 
+def _twins() -> Any:
+    """Equal rectifiers behind one convolution, as in NASNet: converters make one of them."""
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((8, 8, 3), name="x")
+    y = layers.BatchNormalization()(layers.Conv2D(8, 3, use_bias=False)(x))
+    one = layers.Conv2D(6, 1)(layers.Activation("relu")(y))
+    other = layers.SeparableConv2D(6, 3, padding="same")(layers.Activation("relu")(y))
+    return keras.Model(x, layers.Dense(5)(layers.Flatten()(layers.Add()([one, other]))))
+
+
 def _gated() -> Any:
     """A gate of plain operations: Keras marks the product with a plain number as sparse."""
     import keras
@@ -110,6 +122,7 @@ def _simulated(model: Any, target: Target, samples: Any) -> tuple[Any, Simulatio
         _residual,
         _sequence,
         _gated,
+        _twins,
         *(partial(_excited, name) for name in ("silu", "hard_silu", "elu")),
     ],
 )

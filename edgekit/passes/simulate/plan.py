@@ -148,6 +148,14 @@ class _Draft:
                 self.rounds.add(name)
         else:
             self.rounds.add(name)
+            if _rectifies(node):
+                self._unite_with_twins(node, name)
+
+    def _unite_with_twins(self, node: Node, name: str) -> None:
+        """Give equal rectifiers of one tensor one range: converters make one of them."""
+        for other in self.graph.consumers(node.inputs[0]):
+            if function_of(other) == function_of(node):
+                self.families.unite(name, self.names[id(other.output)])
 
 
 def _why(reason: str) -> str:
@@ -170,13 +178,20 @@ def gate_range(plan: Plan, node: Node, name: str, *, wide: bool) -> Range | None
 
 
 def _is_fused(graph: Graph, node: Node) -> bool:
-    """Whether the next operation is part of this one, so that nothing is rounded between."""
-    follower = graph.only_consumer(node.output)
-    if follower is None or node.kind not in FUSING:
+    """Whether what follows is part of this operation, so that nothing is rounded between.
+
+    Converters make one of equal rectifiers.
+    """
+    followers = graph.consumers(node.output)
+    if graph.is_output(node.output) or node.kind not in FUSING or not followers:
         return False
-    if follower.kind == "BatchNormalization":
+    if len(followers) == 1 and followers[0].kind == "BatchNormalization":
         return node.kind in KERNELS
-    return function_of(follower) in RECTIFIERS
+    return len({function_of(each) for each in followers}) == 1 and _rectifies(followers[0])
+
+
+def _rectifies(node: Node) -> bool:
+    return function_of(node) in RECTIFIERS
 
 
 class _Families:
