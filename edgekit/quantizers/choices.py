@@ -35,7 +35,8 @@ def read_integers(model: Any) -> None:
 
     They have integer kernels and give no real numbers, so the converter's quantizer, which looks at
     results, passes them over. A constant to compare with gets a scale of its own and stays exact.
-    Where the kernel would confuse neighbouring integers, both sides are multiplied first.
+    Where the kernel would confuse neighbouring integers, both sides are multiplied first. Equal
+    numbers of two scales may still come apart: each side is rounded at its own scale.
     """
     stand_for: dict[int, int] = {}
     made: list[Any] = []

@@ -7,6 +7,7 @@ import getpass
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import venv
@@ -99,7 +100,7 @@ class Sshd:
     def new_host_key(self, kind: str = "ed25519") -> None:
         """Give the board another key, as if it had been set up anew."""
         make_key(self.folder / "host", kind)
-        self.process.send_signal(1)
+        self.process.send_signal(signal.SIGHUP)
         # It starts anew on SIGHUP, and the same process listens again.
         wait_for(lambda: shown_key(self.device) == public(self.folder / "host"))
 
@@ -112,6 +113,12 @@ class Sshd:
         return [
             one for one in psutil.process_iter(["ppid"]) if one.info["ppid"] == self.process.pid
         ]
+
+    def signal_sessions(self, number: signal.Signals) -> None:
+        """Send a signal to each that has not ended by itself meanwhile."""
+        for one in self.sessions():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:

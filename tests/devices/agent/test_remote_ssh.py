@@ -196,8 +196,7 @@ def test_a_cut_connection_is_one_line_and_nothing_stays(
 ) -> None:
     def cut() -> None:
         wait_for(sshd.agents if during == "the run" else lambda: list(sshd.scratch.iterdir()))
-        for session in sshd.sessions():
-            session.kill()
+        sshd.signal_sessions(signal.SIGKILL)
 
     file = tflite_file if during == "the run" else padded(tflite_file, 64 * 2**20)
     killer = threading.Thread(target=cut, daemon=True)
@@ -344,8 +343,7 @@ def test_a_network_that_dies_is_noticed(
 
     def freeze() -> None:
         wait_for(sshd.agents)
-        for session in sshd.sessions():
-            session.suspend()
+        sshd.signal_sessions(signal.SIGSTOP)
 
     freezer = threading.Thread(target=freeze, daemon=True)
     freezer.start()
@@ -381,8 +379,7 @@ def test_two_do_not_measure_on_one_board(sshd: Sshd, tflite_file: Path) -> None:
     wait_for(sshd.agents)
     with pytest.raises(DeviceBusy, match="board: another edgekit measures there; try again later"):
         measure(sshd.device, tflite_file)
-    for session in sshd.sessions():
-        session.kill()
+    sshd.signal_sessions(signal.SIGKILL)
     first.join()
     wait_for(lambda: not sshd.agents())
     assert measure(sshd.device, tflite_file).latency is not None
