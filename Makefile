@@ -5,6 +5,7 @@
 #                outside the checkout
 #   make devices    fetch what the tests of devices run on (qemu, compilers, runtimes, Chromium;
 #                about 400 MB, 1.7 GB on the disk, a minute)
+#   make fuzz    the properties that hypothesis tries, on other examples than those of `make test`
 #   make backends   the tests of passes and training with Keras on JAX and torch
 #   make bench   speed, memory and accuracy against other tools
 #   make lint    only the checks that take seconds
@@ -26,7 +27,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 DEMO := out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test devices backends bench lint wheel lock clean
+.PHONY: help demo test fuzz devices backends bench lint wheel lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,10 @@ lint: $(READY)
 test: lint devices
 	$(PY) -m pytest -n 2 $(TESTS)
 	@$(MAKE) --no-print-directory backends wheel
+
+fuzz: $(READY)
+	@seed=$$(date +%s); echo "hypothesis seed $$seed"; \
+	$(PY) -m pytest -n 2 -m hypothesis --hypothesis-seed=$$seed $(TESTS)
 
 # Into the user's cache; tests of devices that cannot be fetched here say so and are skipped. In CI
 # that is an error, but for what needs npm where there is none.
