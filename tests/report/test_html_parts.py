@@ -8,7 +8,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgekit.auditing import AuditResult
@@ -42,6 +42,7 @@ def test_what_is_not_known_is_not_on_the_front() -> None:
 
 
 @given(st.lists(FIGURES, min_size=1, max_size=8), st.booleans())
+@example([1.0, 1e-308], True)
 def test_figures_lie_within_their_axis_in_order(figures: list[float], log: bool) -> None:
     scale = over(figures, 10, 110, log=log)
     places = [scale(figure) for figure in sorted(figures)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LEADING = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
+# Ratios of figures beyond these may not be numbers.
+_LEAST, _MOST = 1e-100, 1e100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +43,12 @@ def over(
 ) -> Scale:
     """Return a scale that holds all finite figures, with a margin on both sides.
 
-    ``log`` is dropped where a figure is not positive. One figure alone gets room around it.
+    ``log`` is dropped where a figure is not positive, or out of all proportion. One figure alone
+    gets room around it.
     """
     known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(known), max(known)
-    if log and low > 0:
+    if log and low > _LEAST and high < _MOST:
         room = max((high / low) ** margin, 1.05)
         return Scale(low=low / room, high=high * room, start=start, end=end, log=True)
     room = (high - low) * margin or abs(high) * 0.1 or 1.0
